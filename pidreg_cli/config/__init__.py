@@ -1,0 +1,1 @@
+"""Settings: their model, the presets, and how files and options are merged."""

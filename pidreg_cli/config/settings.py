@@ -1,0 +1,141 @@
+"""The model of a configuration: every key, its type and its range.
+
+The presets (``templates/config/*.yaml``) give every value; nothing here has a second default, except the choices
+that belong to a table or a machine (roles, seed, threads, device).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Preset = Literal["fast", "balanced", "thorough", "paper"]
+EncoderKind = Literal["periodic", "mlp", "linear"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataSettings(_Settings):
+    """Roles of columns. ``modalities`` maps a name to column patterns, or to nothing for the naming convention."""
+
+    modalities: dict[str, list[str]] | None = None
+    target: str | None = None
+    id: str | None = None
+    group: str | None = None
+    split_column: str | None = None
+
+
+class FeatureSettings(_Settings):
+    """How raw feature columns become numbers for the encoders (fitted on training rows)."""
+
+    transform: Literal["quantile", "standard"]
+
+
+class EncoderSettings(_Settings):
+    """One encoder per modality: the default, and kinds for named modalities."""
+
+    kind: EncoderKind
+    kinds: dict[str, EncoderKind] = Field(default_factory=dict)
+    width: int = Field(ge=1, le=4096)
+    depth: int = Field(ge=0, le=12)
+    dropout: float = Field(ge=0, lt=1)
+    embedding_dim: int = Field(ge=1, le=256, description="numbers per feature after the periodic embedding")
+    frequencies: int = Field(ge=1, le=256, description="trainable frequencies per feature")
+    frequency_scale: float = Field(gt=0, le=10, description="standard deviation of the frequencies at the start")
+
+
+class NetworkSettings(_Settings):
+    """The network of the method: codes, bottleneck, fusion, predictor, heads."""
+
+    code_dim: int | Literal["auto"]
+    encoder: EncoderSettings
+    bottleneck_start: float = Field(gt=0, lt=1, description="lambda at the start: share of signal in a code")
+    predictor_width: int = Field(ge=1, le=4096)
+    predictor_depth: int = Field(ge=0, le=12)
+    head_width: int = Field(ge=1, le=4096)
+
+
+class LossSettings(_Settings):
+    """Weights of the terms of the loss (l1 to l4 of the method) and how the kernel terms are computed."""
+
+    cauchy_schwarz: float = Field(ge=0)
+    conditional: float = Field(ge=0)
+    gaussianity: float = Field(ge=0)
+    sufficiency: float = Field(ge=0)
+    bandwidth: float = Field(gt=0, description="bandwidth of the sliced Cauchy-Schwarz divergence")
+    directions: int = Field(ge=1, le=1024, description="fresh random directions per step")
+    rows: int = Field(ge=8, le=4096, description="rows of a batch that enter the kernel terms")
+
+
+class TrainingSettings(_Settings):
+    """The optimiser, shared by both stages."""
+
+    batch_size: int = Field(ge=8)
+    learning_rate: float = Field(gt=0, le=1)
+    bottleneck_learning_rate: float = Field(gt=0, le=1)
+    weight_decay: float = Field(ge=0)
+    gradient_clip: float = Field(gt=0)
+    weight_average: float = Field(
+        ge=0, description="horizon of the running average of the weights, in epochs; 0 turns it off"
+    )
+
+
+class StageSettings(_Settings):
+    """Length of a stage: it ends at the smaller of the two bounds, but never before ``min_epochs``."""
+
+    min_epochs: int = Field(ge=1)
+    max_epochs: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
+
+
+class Stage1Settings(StageSettings):
+    """Stage 1 ends early once the windowed atoms have moved less than ``tolerance`` bits for ``patience`` epochs."""
+
+    window: int = Field(ge=1)
+    tolerance: float = Field(gt=0)
+    patience: int = Field(ge=1)
+
+
+class Stage2Settings(StageSettings):
+    """Stage 2 ends early after ``patience`` epochs without a better validation loss."""
+
+    patience: int = Field(ge=1)
+
+
+class InformationSettings(_Settings):
+    """How information is estimated on rows that did not train."""
+
+    measure: Literal["broja"]
+    estimator: Literal["heldout"]
+    interactions: Literal["products", "none"]
+    folds: int = Field(ge=2, le=100)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class SelectionSettings(_Settings):
+    """When a smaller set of modalities is good enough: relative loss of RMSE, and what each modality costs."""
+
+    tolerance: float = Field(ge=0, lt=1)
+    cost: dict[str, float] = Field(default_factory=dict)
+
+
+class Settings(_Settings):
+    """A resolved configuration: everything a fit depends on besides the rows."""
+
+    preset: Preset
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    threads: int | None = Field(default=None, ge=1)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    folds: int | Literal["auto"] = "auto"
+    data: DataSettings = Field(default_factory=DataSettings)
+    features: FeatureSettings
+    network: NetworkSettings
+    loss: LossSettings
+    training: TrainingSettings
+    stage1: Stage1Settings
+    stage2: Stage2Settings
+    information: InformationSettings
+    selection: SelectionSettings

@@ -1,0 +1,1 @@
+"""Files, roles, splits and transforms: from a table to arrays."""

@@ -1,0 +1,1 @@
+"""From information to a decision: which modalities to keep."""

@@ -1,0 +1,68 @@
+"""Typed errors: raised where the cause is known, turned into text and an exit status in one place (``cli``)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses of every command."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    USAGE = 2
+    DATA = 3
+    RUN = 4
+    TRAINING = 5
+    OUTPUT = 6
+    BUG = 70
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+class PidregError(Exception):
+    """An error a user can act on.
+
+    ``code`` is stable and dotted (``data.missing_target``), ``message`` says what was wrong and the rule, ``hint``
+    what to do.
+    """
+
+    status: ClassVar[ExitStatus] = ExitStatus.BUG
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(PidregError):
+    """Wrong options or configuration, or an output that already exists."""
+
+    status = ExitStatus.USAGE
+
+
+class DataError(PidregError):
+    """Input data that cannot be used as asked."""
+
+    status = ExitStatus.DATA
+
+
+class RunError(PidregError):
+    """A run folder, model or report file that cannot be read."""
+
+    status = ExitStatus.RUN
+
+
+class TrainingError(PidregError):
+    """A numerical failure in training."""
+
+    status = ExitStatus.TRAINING
+
+
+class OutputError(PidregError):
+    """An output that could not be written."""
+
+    status = ExitStatus.OUTPUT

@@ -1,0 +1,1 @@
+"""Information of Gaussian systems: pure functions, arrays in, arrays out, bits."""

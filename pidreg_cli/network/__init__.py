@@ -1,0 +1,1 @@
+"""Encoders, bottleneck, fusion, heads, and the terms of the loss."""

@@ -1,0 +1,1 @@
+"""The report: its model, its assembly, its renderings."""

@@ -1,0 +1,1 @@
+"""The two stages, the protocol of folds, checkpoints."""
