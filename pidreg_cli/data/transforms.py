@@ -1,0 +1,207 @@
+"""What turns raw columns into numbers for the network; fitted on training rows only, stored as plain numbers.
+
+The target goes to normal scores for everything in bits, and is standardised in its own units for the
+prediction loss. Features go to normal scores or are standardised; a missing cell reads 0, the training median
+or mean, and is flagged by an indicator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pidreg_cli.data.scales import Floats, NormalScores, Standardiser
+from pidreg_cli.errors import DataError
+
+FeatureKind = Literal["quantile", "standard"]
+Block = NDArray[np.float32]
+
+# Equally spaced scores that choose the stored knots (at most twice as many): 16,000 rows span scores of -4 to
+# 4, so that linear interpolation is off by less than 0.008 (target) or 0.032 (features).
+TARGET_RESOLUTION = 1000
+FEATURE_RESOLUTION = 250
+# Normal scores of features end here, new extreme rows included.
+SCORE_LIMIT = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTransform:
+    """The target as normal scores (rank-based inverse normal, Blom 1958) and standardised in its own units.
+
+    ``distinct`` counts the distinct training values, ``tie_share`` is the share of training rows whose value
+    occurs more than once, ``largest_tie`` the share of rows with the most frequent value, both in [0, 1]:
+    with heavy ties the scores are far from normal and bits read too high.
+    """
+
+    scores: NormalScores
+    original: Standardiser
+    distinct: int
+    tie_share: float
+    largest_tie: float
+
+    @classmethod
+    def fit(cls, target: Floats) -> TargetTransform:
+        """Fit on the training rows' target, shape (n,), finite. Raises DataError where it is constant."""
+        values, counts = np.unique(target, return_counts=True)
+        if len(values) < 2:
+            raise DataError(
+                "data.constant_target",
+                "The target has the same value in every training row; it must vary there.",
+                "Choose another target or another split.",
+            )
+        return cls(
+            NormalScores.fit(target, TARGET_RESOLUTION),
+            Standardiser.fit(target),
+            distinct=len(values),
+            tie_share=float(counts[counts > 1].sum() / len(target)),
+            largest_tie=float(counts.max() / len(target)),
+        )
+
+    def forward(self, target: Floats) -> Floats:
+        """Original units to normal scores, shape kept."""
+        return self.scores.forward(target)
+
+    def inverse(self, scores: Floats) -> Floats:
+        """Normal scores to original units, shape kept; at most one score beyond the training range."""
+        return self.scores.inverse(scores)
+
+    def standardise(self, target: Floats) -> Floats:
+        """Original units to training mean 0 and standard deviation 1."""
+        return self.original.forward(target)
+
+    def restore(self, standard: Floats) -> Floats:
+        """Standardised values back to original units."""
+        return self.original.inverse(standard)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers; ``from_dict`` restores them exactly, also through JSON."""
+        return {
+            "scores": self.scores.to_dict(),
+            "original": self.original.to_dict(),
+            "distinct": self.distinct,
+            "tie_share": self.tie_share,
+            "largest_tie": self.largest_tie,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> TargetTransform:
+        """Restore what ``to_dict`` wrote; raises KeyError, TypeError or ValueError on anything else."""
+        return cls(
+            NormalScores.from_dict(stored["scores"]),
+            Standardiser.from_dict(stored["original"]),
+            int(stored["distinct"]),
+            float(stored["tie_share"]),
+            float(stored["largest_tie"]),
+        )
+
+
+class FeatureArrays(NamedTuple):
+    """``values`` of shape (n_rows, n_features), no NaN; ``indicators``, 0 or 1, (n_rows, n_indicators)."""
+
+    values: Block
+    indicators: Block
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTransform:
+    """One modality's columns to numbers. ``scales`` holds None for a column without two training values.
+
+    ``flagged`` are positions of columns with an indicator of missing cells: those that miss some, but not
+    all, of the training rows that have the modality. ``flags_absence`` says whether the last indicator marks
+    rows without any cell; the other indicators are 0 on these rows.
+    """
+
+    kind: FeatureKind
+    columns: tuple[str, ...]
+    scales: tuple[NormalScores | Standardiser | None, ...]
+    empty_columns: tuple[str, ...]
+    flagged: tuple[int, ...]
+    flags_absence: bool
+
+    @classmethod
+    def fit(cls, block: Block, columns: Sequence[str], kind: FeatureKind) -> FeatureTransform:
+        """Fit on training rows, shape (n, p), NaN where missing; ``columns`` are the p names."""
+        missing = np.isnan(block)
+        absent = missing.all(axis=1)
+        gaps = missing[~absent]
+        return cls(
+            kind,
+            tuple(columns),
+            tuple(_scale(column[~np.isnan(column)], kind) for column in block.T.astype(np.float64)),
+            tuple(np.asarray(columns)[missing.all(axis=0)].tolist()),
+            tuple(np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0)).tolist()),
+            bool(absent.any()),
+        )
+
+    @property
+    def indicators(self) -> int:
+        """Number of indicator columns."""
+        return len(self.flagged) + self.flags_absence
+
+    @property
+    def constant_columns(self) -> tuple[str, ...]:
+        """Columns with one value in training: they read 0 everywhere and say nothing."""
+        unused = (name for name, scale in zip(self.columns, self.scales, strict=True) if scale is None)
+        return tuple(name for name in unused if name not in self.empty_columns)
+
+    def apply(self, block: Block) -> FeatureArrays:
+        """Transform rows of shape (n, p), NaN where missing."""
+        missing = np.isnan(block)
+        values = np.zeros(block.shape, np.float32)
+        for position, scale in enumerate(self.scales):
+            if scale is not None:
+                values[:, position] = _bounded(scale, block[:, position])
+        values[missing] = 0
+        return FeatureArrays(values, self._indicators(missing))
+
+    def _indicators(self, missing: NDArray[np.bool_]) -> Block:
+        flags = missing[:, list(self.flagged)]
+        if self.flags_absence:
+            absent = missing.all(axis=1, keepdims=True)
+            flags = np.hstack([flags & ~absent, absent])
+        return flags.astype(np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and texts; ``from_dict`` restores them exactly, also through JSON."""
+        return {
+            "kind": self.kind,
+            "columns": list(self.columns),
+            "scales": [None if scale is None else scale.to_dict() for scale in self.scales],
+            "empty_columns": list(self.empty_columns),
+            "flagged": list(self.flagged),
+            "flags_absence": self.flags_absence,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> FeatureTransform:
+        """Restore what ``to_dict`` wrote; raises KeyError, TypeError or ValueError on anything else."""
+        scale = _SCALES[stored["kind"]]
+        return cls(
+            stored["kind"],
+            tuple(stored["columns"]),
+            tuple(None if one is None else scale.from_dict(one) for one in stored["scales"]),
+            tuple(stored["empty_columns"]),
+            tuple(stored["flagged"]),
+            bool(stored["flags_absence"]),
+        )
+
+
+_SCALES: Mapping[FeatureKind, type[NormalScores] | type[Standardiser]] = {
+    "quantile": NormalScores,
+    "standard": Standardiser,
+}
+
+
+def _scale(present: Floats, kind: FeatureKind) -> NormalScores | Standardiser | None:
+    if len(present) == 0 or present.min() == present.max():
+        return None
+    return NormalScores.fit(present, FEATURE_RESOLUTION) if kind == "quantile" else Standardiser.fit(present)
+
+
+def _bounded(scale: NormalScores | Standardiser, column: NDArray[np.float32]) -> Floats:
+    read = scale.forward(column)
+    return np.clip(read, -SCORE_LIMIT, SCORE_LIMIT) if isinstance(scale, NormalScores) else read
