@@ -1,0 +1,72 @@
+"""The report as JSON text and back, and its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from pidreg_cli.errors import RunError
+from pidreg_cli.reports.model import SCHEMA_VERSION, Report
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON with a closing newline: the same bytes for equal reports, no NaN, no infinity."""
+    content = report.model_dump(mode="json", by_alias=True)
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str | bytes, source: str = "report") -> Report:
+    """The report in ``text``; ``source`` names the file in messages.
+
+    Raises RunError where the text is not JSON, not a report, or of another major version of the format.
+    """
+    version = format_version(text, source)
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError as error:
+        raise _misfit(error, version, source) from error
+
+
+def format_version(text: str | bytes, source: str) -> str:
+    """The format version that the text claims, after the check that this tool reads its major version."""
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RunError(
+            "report.malformed",
+            f"{source}: not valid JSON: {error}",
+            "Give a run's report.json.",
+        ) from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(version, str):
+        hint = "Give a run's report.json."
+        raise RunError("report.malformed", f"{source}: not a pidreg report: it has no schema_version", hint)
+    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        message = f"{source}: report format {version}, this pidreg reads {SCHEMA_VERSION.partition('.')[0]}.x"
+        raise RunError("report.version", message, "Use the pidreg version that wrote it, or fit again.")
+    return version
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _misfit(error: ValidationError, version: str, source: str) -> RunError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    hint = (
+        f"It was written by another version (format {version}, this is {SCHEMA_VERSION}): upgrade pidreg."
+        if version != SCHEMA_VERSION
+        else "The file was edited or truncated: fit or decompose again."
+    )
+    return RunError("report.malformed", f"{source}: {place}: {first['msg']}", hint)
+
+
+def report_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of ``report.json``."""
+    schema = Report.model_json_schema(mode="serialization", by_alias=True)
+    return {"$schema": DIALECT, "title": "pidreg report", **{k: v for k, v in schema.items() if k != "title"}}
