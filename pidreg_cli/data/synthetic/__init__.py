@@ -1,0 +1,17 @@
+"""Synthetic tables whose information and atoms are known exactly."""
+
+from pidreg_cli.data.synthetic.files import truth_path, write_synthetic
+from pidreg_cli.data.synthetic.generate import MINIMUM_ROWS, SyntheticTable, check_request, generate
+from pidreg_cli.data.synthetic.systems import SYSTEMS, SyntheticSystem, system_named
+
+__all__ = [
+    "MINIMUM_ROWS",
+    "SYSTEMS",
+    "SyntheticSystem",
+    "SyntheticTable",
+    "check_request",
+    "generate",
+    "system_named",
+    "truth_path",
+    "write_synthetic",
+]
