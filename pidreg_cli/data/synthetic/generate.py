@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MINIMUM_ROWS = 20
 
-# Values are rounded to these binary fractions: files halve, and the last bit of a machine's exp or matrix product
-# does not show in them. What the rounding hides of a latent is below 1e-5 bits at the noise of every system.
+# Values are rounded to these binary fractions: files halve, and the last bit of a machine's exp or matrix
+# product does not show in them. What the rounding hides of a target is below 1e-4 bits in every system.
 _FEATURE_STEPS = 2.0**10
 _TARGET_STEPS = 2.0**20
 
@@ -30,8 +30,8 @@ _TARGET_STEPS = 2.0**20
 class SyntheticTable:
     """Rows of a system and what is known of them.
 
-    ``table`` holds the features ``NAME__f0``, ... (float32), ``target`` (float64) and ``id`` (int64); ``truth`` is
-    the JSON-ready truth of ``truth_of``.
+    ``table`` holds the features ``NAME__f0``, ... (float32), ``target`` (float64) and ``id`` (int64);
+    ``truth`` is the JSON-ready truth of ``truth_of`` with the rows and the seed.
     """
 
     table: pa.Table

@@ -1,7 +1,7 @@
 """The part of a synthetic target that is not linear in the latents, and how each subset of latents sees it.
 
-Every interaction is, given one mixing variable t, a normal variable. So is then the whole target, which reduces the
-information of any subset of modalities to integrals over t and two normal variables.
+Every interaction is, given one mixing variable t, a normal variable. So is then the whole target, which
+reduces the information of any subset of modalities to integrals over t and two normal variables.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ Floats = NDArray[np.float64]
 class Mixture:
     """A part of the target given the mixing variable, as one subset of modalities sees it.
 
-    At node k, of probability ``weights[k]``, the part is ``N(seen_mean, seen_variance)`` that the subset knows plus
-    an independent ``N(unseen_mean, unseen_variance)`` that it does not; all of shape (n_nodes,). ``hidden`` says
-    that the subset does not know the mixing variable either, and then the seen law is the same at every node.
+    At node k, of probability ``weights[k]``, the part is ``N(seen_mean, seen_variance)`` that the subset
+    knows plus an independent ``N(unseen_mean, unseen_variance)`` that it does not; all of shape (n_nodes,).
+    ``hidden`` says that the subset does not know the mixing variable, and then the seen law is the same at
+    every node; otherwise it knows it, or the unseen law is the same at every node.
     """
 
     weights: Floats
@@ -62,7 +63,7 @@ class Interaction(Protocol):
 
 
 def normal_rule(step: float = 0.1, reach: float = 8.5) -> tuple[Floats, Floats]:
-    """Nodes and weights of the trapezoidal rule for a standard normal: exponentially accurate where smooth."""
+    """Nodes and weights of the trapezoidal rule for a standard normal: exponentially accurate if smooth."""
     nodes = np.linspace(-reach, reach, 2 * round(reach / step) + 1)
     density = np.exp(-0.5 * nodes**2)
     return nodes, density / density.sum()
@@ -119,7 +120,7 @@ class Product:
         return self.weight * latents[self.first] * latents[self.second]
 
     def mixture(self, seen: frozenset[str]) -> Mixture:
-        """Known with both factors; of known variance with one, whichever it is; of unknown variance with none."""
+        """Known with both factors, of known variance with one (whichever), of unknown variance with none."""
         nodes, weights = _half_normal_rule()
         zero, variance = np.zeros_like(nodes), (self.weight * nodes) ** 2
         if seen.issuperset(self.latents):
@@ -159,7 +160,7 @@ class SignProduct:
 
 @dataclass(frozen=True)
 class Curve:
-    """``weight * function(latent)``, the function acting elementwise: information of one latent that is not linear."""
+    """``weight * function(latent)``, elementwise: information of one latent that is not linear in it."""
 
     latent: str
     weight: float

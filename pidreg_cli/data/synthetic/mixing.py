@@ -24,16 +24,16 @@ def distractors(informative: int) -> int:
 def mixing_matrix(key: str, latents: int) -> Floats:
     """The fixed matrix (FEATURES, latents) of a modality: orthogonal columns, mean square row norm 1.
 
-    It depends on ``key`` only, so that tables of different seeds follow one law. Raises ValueError when there are
-    more latents than features, for then the latents could not be recovered.
+    It depends on ``key`` only, so that tables of different seeds follow one law. Raises ValueError when there
+    are more latents than features, for then the latents could not be recovered.
     """
     if latents > FEATURES:
         raise ValueError(f"a modality shows at most {FEATURES} latents, however: latents={latents}")
     draws = np.random.default_rng(crc32(key.encode())).standard_normal((FEATURES, latents))
-    return np.linalg.qr(draws)[0] * np.sqrt(FEATURES / latents)
+    return np.asarray(np.linalg.qr(draws).Q * np.sqrt(FEATURES / latents))
 
 
 def mix(latents: Floats, matrix: Floats) -> Floats:
-    """Features (n_rows, FEATURES) that show ``latents`` (n_rows, n_latents): linear map, then a bend per feature."""
+    """Features (n_rows, FEATURES) of ``latents`` (n_rows, n_latents): a linear map, then each bent."""
     linear = latents @ matrix.T
-    return linear + _BENDS * linear / np.sqrt(1.0 + linear**2)
+    return np.asarray(linear + _BENDS * linear / np.sqrt(1.0 + linear**2))

@@ -1,4 +1,4 @@
-"""Integrals behind the truths: the population's inverse normal transform, and informations under a mixture."""
+"""Integrals behind the truths: the population's inverse normal transform, and information under a mixture."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def target_law(mixture: Mixture) -> NormalMixture:
 
 
 def reported_information(mixture: Mixture, transform: Transform) -> float:
-    """-1/2 log2(1 - R2) in bits, R2 that of Y' = transform(Y) on its expectation given what the subset sees."""
+    """-1/2 log2(1 - R2) in bits, R2 that of Y' = transform(Y) on its expectation given what is seen."""
     nodes, rule = normal_rule()
     seen = mixture.seen_mean[:, None] + np.sqrt(mixture.seen_variance)[:, None] * nodes
     expectation = expected_score(mixture, transform, seen)

@@ -20,11 +20,11 @@ from pidreg_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class SyntheticSystem:
-    """A target ``Y = T(sum_l linear[l] l + interaction + noise * eps)`` of independent standard normal latents.
+    """A target ``Y = T(sum_l linear[l] l + interaction + noise * eps)`` of independent standard normals.
 
-    ``modalities`` names the latents that each modality shows; two modalities that show the same latent share it.
-    ``T(y) = y exp(tail y^2 / 2)`` is Tukey's g-and-h map with g = 0: strictly increasing, so that it changes no
-    information, with moments of orders below ``1 / tail`` only.
+    ``modalities`` names the latents that each modality shows; modalities that show the same latent share it.
+    ``T(y) = y exp(tail y^2 / 2)`` is Tukey's g-and-h map with g = 0: strictly increasing, so it changes no
+    information; of a unit normal it leaves the moments of orders below ``1 / tail`` only.
     """
 
     name: str

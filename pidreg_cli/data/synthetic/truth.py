@@ -10,15 +10,15 @@ from pidreg_cli.data.synthetic.quadrature import mutual_information, reported_in
 from pidreg_cli.data.synthetic.systems import SyntheticSystem
 
 TRUTH_VERSION = "1.0"
-# The quadratures agree to 1e-7 bits with finer ones; beyond the sixth decimal a number would promise too much.
+# The quadratures agree with finer ones to 1e-8 bits; the last digits beyond would differ between machines.
 DECIMALS = 6
 
 
 def truth_of(system: SyntheticSystem) -> dict[str, Any]:
     """The JSON-ready truth of a system, in bits, for every non-empty subset of its modalities.
 
-    ``reported`` is -1/2 log2(1 - R2), R2 that of the target's population inverse normal transform on its expectation
-    given the subset, and ``exact`` the mutual information.
+    ``reported`` is -1/2 log2(1 - R2), R2 that of the target's population inverse normal transform on its
+    expectation given the subset, and ``exact`` the mutual information.
     """
     return {
         "version": TRUTH_VERSION,
