@@ -1,0 +1,93 @@
+"""Plug-in information of held-out rows less its exact bias.
+
+For a Gaussian target and p linear features on N rows, ``E[-1/2 ln(SSE/SST)]`` exceeds the truth by
+``1/2 [psi(v/2) - psi((v-p)/2)]`` nats, v = N - 1: the scalar case of the digamma terms of Gaussian entropies
+(Ahmed & Gokhale 1989; Goodman 1963). It holds for any features as long as the residual is Gaussian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import lapack
+from scipy.special import digamma
+
+from pidreg_cli.information.arrays import Floats, Ints, columns
+from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
+from pidreg_cli.information.intervals import Jackknife
+from pidreg_cli.information.readouts import informations_of_sums
+from pidreg_cli.information.ridge import Moments
+
+# Rows per feature below which the correction is larger than what it corrects.
+ROWS_PER_FEATURE = 1.5
+# Share of a standardised feature's variance not explained by those before it, below which it adds no
+# dimension.
+DEPENDENT = 1e-10
+
+
+def scalar_bias(rows: float, features: Floats) -> Floats:
+    """Bias in bits of the plug-in information of a scalar target on ``features`` columns of ``rows`` rows."""
+    v = rows - 1.0
+    return np.asarray((digamma(v / 2.0) - digamma((v - features) / 2.0)) / (2.0 * np.log(2.0)))
+
+
+def debiased_allowed(rows: int, blocks: ReadoutBlocks, interactions: Interactions = "products") -> bool:
+    """Whether ``rows`` suffice: 1.5 per feature of the readout of all modalities."""
+    table = feature_table(blocks, interactions)
+    return rows >= ROWS_PER_FEATURE * table.columns((1 << len(blocks.codes)) - 1).size
+
+
+def debiased_jackknife(
+    held: ReadoutBlocks, target: ArrayLike, groups: Ints, interactions: Interactions = "products"
+) -> Jackknife:
+    """Debiased informations of every subset on held-out rows and their group jackknife (bits).
+
+    ``target`` (N,), ``groups`` (N,). Intervals are about the information of the readouts' features. Raises
+    TooFewRowsError below 1.5 rows per feature.
+    """
+    if not debiased_allowed(len(groups), held, interactions):
+        raise TooFewRowsError(
+            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature of the readout"
+        )
+    table = feature_table(held, interactions)
+    rows = np.hstack([table.values, columns(target, "target")])
+    rows = _standardised(rows)
+    everything = Moments.of(rows)
+    masks = range(1, 1 << len(held.codes))
+    parts = (everything - Moments.of(rows[groups == group]) for group in np.unique(groups))
+    return Jackknife(
+        _informations(everything, table, masks),
+        np.stack([_informations(part, table, masks) for part in parts]),
+    )
+
+
+def _standardised(rows: Floats) -> Floats:
+    spread = rows.std(axis=0)
+    return np.asarray((rows - rows.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
+
+
+def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int]) -> Floats:
+    centred = moments.centred()
+    fits = list(_fits(centred, table, masks))
+    sums = np.array([centred[-1, -1], *(residual for residual, _ in fits)])
+    dimensions = np.array([0, *(rank for _, rank in fits)], dtype=np.float64)
+    return np.asarray(informations_of_sums(sums) - scalar_bias(moments.count, dimensions))
+
+
+def _fits(centred: Floats, table: FeatureTable, masks: Sequence[int]) -> Iterator[tuple[float, int]]:
+    """Residual sum of squares and number of independent features of each subset."""
+    for mask in masks:
+        chosen = table.columns(mask)
+        yield _residual(centred[np.ix_(chosen, chosen)], centred[chosen, -1], float(centred[-1, -1]))
+
+
+def _residual(gram: Floats, products: Floats, square: float) -> tuple[float, int]:
+    """Pivoted Cholesky, so that repeated or constant features count for nothing instead of failing."""
+    scale = float(np.max(np.diag(gram), initial=0.0))
+    factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=DEPENDENT * scale)
+    chosen = pivots[:rank] - 1
+    explained, _ = lapack.dtrtrs(factor[:rank, :rank], products[chosen], lower=1)
+    return square - float(explained @ explained), int(rank)

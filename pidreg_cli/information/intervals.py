@@ -1,0 +1,184 @@
+"""Uncertainty: group jackknife intervals for informations, atoms and summary, and p-values by sign-flipped
+targets.
+
+The 30-group jackknife with Student's t acts on smooth quantities only: informations and their differences.
+Atoms are minima and maxima of differences, so their intervals are the same minima and maxima of the
+endpoints; a jackknife or bootstrap of the atoms themselves fails at ties (coverage near 70 %).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+from pidreg_cli.information.arrays import Bools, Floats, Ints, columns, finite
+from pidreg_cli.information.errors import ShapeError, TooFewRowsError
+from pidreg_cli.information.lattice import Atom, minimal_sets, singles_and_rests, source_count, upper_sets
+from pidreg_cli.information.readouts import CrossFit, informations_of_sums
+
+GROUPS = 30
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """Raw subset informations (2**n,) and those with each of G groups of rows left out, (G, 2**n). Bits."""
+
+    estimate: Floats
+    replicates: Floats
+
+    def __post_init__(self) -> None:
+        if self.replicates.ndim != 2 or self.replicates.shape[1:] != self.estimate.shape:
+            raise ShapeError(
+                f"replicates {self.replicates.shape} do not fit the estimate {self.estimate.shape}"
+            )
+        if self.replicates.shape[0] < 2:
+            raise TooFewRowsError("a jackknife needs at least 2 groups")
+
+    def interval(self, upper: Ints | int, lower: Ints | int, confidence: float) -> Floats:
+        """Two-sided intervals of ``I_upper - I_lower`` for arrays of bitmasks of one shape: (..., 2)."""
+        value = self.estimate[upper] - self.estimate[lower]
+        replicates = self.replicates[:, upper] - self.replicates[:, lower]
+        groups = self.replicates.shape[0]
+        variance = (groups - 1) / groups * np.sum((replicates - replicates.mean(axis=0)) ** 2, axis=0)
+        reach = stdtrit(groups - 1, 0.5 + confidence / 2.0) * np.sqrt(variance)
+        return np.stack([value - reach, value + reach], axis=-1)
+
+
+@dataclass(frozen=True)
+class SummaryIntervals:
+    """Intervals (lo, hi) of the parts of the summary in bits: ``unique`` (n, 2), the others (2,)."""
+
+    total: Floats
+    unique: Floats
+    redundant: Floats
+    synergistic: Floats
+
+
+def jackknife_of_errors(errors: Floats, groups: Ints) -> Jackknife:
+    """Jackknife over ``groups`` (N,) of squared errors (N, 2**n), the cross-fitted predictions held fixed.
+
+    Its intervals are about the population value of the fitted readouts, a lower bound on the information.
+    Groups come from ``balanced_folds(labels, GROUPS, rng)``.
+    """
+    errors = finite(errors, "squared errors")
+    _, label = np.unique(groups, return_inverse=True)
+    sums = np.zeros((int(label.max()) + 1, errors.shape[1]))
+    np.add.at(sums, label, errors)
+    total = sums.sum(axis=0)
+    return Jackknife(informations_of_sums(total), informations_of_sums(total - sums))
+
+
+def pooled_jackknife(parts: Sequence[Jackknife], rows: Sequence[int]) -> Jackknife:
+    """Average of estimates on disjoint rows, weighted by their rows; all with the same number of groups."""
+    weights = np.asarray(rows, dtype=np.float64) / sum(rows)
+    return Jackknife(
+        np.einsum("m,ms->s", weights, np.stack([part.estimate for part in parts])),
+        np.einsum("m,mgs->gs", weights, np.stack([part.replicates for part in parts])),
+    )
+
+
+def information_intervals(jackknife: Jackknife, confidence: float = 0.95) -> Floats:
+    """Intervals of every subset's information, shape (2**n, 2), floored at zero."""
+    masks = np.arange(jackknife.estimate.size)
+    return np.maximum(jackknife.interval(masks, np.zeros_like(masks), confidence), 0.0)
+
+
+def summary_intervals(jackknife: Jackknife, confidence: float = 0.95) -> SummaryIntervals:
+    """Intervals of total, unique, redundant and synergistic information of any number of sources.
+
+    Endpoints go through the definitions: ``unique_i = max(0, I_i - I_rest)``, ``redundant = max_i min(I_i,
+    I_rest)``, ``synergistic = min_i (I - I_i)``. For two sources these are [min lo, min hi] of the two
+    informations and so on.
+    """
+    n = source_count(jackknife.estimate)
+    full, single = (1 << n) - 1, 1 << np.arange(n)
+    informations = information_intervals(jackknife, confidence)
+    alone, rest = singles_and_rests(informations.T)
+    unique = np.maximum(jackknife.interval(single, full - single, confidence), 0.0)
+    beyond = np.maximum(jackknife.interval(np.full(n, full), single, confidence), 0.0)
+    return SummaryIntervals(
+        informations[full], unique, np.minimum(alone, rest).max(axis=1), beyond.min(axis=0)
+    )
+
+
+def atom_intervals(jackknife: Jackknife, atoms: Sequence[Atom], confidence: float = 0.95) -> Floats:
+    """Intervals of atoms, shape (len(atoms), 2), floored at zero.
+
+    An atom at antichain alpha is ``max(0, min (I_A - I_B))`` over the members A of alpha and the largest
+    subsets B that contain no member: the step between the least information of the sets above and the
+    greatest of those below. The endpoints are those minima of the endpoints of the differences.
+    """
+    n = source_count(jackknife.estimate)
+    spans = [_step_interval(jackknife, atom.members, n, confidence) for atom in atoms]
+    return np.array(spans).reshape(-1, 2)
+
+
+def _step_interval(jackknife: Jackknife, members: tuple[int, ...], n: int, confidence: float) -> Floats:
+    below = np.array(maximal_sets(~upper_sets(members, n)))
+    upper, lower = np.meshgrid(np.array(members), below, indexing="ij")
+    spans = jackknife.interval(upper, lower, confidence).reshape(-1, 2)
+    return np.asarray(np.maximum(spans.min(axis=0), 0.0))
+
+
+def maximal_sets(down: Bools) -> tuple[int, ...]:
+    """The maximal members of a down-closed family, given as booleans of shape (2**n,)."""
+    full = down.size - 1
+    # Complements turn the order around.
+    return tuple(full - mask for mask in minimal_sets(down[::-1]))
+
+
+def order_resolved(jackknife: Jackknife, first: int, second: int, confidence: float = 0.95) -> bool:
+    """Whether the data tell which of two subsets has more information.
+
+    Where they do not, redundancy and synergy of the pair are biased down by some .01 to .03 bits.
+    """
+    low, high = jackknife.interval(first, second, confidence)
+    return bool(low > 0.0 or high < 0.0)
+
+
+def containing(intervals: Floats, values: ArrayLike) -> Floats:
+    """Intervals (..., 2) stretched to contain the published values (...), which coherence may have moved."""
+    values = np.asarray(values, dtype=np.float64)
+    return np.stack([np.minimum(intervals[..., 0], values), np.maximum(intervals[..., 1], values)], axis=-1)
+
+
+def null_targets(
+    target: ArrayLike, draws: int, rng: np.random.Generator, groups: ArrayLike | None = None
+) -> Floats:
+    """Targets (N, draws) that the codes say nothing about: signs of ``target - mean`` flipped at random.
+
+    Rows of one group flip together, which keeps their dependence. Fit them beside the target as further
+    columns of ``cross_fitted_predictions`` (with those of the fit rows) and hand both results to
+    ``p_values``.
+    """
+    outcome = finite(target, "target")
+    labels = (
+        np.arange(outcome.size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    )
+    signs = rng.choice([-1.0, 1.0], size=(int(labels.max()) + 1, draws))[labels]
+    centre = outcome.mean()
+    return np.asarray(centre + signs * (outcome - centre)[:, None])
+
+
+def error_sums(target: ArrayLike, fitted: CrossFit) -> Floats:
+    """Sums of squared errors (1 + len(masks), t) of the baseline and every subset; they add over models."""
+    outcome = columns(target, "target")
+    baseline = np.sum((outcome - fitted.baseline) ** 2, axis=0)
+    subsets = np.sum((outcome[:, None] - fitted.predictions) ** 2, axis=0)
+    return np.vstack([baseline, subsets])
+
+
+def p_values(sums: Floats) -> Floats:
+    """P-value of each subset's information, shape (len(masks),), from the ``error_sums`` of all targets (..,
+    1 + draws).
+
+    Column 0 is the true target, the others are null ones fitted in the same way, so the reference
+    distribution knows of cross-fitting, penalties and heads. The smallest possible value is 1/(draws + 1).
+    """
+    informations = informations_of_sums(sums.T)[:, 1:]
+    as_large = np.sum(informations[1:] >= informations[:1], axis=0)
+    return np.asarray((1.0 + as_large) / informations.shape[0])

@@ -1,0 +1,185 @@
+"""Cross-fitted readouts: how well each subset of codes predicts the target on rows that fitted nothing.
+
+For a subset A the reported information is ``I_A = -1/2 log2(1 - R2)`` with R2 that of the target on its best
+prediction from A: exact for Gaussian systems, a lower bound for a Gaussian target otherwise. Predictions are
+made per model (``cross_fitted_predictions``); information is that of errors, so pooling several models is
+concatenating their errors (``squared_errors``, then ``subset_informations``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pidreg_cli.information.arrays import Floats, Ints, columns, finite
+from pidreg_cli.information.errors import (
+    ConstantTargetError,
+    DeterministicTargetError,
+    ShapeError,
+    TooFewRowsError,
+)
+from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
+from pidreg_cli.information.ridge import Moments, RidgeProblem, solve
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Predictions for held-out rows, each from a fit without the row's fold.
+
+    ``predictions`` has shape (N, len(masks), t); ``baseline`` (N, t) is the mean of the rows of that fit.
+    """
+
+    masks: tuple[int, ...]
+    predictions: Floats
+    baseline: Floats
+
+
+def balanced_folds(labels: ArrayLike, count: int, rng: np.random.Generator) -> Ints:
+    """Fold 0..count-1 of each row; rows with the same label stay together, sizes are as equal as that allows.
+
+    ``labels`` has shape (N,): groups of rows, or ``np.arange(N)`` where every row stands alone. Raises
+    TooFewRowsError where there are fewer labels than folds.
+    """
+    _, cluster, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    if sizes.size < count:
+        raise TooFewRowsError(f"{count} folds need at least as many groups, however: {sizes.size}")
+    loads, fold = np.zeros(count), np.empty(sizes.size, dtype=np.int64)
+    # Largest groups first, each to the emptiest fold; the shuffle decides among equal sizes.
+    shuffled = rng.permutation(sizes.size)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        fold[group] = np.argmin(loads)
+        loads[fold[group]] += sizes[group]
+    return np.asarray(fold[cluster])
+
+
+def cross_fitted_predictions(
+    held: ReadoutBlocks,
+    target: ArrayLike,
+    folds: Ints,
+    masks: Sequence[int],
+    fit: ReadoutBlocks | None = None,
+    fit_target: ArrayLike | None = None,
+    interactions: Interactions = "products",
+) -> CrossFit:
+    """Predict ``target`` (N,) or (N, t) of each held-out row by a readout of every subset in ``masks``.
+
+    Each fold is predicted from the other folds and the ``fit`` rows (rows that stopped the training, never
+    those that trained), with features standardised on those rows and a ridge penalty per subset, fold and
+    target column. The same folds serve all subsets. Raises ShapeError, NonFiniteError, TooFewRowsError.
+    """
+    outcome = columns(target, "target")
+    folds = _checked_folds(folds, outcome.shape[0])
+    table = feature_table(held, interactions)
+    if table.values.shape[0] != outcome.shape[0]:
+        raise ShapeError(f"target has {outcome.shape[0]} rows, the codes {table.values.shape[0]}")
+    rows = np.hstack([table.values, outcome])
+    others = _fit_rows(fit, fit_target, interactions, rows.shape[1])
+    # Moments about a common point: sums of squares of raw values would lose digits.
+    centre = rows.mean(axis=0)
+    rows, others = rows - centre, others - centre
+    parts = {int(fold): Moments.of(rows[folds == fold]) for fold in np.unique(folds)}
+    everything = sum(parts.values(), Moments.of(others))
+    predictions = np.empty((rows.shape[0], len(masks), outcome.shape[1]))
+    baseline = np.empty_like(outcome)
+    for fold, part in parts.items():
+        inside = folds == fold
+        predictions[inside], baseline[inside] = _predict(rows[inside], everything - part, table, masks)
+    shift = centre[table.values.shape[1] :]
+    return CrossFit(tuple(masks), predictions + shift, baseline + shift)
+
+
+def _checked_folds(folds: Ints, rows: int) -> Ints:
+    folds = np.asarray(folds)
+    if folds.shape != (rows,):
+        raise ShapeError(f"folds must have shape ({rows},), however: {folds.shape}")
+    return folds
+
+
+def _fit_rows(
+    fit: ReadoutBlocks | None, target: ArrayLike | None, interactions: Interactions, width: int
+) -> Floats:
+    if (fit is None) != (target is None):
+        raise ShapeError("fit rows need their target and the other way round")
+    if fit is None or target is None:
+        return np.empty((0, width))
+    rows = np.hstack([feature_table(fit, interactions).values, columns(target, "target of the fit rows")])
+    if rows.shape[1] != width:
+        raise ShapeError(f"fit rows must have the features of the held-out rows: {rows.shape[1]} and {width}")
+    return rows
+
+
+def _predict(
+    rows: Floats, moments: Moments, table: FeatureTable, masks: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Predictions (n, len(masks), t) of ``rows`` and the baseline (t,), from the moments of the fit rows."""
+    width = table.values.shape[1]
+    if moments.count < 2:
+        raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
+    centred, mean = moments.centred(), moments.mean
+    spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
+    # A column constant on the fit rows has coefficient zero; any scale keeps it from dividing by nothing.
+    scale = np.where(spread > 1e-12, spread, np.inf)
+    gram = centred[:width, :width] / np.outer(scale, scale)
+    products, squares = centred[:width, width:] / scale[:, None], np.diag(centred)[width:]
+    baseline = mean[width:]
+    standard = (rows[:, :width] - mean[:width]) / scale
+    predictions = [
+        baseline + _readout(standard, gram, products, squares, moments.count, table, m) for m in masks
+    ]
+    return np.stack(predictions, axis=1), baseline
+
+
+def _readout(
+    rows: Floats,
+    gram: Floats,
+    products: Floats,
+    squares: Floats,
+    count: float,
+    table: FeatureTable,
+    mask: int,
+) -> Floats:
+    chosen, free = table.columns(mask), table.free(mask).size
+    problem = RidgeProblem(gram[np.ix_(chosen, chosen)], products[chosen], squares, count)
+    return rows[:, chosen] @ solve(problem, free)
+
+
+def squared_errors(target: ArrayLike, fitted: CrossFit, modalities: int) -> Floats:
+    """Squared errors of every subset for one target (N,): shape (N, 2**n), column 0 that of the baseline.
+
+    ``fitted`` must hold every non-empty subset once. Errors of several models are pooled by stacking their
+    rows.
+    """
+    outcome = finite(target, "target")
+    if sorted(fitted.masks) != list(range(1, 1 << modalities)):
+        raise ShapeError(f"errors need all {(1 << modalities) - 1} subsets, however: {len(fitted.masks)}")
+    errors = np.empty((outcome.size, 1 << modalities))
+    errors[:, 0] = (outcome - fitted.baseline[:, 0]) ** 2
+    errors[:, list(fitted.masks)] = (outcome[:, None] - fitted.predictions[:, :, 0]) ** 2
+    return errors
+
+
+def subset_informations(errors: Floats) -> Floats:
+    """Raw ``I_A = -1/2 log2(SSE_A / SST)`` in bits, shape (2**n,), from squared errors (N, 2**n).
+
+    Negative where a readout does worse than the mean.
+    """
+    return informations_of_sums(finite(errors, "squared errors").sum(axis=0))
+
+
+def informations_of_sums(sums: Floats) -> Floats:
+    """The same from sums of squared errors, shape (..., 2**n), index 0 the baseline."""
+    if np.any(sums[..., 0] <= 0.0):
+        raise ConstantTargetError("the target does not vary on the held-out rows")
+    if np.any(sums <= 0.0):
+        raise DeterministicTargetError("the target is predicted without error: its information is infinite")
+    return np.asarray(-0.5 * np.log2(sums / sums[..., :1]))
+
+
+def information_of_predictions(target: ArrayLike, prediction: ArrayLike, baseline: ArrayLike) -> float:
+    """``-1/2 log2(SSE/SST)`` in bits of one prediction (N,) of ``target`` (N,); may be negative."""
+    outcome = finite(target, "target")
+    errors = [(outcome - finite(guess, "prediction")) ** 2 for guess in (baseline, prediction)]
+    return float(subset_informations(np.stack(errors, axis=1))[1])

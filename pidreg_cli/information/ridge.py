@@ -1,0 +1,138 @@
+"""Ridge regression from moments: unpenalised scores, penalised features, the penalty by cross-validation.
+
+Everything works on the Gram matrix, so that folds and subsets share one pass over the rows. Instead of an
+eigendecomposition per fit the Gram matrix is made tridiagonal once: solving for a penalty is then linear in
+the number of features, and the degrees of freedom come from the eigenvalues of the tridiagonal matrix alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, lapack
+
+from pidreg_cli.information.arrays import Floats
+from pidreg_cli.information.errors import TooFewRowsError
+
+# Penalties on standardised features (sums of squares of n each), half a decade apart.
+PENALTIES = np.logspace(-4, 5, 19)
+# Generalised cross-validation is not trusted beyond this share of the rows as degrees of freedom.
+LARGEST_SHARE = 0.98
+# Keeps the equations of the unpenalised features solvable when two of them coincide; relative to n.
+FREE_PENALTY = 1e-6
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over rows: count, ``total`` (q,), ``cross`` products (q, q). They add and subtract."""
+
+    count: float
+    total: Floats
+    cross: Floats
+
+    @classmethod
+    def of(cls, rows: Floats) -> Moments:
+        """Moments of rows (n, q), which should be roughly centred."""
+        return cls(float(rows.shape[0]), rows.sum(axis=0), rows.T @ rows)
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.count + other.count, self.total + other.total, self.cross + other.cross)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.count - other.count, self.total - other.total, self.cross - other.cross)
+
+    @property
+    def mean(self) -> Floats:
+        """Means, shape (q,)."""
+        return self.total / self.count
+
+    def centred(self) -> Floats:
+        """Sums of squares and products about the means, shape (q, q)."""
+        return self.cross - np.outer(self.total, self.mean)
+
+
+@dataclass(frozen=True)
+class RidgeProblem:
+    """Standardised normal equations: Gram (p, p), products with the targets (p, t), their squares (t,)."""
+
+    gram: Floats
+    products: Floats
+    squares: Floats
+    rows: float
+
+
+def solve(problem: RidgeProblem, free: int) -> Floats:
+    """Coefficients (p, t) of the standardised features; the first ``free`` are practically unpenalised.
+
+    The free features are projected out, the others are penalised by the value of PENALTIES that minimises
+    generalised cross-validation for each target column. Raises TooFewRowsError where no penalty leaves
+    degrees of freedom.
+    """
+    gram, products = problem.gram, problem.products
+    if problem.rows * LARGEST_SHARE <= free + 1:
+        raise TooFewRowsError(f"{free} free features need more rows than {problem.rows:g}")
+    if not free:
+        return _penalised(gram, products, problem.squares, problem.rows, used=1)
+    anchor = cho_factor(gram[:free, :free] + FREE_PENALTY * problem.rows * np.eye(free))
+    slopes = cho_solve(anchor, gram[:free, free:])
+    direct = cho_solve(anchor, products[:free])
+    rest = _penalised(
+        gram[free:, free:] - gram[free:, :free] @ slopes,
+        products[free:] - gram[free:, :free] @ direct,
+        problem.squares - np.sum(products[:free] * direct, axis=0),
+        problem.rows,
+        used=free + 1,
+    )
+    return np.vstack([direct - slopes @ rest, rest])
+
+
+def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, used: int) -> Floats:
+    """Coefficients (p, t), the penalty chosen per column; ``used`` degrees of freedom are spent already."""
+    if gram.shape[0] < 2:
+        return _single(gram, products)
+    reflectors, diagonal, offdiagonal, scales = _tridiagonal(gram)
+    rotated = _rotate(reflectors, scales, products, "T")
+    eigenvalues = np.maximum(_eigenvalues(diagonal, offdiagonal), 0.0)
+    freedom = used + np.sum(eigenvalues / (eigenvalues + PENALTIES[:, None]), axis=1)
+    allowed = freedom <= LARGEST_SHARE * rows
+    if not allowed.any():
+        raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
+    best, chosen = np.full(products.shape[1], np.inf), np.zeros_like(rotated)
+    for penalty, df in zip(PENALTIES[allowed], freedom[allowed], strict=True):
+        candidate = _tridiagonal_solve(diagonal + penalty, offdiagonal, rotated)
+        residual = squares - np.sum(candidate * (rotated + penalty * candidate), axis=0)
+        score = residual / (rows - df) ** 2
+        better = score < best
+        chosen[:, better], best[better] = candidate[:, better], score[better]
+    return _rotate(reflectors, scales, chosen, "N")
+
+
+def _single(gram: Floats, products: Floats) -> Floats:
+    # One feature has no direction to trade against another: the smallest penalty stands for least squares.
+    return np.asarray(products / (gram.reshape(-1, 1) + PENALTIES[0]))
+
+
+def _tridiagonal(gram: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Householder form ``G = Q T Q'``: reflectors, diagonal, off-diagonal and scales of the reflectors."""
+    size, _ = lapack.dsytrd_lwork(gram.shape[0], lower=1)
+    reflectors, diagonal, offdiagonal, scales, _ = lapack.dsytrd(gram, lower=1, lwork=int(size))
+    return reflectors[1:, :-1], diagonal, offdiagonal, scales
+
+
+def _rotate(reflectors: Floats, scales: Floats, vectors: Floats, transpose: str) -> Floats:
+    """``Q'v`` ("T") or ``Q v`` ("N"); Q leaves the first coordinate alone."""
+    lower = np.asfortranarray(vectors[1:])
+    _, work, _ = lapack.dormqr("L", transpose, reflectors, scales, lower, -1)
+    rotated, _, _ = lapack.dormqr("L", transpose, reflectors, scales, lower, int(work[0]))
+    return np.vstack([vectors[:1], rotated])
+
+
+def _eigenvalues(diagonal: Floats, offdiagonal: Floats) -> Floats:
+    values, _ = lapack.dsterf(diagonal, offdiagonal)
+    return np.asarray(values)
+
+
+def _tridiagonal_solve(diagonal: Floats, offdiagonal: Floats, right: Floats) -> Floats:
+    _, _, solution, _ = lapack.dptsv(diagonal, offdiagonal, right)
+    return np.asarray(solution)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from pidreg_cli.information.debiased import debiased_allowed, debiased_jackknife, scalar_bias
+from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.features import ReadoutBlocks
+from pidreg_cli.information.intervals import (
+    GROUPS,
+    Jackknife,
+    atom_intervals,
+    containing,
+    error_sums,
+    information_intervals,
+    jackknife_of_errors,
+    maximal_sets,
+    null_targets,
+    order_resolved,
+    p_values,
+    pooled_jackknife,
+    summary_intervals,
+)
+from pidreg_cli.information.lattice import Atom, listed_atoms, monotone_closure, summary, upper_sets
+from pidreg_cli.information.readouts import balanced_folds, cross_fitted_predictions, subset_informations
+
+
+def noisy_copies(rng: np.random.Generator, rows: int, *noise: float) -> tuple[ReadoutBlocks, np.ndarray]:
+    """Codes M + N_i of a target M ~ N(0, 1)."""
+    m = rng.standard_normal(rows)
+    codes = [(m + np.sqrt(s) * rng.standard_normal(rows))[:, None] for s in noise]
+    return ReadoutBlocks(tuple(codes)), m
+
+
+def errors_of(seed: int, rows: int = 400, n: int = 2) -> np.ndarray:
+    """Squared errors that shrink with the subset."""
+    rng = np.random.default_rng(seed)
+    scale = np.sqrt([1.0 / (1 + mask.bit_count()) for mask in range(1 << n)])
+    return (rng.standard_normal((rows, 1 << n)) * scale) ** 2
+
+
+def random_jackknife(seed: int, n: int, spread: float = 0.05) -> Jackknife:
+    rng = np.random.default_rng(seed)
+    estimate = monotone_closure(rng.exponential(size=1 << n))
+    replicates = estimate + spread / GROUPS * rng.standard_normal((GROUPS, 1 << n))
+    replicates[:, 0] = 0.0
+    return Jackknife(estimate, replicates)
+
+
+def test_interval_is_the_jackknife_of_the_difference() -> None:
+    errors, groups = errors_of(0), np.arange(400) % GROUPS
+    jackknife = jackknife_of_errors(errors, groups)
+    deleted = np.array([subset_informations(errors[groups != g]) for g in range(GROUPS)])
+    assert jackknife.replicates == pytest.approx(deleted)
+    contrast = deleted[:, 3] - deleted[:, 1]
+    error = np.sqrt(29 / 30 * np.sum((contrast - contrast.mean()) ** 2))
+    value = jackknife.estimate[3] - jackknife.estimate[1]
+    expected = value + np.array([-1, 1]) * student.ppf(0.975, 29) * error
+    assert jackknife.interval(3, 1, 0.95) == pytest.approx(expected)
+
+
+def test_two_source_intervals_follow_the_mapping() -> None:
+    jackknife = random_jackknife(1, 2)
+    one, two, both = information_intervals(jackknife)[1:]
+    beyond = [jackknife.interval(3, single, 0.95) for single in (1, 2)]
+    found = summary_intervals(jackknife)
+    assert found.total == pytest.approx(both)
+    assert found.redundant == pytest.approx(np.minimum(one, two))
+    assert found.synergistic == pytest.approx(np.maximum(np.minimum(*beyond), 0))
+    assert found.unique[0] == pytest.approx(np.maximum(jackknife.interval(1, 2, 0.95), 0))
+    atoms = [Atom((1,), 0.0), Atom((2,), 0.0), Atom((1, 2), 0.0), Atom((3,), 0.0)]
+    expected = [found.unique[0], found.unique[1], found.redundant, found.synergistic]
+    assert atom_intervals(jackknife, atoms) == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_without_spread_intervals_are_the_values(n: int) -> None:
+    jackknife = random_jackknife(2, n, spread=0.0)
+    v = jackknife.estimate
+    atoms = listed_atoms(v)
+    values = np.array([atom.value for atom in atoms])
+    assert atom_intervals(jackknife, atoms) == pytest.approx(np.stack([values, values], axis=1), abs=1e-12)
+    parts, found = summary(v), summary_intervals(jackknife)
+    assert found.unique == pytest.approx(np.stack([parts.unique] * 2, axis=1), abs=1e-12)
+    assert found.redundant == pytest.approx(parts.redundant)
+    assert found.synergistic == pytest.approx(parts.synergistic)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_intervals_contain_the_values(n: int) -> None:
+    jackknife = random_jackknife(3, n)
+    atoms = listed_atoms(jackknife.estimate)
+    spans = atom_intervals(jackknife, atoms)
+    values = np.array([atom.value for atom in atoms])
+    assert np.all((spans[:, 0] <= values + 1e-12) & (values <= spans[:, 1] + 1e-12))
+    assert np.all(spans >= 0)
+
+
+def test_maximal_sets_are_those_nothing_contains() -> None:
+    down = ~upper_sets([0b011, 0b100], 3)
+    assert sorted(maximal_sets(down)) == [0b001, 0b010]
+
+
+def test_containing_stretches_only_where_needed() -> None:
+    spans = containing(np.array([[0.1, 0.2], [0.1, 0.2]]), [0.15, 0.25])
+    assert spans.tolist() == [[0.1, 0.2], [0.1, 0.25]]
+
+
+def test_order_is_resolved_only_where_the_data_tell() -> None:
+    rng = np.random.default_rng(4)
+    for noise, resolved in (((1.0, 4.0), True), ((1.0, 1.0), False)):
+        blocks, y = noisy_copies(rng, 1000, *noise)
+        groups = balanced_folds(np.arange(1000), GROUPS, rng)
+        assert order_resolved(debiased_jackknife(blocks, y, groups), 1, 2) is resolved
+
+
+def test_debiased_estimate_covers_the_truth() -> None:
+    truth = np.array([0, 0.5, 0.292481, 0.660964])
+    covered = np.zeros(4)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        blocks, y = noisy_copies(rng, 300, 1.0, 2.0)
+        jackknife = debiased_jackknife(blocks, y, balanced_folds(np.arange(300), GROUPS, rng))
+        spans = information_intervals(jackknife)
+        covered += (spans[:, 0] <= truth) & (truth <= spans[:, 1])
+    # 200 repetitions of a 95 % interval: three standard errors are 4.6 %.
+    assert np.all(covered[1:] / 200 > 0.90)
+
+
+def test_debiased_estimate_of_noise_is_unbiased_and_plugin_is_not() -> None:
+    estimates = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        codes = tuple(rng.standard_normal((500, 64)) for _ in range(2))
+        groups = np.arange(500) % 2
+        blocks = ReadoutBlocks(codes)
+        estimates.append(debiased_jackknife(blocks, rng.standard_normal(500), groups, "none").estimate[3])
+    error = np.std(estimates) / np.sqrt(40)
+    assert abs(np.mean(estimates)) < 3 * error
+    assert float(scalar_bias(500, np.array(128.0))) > 0.2
+
+
+def test_repeated_columns_are_counted_once() -> None:
+    rng = np.random.default_rng(5)
+    blocks, y = noisy_copies(rng, 200, 1.0)
+    code = np.asarray(blocks.codes[0])
+    doubled = ReadoutBlocks((np.hstack([code, 2 * code - 1, np.ones_like(code)]),))
+    groups = np.arange(200) % 20
+    plain = debiased_jackknife(blocks, y, groups, "none")
+    assert debiased_jackknife(doubled, y, groups, "none").estimate == pytest.approx(plain.estimate)
+
+
+def test_debiased_needs_rows() -> None:
+    rng = np.random.default_rng(6)
+    blocks = ReadoutBlocks((rng.standard_normal((60, 30)),))
+    assert debiased_allowed(60, blocks, "none")
+    assert not debiased_allowed(60, blocks, "products")
+    with pytest.raises(TooFewRowsError, match=r"1\.5"):
+        debiased_jackknife(blocks, rng.standard_normal(60), np.arange(60) % 30, "products")
+
+
+def test_pooled_jackknife_weighs_by_rows() -> None:
+    first, second = random_jackknife(7, 2), random_jackknife(8, 2)
+    pooled = pooled_jackknife([first, second], [100, 300])
+    assert pooled.estimate == pytest.approx(0.25 * first.estimate + 0.75 * second.estimate)
+    assert pooled.replicates == pytest.approx(0.25 * first.replicates + 0.75 * second.replicates)
+
+
+def p_of(codes: tuple[np.ndarray, ...], y: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
+    targets = np.column_stack([y, null_targets(y, draws, rng)])
+    folds = balanced_folds(np.arange(y.size), 5, rng)
+    fitted = cross_fitted_predictions(ReadoutBlocks(codes), targets, folds, [1, 2, 3])
+    return p_values(error_sums(targets, fitted))
+
+
+def test_p_values_tell_signal_from_noise() -> None:
+    rng = np.random.default_rng(9)
+    signal, noise = rng.standard_normal((2, 300, 4))
+    y = 0.4 * signal[:, 0] + rng.standard_normal(300)
+    p = p_of((signal, noise), y, rng, 99)
+    assert p[0] == p[2] == 0.01
+    assert p[1] > 0.05
+
+
+def test_p_values_of_noise_are_uniform() -> None:
+    rng = np.random.default_rng(10)
+    values = []
+    for _ in range(120):
+        codes = tuple(rng.standard_normal((80, 3)) for _ in range(2))
+        values.append(p_of(codes, rng.standard_normal(80), rng, 19))
+    below = np.mean(np.array(values) <= 0.1, axis=0)
+    # Exact size .1; three standard errors of 120 repetitions are .082.
+    assert np.all(below < 0.19)
+    assert np.array(values).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_null_targets_keep_groups_together() -> None:
+    rng = np.random.default_rng(11)
+    groups = np.repeat(np.arange(10), 5)
+    y = rng.standard_normal(50)
+    draws = null_targets(y, 50, rng, groups)
+    signs = np.sign((draws - y.mean()) / (y - y.mean())[:, None]).reshape(10, 5, 50)
+    assert np.all(signs == signs[:, :1])
+    assert abs(signs.mean()) < 0.2

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import RidgeCV
+
+from pidreg_cli.information.errors import (
+    ConstantTargetError,
+    DeterministicTargetError,
+    NonFiniteError,
+    ShapeError,
+    TooFewRowsError,
+)
+from pidreg_cli.information.features import ReadoutBlocks, feature_table
+from pidreg_cli.information.lattice import monotone_closure, scalar_atoms, summary
+from pidreg_cli.information.readouts import (
+    balanced_folds,
+    cross_fitted_predictions,
+    information_of_predictions,
+    squared_errors,
+    subset_informations,
+)
+from pidreg_cli.information.ridge import PENALTIES, Moments, RidgeProblem, solve
+
+
+def heldout(blocks: ReadoutBlocks, target: np.ndarray, seed: int = 0, **options: object) -> np.ndarray:
+    """Raw informations of every subset, ten folds."""
+    n = len(blocks.codes)
+    folds = balanced_folds(np.arange(target.size), 10, np.random.default_rng(seed))
+    fitted = cross_fitted_predictions(blocks, target, folds, range(1, 1 << n), **options)  # type: ignore[arg-type]
+    return subset_informations(squared_errors(target, fitted, n))
+
+
+def slow_ridge(features: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Coefficients by generalised cross-validation, one dense solve per penalty."""
+    n = len(target)
+    gram, best = features.T @ features, (np.inf, np.zeros(0))
+    for penalty in PENALTIES:
+        inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
+        df = 1 + np.trace(inverse @ gram)
+        residual = target - features @ (coefficients := inverse @ features.T @ target)
+        if df <= 0.98 * n:
+            best = min(best, (residual @ residual / (n - df) ** 2, coefficients), key=lambda pair: pair[0])
+    return best[1]
+
+
+def standardised(rng: np.random.Generator, rows: int, width: int) -> np.ndarray:
+    values = rng.standard_normal((rows, width)) @ rng.standard_normal((width, width))
+    return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(50, 2), (80, 12), (40, 60)])
+def test_ridge_matches_the_slow_solution(rows: int, width: int) -> None:
+    rng = np.random.default_rng(width)
+    x = standardised(rng, rows, width)
+    y = x[:, :1] + rng.standard_normal((rows, 3)) * [0.1, 1.0, 10.0]
+    y -= y.mean(axis=0)
+    found = solve(RidgeProblem(x.T @ x, x.T @ y, np.sum(y**2, axis=0), rows), free=0)
+    expected = np.stack([slow_ridge(x, column) for column in y.T], axis=1)
+    assert found == pytest.approx(expected, abs=1e-7)
+
+
+def test_free_features_are_not_shrunk() -> None:
+    rng = np.random.default_rng(3)
+    x, y = standardised(rng, 100, 8), rng.standard_normal((100, 1))
+    y -= y.mean()
+    y += 0.5 * x[:, :1]
+    found = solve(RidgeProblem(x.T @ x, x.T @ y, np.sum(y**2, axis=0), 100), free=2)
+    # Least squares given the penalised part: the residual is orthogonal to the free features.
+    assert x[:, :2].T @ (y - x @ found) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_penalty_agrees_with_an_independent_implementation() -> None:
+    rng = np.random.default_rng(4)
+    x = standardised(rng, 200, 10)
+    y = x[:, 0] + rng.standard_normal(200)
+    y -= y.mean()
+    found = solve(RidgeProblem(x.T @ x, (x.T @ y)[:, None], np.array([y @ y]), 200), free=0)
+    # scikit-learn does not count the intercept, which can move the choice to a neighbouring penalty.
+    reference = RidgeCV(alphas=PENALTIES, fit_intercept=False).fit(x, y).coef_
+    assert found[:, 0] == pytest.approx(reference, abs=0.02)
+
+
+def test_fold_predictions_equal_separate_fits() -> None:
+    rng = np.random.default_rng(5)
+    z, extra = rng.standard_normal((60, 3)) + 100.0, rng.standard_normal((20, 3)) + 100.0
+    y, extra_y = z[:, 0] + rng.standard_normal(60), extra[:, 0] + rng.standard_normal(20)
+    folds = np.arange(60) % 3
+    fitted = cross_fitted_predictions(
+        ReadoutBlocks((z,)), y, folds, [1], ReadoutBlocks((extra,)), extra_y, interactions="none"
+    )
+    inside = folds == 1
+    x, t = np.vstack([z[~inside], extra]), np.concatenate([y[~inside], extra_y])
+    scale = x.std(axis=0)
+    coefficients = slow_ridge((x - x.mean(axis=0)) / scale, t - t.mean())
+    expected = t.mean() + (z[inside] - x.mean(axis=0)) / scale @ coefficients
+    assert fitted.predictions[inside, 0, 0] == pytest.approx(expected, abs=1e-8)
+    assert fitted.baseline[inside, 0] == pytest.approx(t.mean())
+
+
+def test_linear_system_reads_its_closed_form() -> None:
+    rng = np.random.default_rng(6)
+    m = rng.standard_normal(20_000)
+    codes = tuple((m + s * rng.standard_normal(20_000))[:, None] for s in (1.0, np.sqrt(2.0), 2.0))
+    v = heldout(ReadoutBlocks(codes), m)
+    expected = [0, 0.5, 0.292481, 0.660964, 0.160964, 0.584963, 0.403677, 0.729716]
+    assert v == pytest.approx(expected, abs=0.02)
+
+
+def test_noise_reads_nothing() -> None:
+    rng = np.random.default_rng(7)
+    codes = tuple(rng.standard_normal((500, 64)) for _ in range(2))
+    v = monotone_closure(heldout(ReadoutBlocks(codes), rng.standard_normal(500)))
+    assert v[-1] < 0.02
+
+
+@pytest.mark.parametrize("shape", ["square", "sine"])
+@pytest.mark.parametrize("seen_by", ["one", "both"])
+def test_nonlinear_information_of_one_modality_is_no_synergy(shape: str, seen_by: str) -> None:
+    rng = np.random.default_rng(8)
+    u = rng.standard_normal(5000)
+    y = (u**2 if shape == "square" else np.sin(u)) + 0.3 * rng.standard_normal(5000)
+    first = np.stack([u, rng.standard_normal(5000)], axis=1)
+    second = first[:, ::-1] if seen_by == "one" else np.stack([rng.standard_normal(5000), u], axis=1)
+    second = rng.standard_normal((5000, 2)) if seen_by == "one" else second
+    parts = summary(monotone_closure(heldout(ReadoutBlocks((first, second)), y)))
+    assert parts.synergistic < 0.02
+    assert parts.total > 0.5
+
+
+def test_products_carry_synergy() -> None:
+    rng = np.random.default_rng(9)
+    a, b = rng.standard_normal((2, 4000))
+    y = a * b + 0.5 * rng.standard_normal(4000)
+    blocks = ReadoutBlocks((a[:, None], b[:, None]))
+    kinds = {atom.kind: atom.value for atom in scalar_atoms(monotone_closure(heldout(blocks, y)))}
+    # R2 of a*b is 1/(1 + 1/4).
+    assert kinds["synergistic"] == pytest.approx(-0.5 * np.log2(0.2), abs=0.05)
+    assert abs(heldout(blocks, y, interactions="none")[-1]) < 0.01
+
+
+def test_a_score_among_many_codes_keeps_its_weight() -> None:
+    """One shared penalty shrinks a good prediction together with 192 noisy columns; a free one does not."""
+    rng = np.random.default_rng(10)
+    free, shared = [], []
+    for _ in range(4):
+        y = rng.standard_normal(400)
+        score = (y + 0.5 * rng.standard_normal(400))[:, None]
+        codes = rng.standard_normal((400, 192))
+        blocks = ReadoutBlocks((codes,), {1: score})
+        free.append(heldout(blocks, y, interactions="none")[1])
+        shared.append(heldout(ReadoutBlocks((np.hstack([codes, score]),)), y, interactions="none")[1])
+    truth = 0.5 * np.log2(1 + 4)
+    assert abs(np.mean(free) - truth) < 0.08
+    assert np.mean(free) > np.mean(shared) + 0.05
+
+
+def test_scores_belong_to_their_subset() -> None:
+    blocks = ReadoutBlocks(
+        (np.zeros((4, 2)),) * 3,
+        {1: np.zeros((4, 1)), 4: np.zeros((4, 1)), 3: np.zeros((4, 2)), 7: np.zeros((4, 3))},
+    )
+    table = feature_table(blocks)
+    # Codes and squares (2 + 2) per modality, products (2) per pair.
+    assert {m: (table.free(m).size, table.shrunk(m).size) for m in (1, 2, 3, 5, 7)} == {
+        1: (1, 4),
+        2: (0, 4),
+        3: (3, 10),
+        5: (2, 10),
+        7: (5, 18),
+    }
+
+
+def test_constant_and_repeated_codes_change_nothing() -> None:
+    rng = np.random.default_rng(11)
+    z = rng.standard_normal((300, 3))
+    y = z[:, 0] + rng.standard_normal(300)
+    padded = np.hstack([z, np.full((300, 1), 7.0)])
+    plain, constant = (heldout(ReadoutBlocks((code,)), y, interactions="none") for code in (z, padded))
+    assert plain == pytest.approx(constant, abs=1e-12)
+    repeated = heldout(ReadoutBlocks((z,), {1: np.repeat(z[:, :1], 2, axis=1)}), y, interactions="none")
+    assert repeated[1] == pytest.approx(plain[1], abs=0.03)
+
+
+def test_order_and_scale_of_codes_do_not_matter() -> None:
+    rng = np.random.default_rng(12)
+    z = rng.standard_normal((200, 4))
+    y = z[:, 0] + rng.standard_normal(200)
+    first = heldout(ReadoutBlocks((z,)), y)
+    second = heldout(ReadoutBlocks((z[:, ::-1] * [1.0, 5.0, 0.1, 2.0],)), 3 * y - 50)
+    assert first == pytest.approx(second, abs=1e-9)
+
+
+def test_pooling_two_models_stacks_their_errors() -> None:
+    rng = np.random.default_rng(13)
+    y = rng.standard_normal(100)
+    blocks = ReadoutBlocks((y[:, None] + rng.standard_normal((100, 1)),))
+    folds = np.arange(100) % 5
+    fitted = cross_fitted_predictions(blocks, y, folds, [1])
+    errors = squared_errors(y, fitted, 1)
+    pooled = subset_informations(np.vstack([errors, errors]))
+    assert pooled == pytest.approx(subset_informations(errors))
+    direct = information_of_predictions(y, fitted.predictions[:, 0, 0], fitted.baseline[:, 0])
+    assert direct == pytest.approx(pooled[1])
+
+
+def test_folds_are_balanced_and_keep_groups_together() -> None:
+    rng = np.random.default_rng(14)
+    labels = rng.integers(0, 40, size=500)
+    folds = balanced_folds(labels, 7, rng)
+    assert all(len(set(folds[labels == label])) == 1 for label in set(labels))
+    sizes = np.bincount(folds, minlength=7)
+    assert sizes.min() > 0.7 * sizes.max()
+    assert sorted(np.bincount(balanced_folds(np.arange(20), 7, rng)).tolist()) == [2, 3, 3, 3, 3, 3, 3]
+    with pytest.raises(TooFewRowsError, match="3"):
+        balanced_folds(np.array([0, 1, 2, 2]), 4, rng)
+
+
+def test_moments_add_and_subtract() -> None:
+    rows = np.random.default_rng(15).standard_normal((30, 4))
+    rest = Moments.of(rows) - Moments.of(rows[:10])
+    assert rest.centred() == pytest.approx(Moments.of(rows[10:]).centred())
+    assert rest.mean == pytest.approx(rows[10:].mean(axis=0))
+
+
+def test_bad_input_is_named() -> None:
+    y, folds = np.arange(10.0), np.arange(10) % 2
+    good = np.random.default_rng(16).standard_normal((10, 2))
+    broken = good.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(NonFiniteError, match=r"codes of modality 1 .* \(3, 1\)"):
+        cross_fitted_predictions(ReadoutBlocks((good, broken)), y, folds, [1])
+    with pytest.raises(ShapeError, match="one width"):
+        cross_fitted_predictions(ReadoutBlocks((good, good[:, :1])), y, folds, [3])
+    with pytest.raises(ShapeError, match="same rows"):
+        cross_fitted_predictions(ReadoutBlocks((good, good[:4])), y, folds, [3])
+    with pytest.raises(ShapeError, match="folds"):
+        cross_fitted_predictions(ReadoutBlocks((good,)), y, folds[:3], [1])
+    with pytest.raises(ShapeError, match="non-empty subsets"):
+        feature_table(ReadoutBlocks((good,), {2: good}))
+    with pytest.raises(ShapeError, match="fit rows"):
+        cross_fitted_predictions(ReadoutBlocks((good,)), y, folds, [1], fit=ReadoutBlocks((good,)))
+    with pytest.raises(TooFewRowsError, match="free features"):
+        cross_fitted_predictions(ReadoutBlocks((good,), {1: np.ones((10, 6))}), y, folds, [1])
+
+
+def test_no_variance_and_no_error_are_not_numbers() -> None:
+    y = np.arange(5.0)
+    with pytest.raises(ConstantTargetError):
+        information_of_predictions(np.ones(5), y, np.ones(5))
+    with pytest.raises(DeterministicTargetError):
+        information_of_predictions(y, y, np.zeros(5))
