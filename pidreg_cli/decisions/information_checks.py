@@ -1,0 +1,85 @@
+"""Diagnostics of the estimated information. Each returns None where there is nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.information.intervals import Jackknife, order_resolved
+from pidreg_cli.information.lattice import largest_repair
+
+Floats = NDArray[np.float64]
+
+NOTABLE_REPAIR = 0.02
+"""Bits: adding a modality without information costs the readouts about this much at 2,000 rows."""
+SIGNIFICANT = 0.05
+
+
+def indistinguishable_total(
+    jackknife: Jackknife | None, p_value: float | None, confidence: float, interactions: str
+) -> Diagnostic | None:
+    """Whether all modalities together tell anything: by the p-value, without one by the interval."""
+    if p_value is not None:
+        nothing, value = p_value > SIGNIFICANT, p_value
+    elif jackknife is not None:
+        value = float(jackknife.interval(len(jackknife.estimate) - 1, 0, confidence)[0])
+        nothing = value <= 0
+    else:
+        return None
+    if not nothing:
+        return None
+    linear = " Covariances see straight lines only: try --interactions products." * (interactions == "none")
+    return Diagnostic(
+        "information.indistinguishable_from_zero",
+        "warning",
+        "The information of all modalities together cannot be told from zero: do not read the parts.",
+        f"Give more rows or other features, and check that rows of target and features match.{linear}",
+        value,
+    )
+
+
+def largest_singles(v: Floats) -> tuple[int, int]:
+    """Bitmasks of the two single modalities with the most information, n >= 2."""
+    singles = 1 << np.arange(len(v).bit_length() - 1)
+    order = np.argsort(-v[singles], kind="stable")
+    return int(singles[order[0]]), int(singles[order[1]])
+
+
+def unresolved_order(
+    jackknife: Jackknife | None, v: Floats, names: Sequence[str], confidence: float
+) -> Diagnostic | None:
+    """Whether the data tell which single modality says most; ``v`` (2**n,) coherent informations."""
+    if jackknife is None or len(v) < 4:
+        return None
+    first, second = largest_singles(v)
+    if v[second] == 0 or order_resolved(jackknife, first, second, confidence):
+        return None
+    one, other = (names[mask.bit_length() - 1] for mask in (first, second))
+    return Diagnostic(
+        "information.order_unresolved",
+        "info",
+        f"The data do not tell which of '{one}' and '{other}' says more on its own.",
+        "Do not name one of them the better source. What is shared and what shows only together are each "
+        "too low by .01 to .03 bits.",
+        float(v[first] - v[second]),
+    )
+
+
+def repaired(raw: Floats, closed: Floats) -> Diagnostic | None:
+    """How much the estimates were changed so that no set tells less than a part of it; both (2**n,)."""
+    repair = largest_repair(raw, closed)
+    if repair == 0:
+        return None
+    negative = float(raw[1:].min())
+    lowest = f" (lowest estimate {negative:.3f})" if negative < 0 else ""
+    return Diagnostic(
+        "information.repaired",
+        "warning" if repair > NOTABLE_REPAIR else "info",
+        "Estimates are made coherent: no set tells less than zero or than a part of it; the largest "
+        f"change is {repair:.3f} bits{lowest}.",
+        "Take this as the size of the estimation error; more held-out rows make it smaller.",
+        repair,
+    )

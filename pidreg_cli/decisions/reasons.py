@@ -1,0 +1,100 @@
+"""The reason of a recommendation, in one sentence with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pidreg_cli.decisions.findings import listed
+from pidreg_cli.decisions.selection import Choice, Contrast
+from pidreg_cli.information.lattice import sources_of
+
+
+def reason(choice: Choice, names: Sequence[str], confidence: float) -> str:
+    """Why ``choice.recommended``, for modalities called ``names``."""
+    if choice.recommended == 0:
+        return nothing_reason(choice, confidence)
+    if choice.recommended == choice.reference == choice.full:
+        return keep_reason(choice, names, confidence)
+    if choice.recommended == choice.reference:
+        return better_without(choice, names)
+    return drop_reason(choice, names, confidence)
+
+
+def named(mask: int, names: Sequence[str]) -> str:
+    """Names of a set, for a sentence."""
+    return listed(tuple(names[i] for i in sources_of(mask)), most=len(names))
+
+
+def number(value: float) -> str:
+    """Two decimals, never ``-0.00``."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def bits_of(contrast: Contrast, confidence: float) -> str:
+    """``0.01 bits (95 % CI -0.01 to 0.03)``."""
+    if contrast.interval is None:
+        return f"{number(contrast.bits)} bits"
+    low, high = contrast.interval
+    return f"{number(contrast.bits)} bits ({100 * confidence:g} % CI {number(low)} to {number(high)})"
+
+
+def percent(share: float) -> str:
+    """``0.3 %``; ``1e-07`` reads as ``0.0 %``, never as ``-0.0 %``."""
+    return f"{round(100 * share, 1) + 0.0:.1f} %"
+
+
+def nothing_reason(choice: Choice, confidence: float) -> str:
+    """Nothing predicts better than the mean."""
+    return (
+        "keep none: all modalities together are not distinguishable from none; they tell "
+        f"{bits_of(choice.against, confidence)} and change RMSE by {percent(-choice.against.loss)} against "
+        "predicting the mean"
+    )
+
+
+def keep_reason(choice: Choice, names: Sequence[str], confidence: float) -> str:
+    """Nothing can be dropped."""
+    against = choice.against
+    one = choice.full.bit_count() == 1
+    subject = (
+        "without it" if one else f"without {named(choice.full - against.smaller, names)}, the least needed,"
+    )
+    loss = f"{bits_of(against, confidence)} are lost and RMSE rises by {percent(against.loss)}"
+    return f"keep {'it' if one else 'all'}: {subject} {loss}{why_not(against, choice.tolerance)}"
+
+
+def why_not(against: Contrast, tolerance: float) -> str:
+    """Which of the two conditions a loss violates."""
+    if against.loss > tolerance:
+        return f", more than the tolerance of {percent(tolerance)}"
+    return f", within the tolerance of {percent(tolerance)} but more than chance explains"
+
+
+def better_without(choice: Choice, names: Sequence[str]) -> str:
+    """A smaller set predicts better than all."""
+    rmse = {c.mask: c.expected_rmse for c in choice.candidates}
+    gain = rmse[choice.full] / rmse[choice.recommended] - 1
+    dropped = named(choice.full - choice.recommended, names)
+    return f"drop {dropped}: with all modalities RMSE is {percent(gain)} higher than without"
+
+
+def drop_reason(choice: Choice, names: Sequence[str], confidence: float) -> str:
+    """What keeping more would add."""
+    against = choice.against
+    effect = (
+        f"lowers RMSE by {percent(1 - 1 / (1 + against.loss))}" if against.loss > 0 else "does not lower RMSE"
+    )
+    return (
+        f"{subject_of(choice, names)} adds {bits_of(against, confidence)} and {effect}, "
+        f"within the tolerance of {percent(choice.tolerance)}"
+    )
+
+
+def subject_of(choice: Choice, names: Sequence[str]) -> str:
+    """``drop b: keeping it``; where all modalities are not the reference: ``keep a: the best set, a and
+    b,``.
+    """
+    if choice.reference != choice.full:
+        return f"keep {named(choice.recommended, names)}: the best set, {named(choice.reference, names)},"
+    dropped = choice.full - choice.recommended
+    return f"drop {named(dropped, names)}: keeping {'it' if dropped.bit_count() == 1 else 'them'}"

@@ -1,0 +1,95 @@
+"""Diagnostics of the fitted model. Each returns None where there is nothing to say."""
+
+from __future__ import annotations
+
+from pidreg_cli.decisions.findings import Diagnostic
+
+WORSE_THAN_BASELINE = 1.02
+"""Ratio of RMSE to that of ridge regression above which the network lost more than seeds and rows explain."""
+STARVED_GAP = 0.05
+STARVED_RATIO = 0.5
+"""A modality whose readout explains less than half of what ridge regression gets from its own features, and
+at least .05 of R2 less, was neglected in joint training.
+"""
+COLLAPSED_WEIGHT = 0.01
+VISIBLE_SYNERGY = 0.1
+"""Products of codes with less than one per cent of the fusion, where a tenth of the total shows only
+together.
+"""
+CODES_NOT_NORMAL = 0.02
+"""Sliced Cauchy-Schwarz divergence (bandwidth .5) of the whitened codes: 256 normal rows score .004, a
+scale wrong by half .069, lognormal codes .157.
+"""
+
+
+def unconverged_weights(
+    converged: bool, movement: float | None, tolerance: float | None
+) -> Diagnostic | None:
+    """``movement``: bits that the windowed atoms last moved; ``tolerance``: what counts as settled."""
+    if converged:
+        return None
+    moved = "" if movement is None else f": they still moved by {movement:.3f} bits"
+    wanted = "" if tolerance is None else f" (settled: below {tolerance:g})"
+    return Diagnostic(
+        "training.weights_not_converged",
+        "warning",
+        f"The fusion weights did not settle in stage 1{moved}{wanted}.",
+        "Raise training.batch_size or loss.gaussianity, or give stage 1 more epochs (stage1.max_epochs).",
+        movement,
+    )
+
+
+def worse_than_baseline(rmse: float, baseline: float, name: str) -> Diagnostic | None:
+    """RMSE of the model and of the baseline ``name`` on the same rows."""
+    if rmse <= WORSE_THAN_BASELINE * baseline:
+        return None
+    return Diagnostic(
+        "training.worse_than_baseline",
+        "warning",
+        f"The network predicts worse than {name} regression on the same rows (RMSE {rmse:.4g} against "
+        f"{baseline:.4g}).",
+        "Try --preset thorough, more rows or a linear encoder (network.encoder.kind=linear); until then "
+        "its information is a weak lower bound.",
+        rmse / baseline if baseline > 0 else None,
+    )
+
+
+def starved_modality(modality: str, head: float, alone: float) -> Diagnostic | None:
+    """R2 on held-out rows of the modality's readout and of ridge regression on its own features."""
+    if not (head < STARVED_RATIO * alone and alone - head > STARVED_GAP):
+        return None
+    return Diagnostic(
+        "training.starved_modality",
+        "warning",
+        f"'{modality}' was neglected in training: its code explains {max(head, 0):.0%} of the target, "
+        f"its own features explain {alone:.0%} by ridge regression.",
+        "Raise loss.sufficiency; until then its information, and what it shares, are too low.",
+        alone - head,
+    )
+
+
+def collapsed_synergy(pair_weight: float, synergistic_share: float) -> Diagnostic | None:
+    """``pair_weight``: sum of the weights of products; ``synergistic_share``: of the total, held-out."""
+    if pair_weight >= COLLAPSED_WEIGHT or synergistic_share < VISIBLE_SYNERGY:
+        return None
+    return Diagnostic(
+        "training.synergy_collapse",
+        "warning",
+        f"{synergistic_share:.0%} of the information shows only together, but the fusion gives products of "
+        f"codes {pair_weight:.1%} of its weight.",
+        "Lower loss.conditional: too strong, it removes what makes the modalities interact.",
+        pair_weight,
+    )
+
+
+def codes_not_normal(divergence: float) -> Diagnostic | None:
+    """``divergence``: average one-dimensional Cauchy-Schwarz divergence of whitened target and codes."""
+    if divergence <= CODES_NOT_NORMAL:
+        return None
+    return Diagnostic(
+        "training.codes_not_normal",
+        "info",
+        f"Target and codes are not jointly normal (divergence {divergence:.3f}, normal rows score .004).",
+        "Read bits as a lower bound on the information; a larger loss.gaussianity brings them closer.",
+        divergence,
+    )

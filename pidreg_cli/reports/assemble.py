@@ -1,0 +1,223 @@
+"""The report from the evidence: every part of it, in the published order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pidreg_cli.decisions.candidates import modality_costs
+from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.decisions.reasons import reason
+from pidreg_cli.decisions.selection import choose
+from pidreg_cli.information.intervals import containing, information_intervals
+from pidreg_cli.information.lattice import member_order, monotone_closure
+from pidreg_cli.information.shapley import shapley_values
+from pidreg_cli.reports import evidence as given
+from pidreg_cli.reports import model
+from pidreg_cli.reports.decomposition import (
+    HEADLINE,
+    Informations,
+    decomposition,
+    names_of,
+    one_versus_rest,
+    pair_of,
+    sensitivity,
+)
+from pidreg_cli.reports.examine import diagnostics
+from pidreg_cli.training.metrics import Accuracy
+from pidreg_cli.version import __version__
+
+Floats = NDArray[np.float64]
+
+
+def assemble(evidence: given.Evidence) -> model.Report:
+    """The complete report; parts without evidence are null or empty."""
+    found = informations(evidence)
+    chosen = None if found is None else selection_part(evidence, found)
+    several = found is not None and len(found.names) > 1
+    return model.Report(
+        schema_version=model.SCHEMA_VERSION,
+        tool_version=__version__,
+        command=evidence.run.command,
+        created_at=evidence.run.created_at,
+        seed=evidence.run.seed,
+        device=evidence.run.device,
+        threads=evidence.run.threads,
+        data=data_part(evidence.table),
+        modalities=tuple(modality_part(modality) for modality in evidence.modalities),
+        metrics=None if evidence.accuracy is None else metrics_part(evidence.accuracy),
+        information=None if found is None else information_part(evidence, found),
+        pid=decomposition(found) if found is not None and several else None,
+        one_versus_rest=() if found is None else one_versus_rest(found, HEADLINE),
+        sensitivity=() if found is None else sensitivity(found),
+        shapley=None if found is None else named(evidence.names, shapley_values(found.v)),
+        fusion=None if evidence.fusion is None else fusion_part(evidence.fusion, evidence.names),
+        selection=chosen,
+        diagnostics=tuple(diagnostic_part(finding) for finding in diagnostics(evidence, found)),
+    )
+
+
+def informations(evidence: given.Evidence) -> Informations | None:
+    """The coherent informations that everything else is computed from."""
+    facts = evidence.information
+    if facts is None:
+        return None
+    v = monotone_closure(facts.raw)
+    return Informations(evidence.names, v, facts.jackknife, facts.confidence, facts.rest_correlations)
+
+
+def named(names: Sequence[str], values: Floats) -> dict[str, float]:
+    """Numbers by modality."""
+    return dict(zip(names, (float(value) for value in values), strict=True))
+
+
+def data_part(table: given.TableFacts) -> model.Data:
+    """The table."""
+    return model.Data(
+        files=table.files,
+        fingerprint=table.fingerprint,
+        rows=table.rows,
+        rows_missing_target=table.rows_missing_target,
+        rows_train=table.rows_train,
+        rows_valid=table.rows_valid,
+        rows_test=table.rows_test,
+        folds=table.folds,
+        target=table.target,
+        target_transform=table.target_transform,
+    )
+
+
+def modality_part(modality: given.ModalityFacts) -> model.Modality:
+    """A modality."""
+    return model.Modality(
+        name=modality.name,
+        features=modality.features,
+        missing_fraction=float(modality.missing_fraction),
+        absent_rows_fraction=float(modality.absent_rows_fraction),
+    )
+
+
+def accuracy_part(accuracy: Accuracy | None) -> model.Accuracy | None:
+    """Accuracy on some rows."""
+    if accuracy is None:
+        return None
+    return model.Accuracy(
+        rmse=accuracy.rmse, mae=accuracy.mae, r2=accuracy.r2, corr=accuracy.corr, n=accuracy.n
+    )
+
+
+def metrics_part(facts: given.AccuracyFacts) -> model.Metrics:
+    """Accuracy of the model and of the baselines."""
+    baselines = {name: accuracy_part(accuracy) for name, accuracy in facts.baselines.items()}
+    return model.Metrics(
+        test=accuracy_part(facts.test),
+        valid=accuracy_part(facts.valid),
+        baselines={name: part for name, part in baselines.items() if part is not None},
+    )
+
+
+def information_part(evidence: given.Evidence, found: Informations) -> model.Information | None:
+    """Information of every set of modalities, by size, then as given."""
+    facts = evidence.information
+    if facts is None:
+        return None
+    masks = sorted(range(1, len(found.v)), key=member_order)
+    spans = None if found.jackknife is None else subset_intervals(found)
+    return model.Information(
+        units="bits",
+        estimator=facts.estimator,
+        interactions=facts.interactions,
+        protocol=facts.protocol,
+        rows=facts.rows,
+        confidence=facts.confidence,
+        interval_of=facts.interval_of,
+        values=tuple(_subset_information(facts, found, mask, spans) for mask in masks),
+        co_information=co_information(found.v),
+    )
+
+
+def subset_intervals(found: Informations) -> Floats | None:
+    """Intervals (2**n, 2), stretched to contain the published values."""
+    if found.jackknife is None:
+        return None
+    return containing(information_intervals(found.jackknife, found.confidence), found.v)
+
+
+def _subset_information(
+    facts: given.InformationFacts, found: Informations, mask: int, spans: Floats | None
+) -> model.SubsetInformation:
+    return model.SubsetInformation(
+        modalities=names_of(mask, found.names),
+        value=float(found.v[mask]),
+        value_raw=float(facts.raw[mask]),
+        debiased=None if facts.debiased is None else float(facts.debiased[mask]),
+        ci=None if spans is None else pair_of(spans[mask]),
+        p_value=facts.p_values.get(mask),
+    )
+
+
+def co_information(v: Floats) -> float | None:
+    """``sum (-1)^(|A|+1) I_A`` over the non-empty sets, in bits; None for a single modality."""
+    if len(v) == 2:
+        return None
+    signs = np.where(np.bitwise_count(np.arange(len(v))) % 2, 1.0, -1.0)
+    return float(signs[1:] @ v[1:])
+
+
+def fusion_part(facts: given.FusionFacts, names: tuple[str, ...]) -> model.Fusion:
+    """Fusion weights by name, products as ``a*b``."""
+    pairs = {f"{a}*{b}": float(facts.pairs[i, j]) for (i, a), (j, b) in combinations(enumerate(names), 2)}
+    content = {
+        "weights": {**named(names, facts.singles), **pairs},
+        "converged": facts.converged,
+        "stage1_movement": facts.movement,
+        "stage1_epochs": facts.stage1_epochs,
+        "stage2_epochs": facts.stage2_epochs,
+        "lambda": named(names, facts.lambdas),
+        "deployment": facts.deployment,
+    }
+    return model.Fusion.model_validate(content)
+
+
+def selection_part(evidence: given.Evidence, found: Informations) -> model.Selection | None:
+    """The recommendation and all candidates."""
+    facts = evidence.selection
+    if facts is None:
+        return None
+    names, costs = evidence.names, modality_costs(evidence.names, facts.costs)
+    choice = choose(
+        found.v, found.jackknife, facts.errors, facts.groups, costs, facts.tolerance, found.confidence
+    )
+    return model.Selection(
+        recommended=names_of(choice.recommended, names),
+        reason=reason(choice, names, found.confidence),
+        tolerance=facts.tolerance,
+        protocol=facts.protocol,
+        rows=len(facts.errors),
+        mean_rmse=choice.mean_rmse,
+        subsets=tuple(
+            model.Subset(
+                modalities=names_of(candidate.mask, names),
+                information=candidate.information,
+                ci=candidate.interval,
+                expected_rmse=candidate.expected_rmse,
+                cost=candidate.cost,
+                dominated=candidate.dominated,
+            )
+            for candidate in choice.candidates
+        ),
+    )
+
+
+def diagnostic_part(finding: Diagnostic) -> model.Diagnostic:
+    """A diagnostic."""
+    return model.Diagnostic(
+        code=finding.code,
+        severity=finding.severity,
+        message=finding.message,
+        hint=finding.hint,
+        value=finding.value,
+    )

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pidreg_cli.information.intervals import jackknife_of_errors
+from pidreg_cli.information.readouts import subset_informations
+from pidreg_cli.reports.decomposition import rest_correlations
+from pidreg_cli.reports.evidence import (
+    AccuracyFacts,
+    Evidence,
+    FusionFacts,
+    InformationFacts,
+    ModalityFacts,
+    RunFacts,
+    SelectionFacts,
+    TableFacts,
+    TrainingFacts,
+)
+from pidreg_cli.training.metrics import accuracy
+
+Floats = NDArray[np.float64]
+EvidenceMaker = Callable[..., Evidence]
+
+
+def linear_predictions(sources: Floats, target: Floats) -> Floats:
+    """Least squares from every subset of the columns of ``sources``: (rows, 2**n)."""
+    rows, n = sources.shape
+    found = np.full((rows, 2**n), target.mean())
+    for mask in range(1, 2**n):
+        chosen = np.column_stack([np.ones(rows), *(sources[:, i] for i in range(n) if mask >> i & 1)])
+        found[:, mask] = chosen @ np.linalg.lstsq(chosen, target, rcond=None)[0]
+    return found
+
+
+def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats, **changes: object) -> Evidence:
+    """Evidence as if ``sources`` were codes and these rows were held out."""
+    n, rows = len(names), len(target)
+    predictions = linear_predictions(sources, target)
+    errors = np.square(target[:, None] - predictions)
+    groups = np.arange(rows) % 30
+    score = accuracy(target, predictions[:, -1])
+    singles = np.full(n, 1 / (n + n * (n - 1) / 2))
+    evidence = Evidence(
+        run=RunFacts("pidreg fit table.parquet", "2025-06-01T12:00:00Z", 0, "cpu", 2),
+        table=TableFacts(
+            ("table.parquet",),
+            "sha256:" + "0" * 64,
+            5 * rows + 7,
+            7,
+            3 * rows,
+            rows,
+            rows,
+            None,
+            "y",
+            "normal",
+        ),
+        modalities=tuple(ModalityFacts(name, 10 + i, 0.01 * i, 0.0) for i, name in enumerate(names)),
+        accuracy=AccuracyFacts(score, None, {"ridge": replace(score, rmse=score.rmse * 1.1)}),
+        information=InformationFacts(
+            "heldout",
+            "products",
+            "split",
+            rows,
+            0.95,
+            subset_informations(errors),
+            jackknife_of_errors(errors, groups),
+            "readout",
+            p_values={2**n - 1: 0.005},
+            rest_correlations=rest_correlations(predictions) if n > 1 else None,
+        ),
+        fusion=FusionFacts(
+            singles,
+            np.triu(np.full((n, n), singles[0]), 1),
+            True,
+            0.004,
+            0.01,
+            12,
+            40,
+            np.full(n, 0.9),
+            "all rows",
+        ),
+        selection=SelectionFacts(errors, groups, "valid", 0.01),
+        training=TrainingFacts(target),
+    )
+    return replace(evidence, **changes)
+
+
+def drawn(names: tuple[str, ...], mixing: Floats, rows: int = 900, seed: int = 0) -> Evidence:
+    """A linear system: modality i is ``mixing[i] @ latent``, the target the last row of it."""
+    latent = np.random.default_rng(seed).standard_normal((rows, mixing.shape[1]))
+    values = latent @ mixing.T
+    return evidence_of(names, values[:, :-1], values[:, -1])
+
+
+@pytest.fixture
+def two() -> Evidence:
+    """a: shared and its own part; b: the shared part, noisy."""
+    return drawn(("a", "b"), np.array([[1.0, 0.0, 0, 1], [1, 0, 1.5, 0], [1, 0.5, 0, 0.7]]))
+
+
+@pytest.fixture
+def one() -> Evidence:
+    return drawn(("only",), np.array([[1.0, 0.3], [1.0, 0.9]]))
+
+
+@pytest.fixture
+def three() -> Evidence:
+    """Two noisy views of one quantity and an independent one."""
+    return drawn(
+        ("mri", "fmri", "age"),
+        np.array([[1.0, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 0], [1, 0, 0, 1, 0.5]]),
+    )
+
+
+@pytest.fixture
+def eight() -> Evidence:
+    mixing = np.vstack([np.eye(8, 9), np.arange(9.0)])
+    return drawn(tuple("abcdefgh"), mixing)
+
+
+@pytest.fixture
+def nothing() -> Evidence:
+    rng = np.random.default_rng(3)
+    return evidence_of(("a", "b"), rng.standard_normal((400, 2)), rng.standard_normal(400))
