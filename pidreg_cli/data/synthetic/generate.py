@@ -31,7 +31,7 @@ class SyntheticTable:
     """Rows of a system and what is known of them.
 
     ``table`` holds the features ``NAME__f0``, ... (float32), ``target`` (float64) and ``id`` (int64);
-    ``truth`` is the JSON-ready truth of ``truth_of`` with the rows and the seed.
+    ``truth`` is the JSON-ready truth of ``truth_of``.
     """
 
     table: pa.Table
@@ -54,7 +54,7 @@ def generate(system: str | SyntheticSystem, rows: int, seed: int) -> SyntheticTa
     from pidreg_cli.data.synthetic.truth import truth_of
 
     columns = dict(_Draw(system, rows, seed).columns())
-    return SyntheticTable(pa.table(columns), {**truth_of(system), "rows": rows, "seed": seed})
+    return SyntheticTable(pa.table(columns), truth_of(system, rows, seed))
 
 
 def check_request(rows: int, seed: int) -> None:

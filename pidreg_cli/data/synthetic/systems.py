@@ -76,7 +76,7 @@ _ALL = (
         "the product of a latent of a and a latent of b: neither alone predicts anything",
         {"a": ("p",), "b": ("q",)},
         interaction=Product("p", "q", 1.0),
-        noise=0.3,
+        noise=0.45,
     ),
     SyntheticSystem(
         "xor",
@@ -105,8 +105,8 @@ _ALL = (
         "three",
         "a latent common to a, b and c, latents unique to a and to b, and a product of b and c",
         {"a": ("m", "u"), "b": ("m", "v", "p"), "c": ("m", "q")},
-        linear={"m": 0.50, "u": 0.55, "v": 0.30},
-        interaction=Product("p", "q", 0.50),
+        linear={"m": 0.45, "u": 0.70, "v": 0.30},
+        interaction=Product("p", "q", 0.45),
         noise=0.30,
     ),
     SyntheticSystem(
