@@ -39,6 +39,21 @@ class MultimodalArrays:
         """Modality names, in the order given."""
         return tuple(self.features)
 
+    @property
+    def required_target(self) -> Floats:
+        """The target, shape (n_rows,). Raises ValueError where the table has none."""
+        if self.target is None:
+            raise ValueError("these rows have no target")
+        return self.target
+
+    def only(self, *names: str) -> MultimodalArrays:
+        """The same rows with these modalities alone."""
+        return replace(
+            self,
+            features={name: self.features[name] for name in names},
+            columns={name: self.columns[name] for name in names},
+        )
+
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> MultimodalArrays:
         """The rows at ``index`` (integers or a mask of shape (n_rows,)), in that order."""
         return replace(

@@ -1,0 +1,265 @@
+"""A fit from arrays to report: the protocol is run, what it found becomes evidence, the evidence a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
+from pidreg_cli.data.splits import Protocol, choose_protocol
+from pidreg_cli.errors import UsageError
+from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors, p_values
+from pidreg_cli.information.readouts import subset_informations
+from pidreg_cli.network.fusion import pair_indices
+from pidreg_cli.reports import evidence as given
+from pidreg_cli.reports.assemble import assemble
+from pidreg_cli.reports.decomposition import rest_correlations
+from pidreg_cli.reports.model import Report
+from pidreg_cli.training.checkpoints import CheckpointStore
+from pidreg_cli.training.device import available_threads, resolve_device
+from pidreg_cli.training.evaluation import jackknife_groups, tested_masks
+from pidreg_cli.training.metrics import accuracy
+from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
+from pidreg_cli.training.seeds import Stream, numpy_generator
+
+Floats = NDArray[np.float64]
+
+MOST_MODALITIES = 12  # every set of modalities is estimated: 4,095 of them
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Where the rows came from, for the report."""
+
+    files: tuple[str, ...]
+    fingerprint: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished fit: its report, what it is made of, and the rows with a target that it used."""
+
+    report: Report
+    outcome: ProtocolOutcome
+    arrays: MultimodalArrays
+
+
+def fit_arrays(
+    arrays: MultimodalArrays,
+    source: TableSource,
+    settings: Settings,
+    progress: Progress,
+    store: CheckpointStore | None = None,
+) -> Fit:
+    """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind."""
+    check_modalities(arrays.names, settings)
+    usable = arrays.take(np.isfinite(arrays.required_target))
+    protocol = choose_protocol(usable.rows, settings.folds, usable.split)
+    for notice in protocol.notices:
+        progress.notice(notice)
+    device = resolve_device(settings.device)
+    torch.set_num_threads(settings.threads or available_threads())
+    outcome = ProtocolRun(usable, settings, device, progress, store).run(protocol)
+    evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
+    evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
+    return Fit(assemble(evidence), outcome, usable)
+
+
+def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
+    """Limits on modalities, and that settings by name speak of modalities that exist. Raises UsageError."""
+    if len(names) > MOST_MODALITIES:
+        raise UsageError(
+            "usage.too_many_modalities",
+            f"{len(names)} modalities, but every set of them is estimated: at most {MOST_MODALITIES}",
+            "join related ones, as in --modality labs='blood__*,urine__*'",
+        )
+    for key, named in (
+        ("network.encoder.kinds", settings.network.encoder.kinds),
+        ("selection.cost", settings.selection.cost),
+    ):
+        for name in named:
+            if name not in names:
+                raise UsageError(
+                    "config.unknown_modality",
+                    f"{key} names {name!r}, which is no modality of this fit",
+                    f"modalities are: {', '.join(names)}",
+                )
+
+
+def collect(
+    rows: int,
+    usable: MultimodalArrays,
+    source: TableSource,
+    settings: Settings,
+    protocol: Protocol,
+    outcome: ProtocolOutcome,
+) -> given.Evidence:
+    """All that the report needs."""
+    return given.Evidence(
+        run=run_facts(settings),
+        table=table_facts(rows, source, protocol, outcome),
+        modalities=modality_facts(usable, outcome),
+        accuracy=accuracy_facts(usable, outcome),
+        information=information_facts(settings, protocol, outcome, usable),
+        fusion=fusion_facts(settings, protocol, outcome),
+        selection=selection_facts(settings, protocol, outcome, usable),
+        training=training_facts(usable, outcome),
+    )
+
+
+def run_facts(settings: Settings) -> given.RunFacts:
+    """The command and its surroundings; the device is filled in once resolved."""
+    created = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    threads = settings.threads or available_threads()
+    return given.RunFacts("fit", created, settings.seed, settings.device, threads)
+
+
+def table_facts(
+    rows: int, source: TableSource, protocol: Protocol, outcome: ProtocolOutcome
+) -> given.TableFacts:
+    """Counts of rows: of the deployed model's split; with folds every usable row is held out once."""
+    counts = {part: int((outcome.split == part).sum()) for part in (TRAIN, VALID, TEST)}
+    pooled = protocol.kind == "folds"
+    return given.TableFacts(
+        files=source.files,
+        fingerprint=source.fingerprint,
+        rows=rows,
+        rows_missing_target=rows - len(outcome.split),
+        rows_train=counts[TRAIN],
+        rows_valid=counts[VALID],
+        rows_test=len(outcome.held_out.prediction) if pooled else counts[TEST],
+        folds=protocol.folds if pooled else None,
+        target=source.target,
+        target_transform="inverse normal (Blom)",
+    )
+
+
+def modality_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> tuple[given.ModalityFacts, ...]:
+    """Features, missing cells and absent rows of each modality."""
+    transforms = outcome.deployed.model.transforms.features
+    facts = []
+    for name, block in usable.features.items():
+        missing = np.isnan(block)
+        facts.append(
+            given.ModalityFacts(
+                name=name,
+                features=block.shape[1],
+                missing_fraction=float(missing.mean()),
+                absent_rows_fraction=float(missing.all(axis=1).mean()),
+                constant_features=transforms[name].constant_columns,
+            )
+        )
+    return tuple(facts)
+
+
+def accuracy_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.AccuracyFacts:
+    """The network and ridge regression on the held-out rows, the network on its validation rows."""
+    held = outcome.held_out
+    target = usable.required_target[held.readouts.rows]
+    baselines = {"ridge": accuracy(target, held.ridge)}
+    return given.AccuracyFacts(accuracy(target, held.prediction), outcome.valid, baselines)
+
+
+def information_facts(
+    settings: Settings, protocol: Protocol, outcome: ProtocolOutcome, usable: MultimodalArrays
+) -> given.InformationFacts:
+    """Informations of every set on the held-out rows, with intervals and p-values."""
+    held = outcome.held_out
+    errors = held.readouts.score_errors
+    debiased = pooled_debiased(held.debiased)
+    jackknife = debiased or jackknife_of_errors(
+        errors, row_groups(held.readouts.rows, usable, settings, Stream.INTERVALS)
+    )
+    tested = p_values(held.null_sums.sum(axis=0))
+    return given.InformationFacts(
+        estimator=settings.information.estimator,
+        interactions=settings.information.interactions,
+        protocol=protocol.kind,
+        rows=len(errors),
+        confidence=settings.information.confidence,
+        raw=subset_informations(errors),
+        jackknife=jackknife,
+        interval_of="readout" if debiased is None else "information",
+        debiased=None if debiased is None else debiased.estimate,
+        p_values=dict(zip(tested_masks(len(usable.names)), tested.tolist(), strict=True)),
+        rest_correlations=rest_correlations(held.readouts.score_predictions),
+    )
+
+
+def pooled_debiased(parts: Floats) -> Jackknife | None:
+    """The debiased estimate averaged over models (models, 1 + groups, 2**n); None where one lacks it."""
+    if np.isnan(parts).any():
+        return None
+    mean = parts.mean(axis=0)
+    return Jackknife(mean[0], mean[1:])
+
+
+def row_groups(
+    rows: NDArray[np.intp], usable: MultimodalArrays, settings: Settings, stream: Stream
+) -> NDArray[np.int64]:
+    """Jackknife groups of rows of the table."""
+    labels = rows if usable.groups is None else usable.groups[rows]
+    return jackknife_groups(labels, numpy_generator(settings.seed, stream))
+
+
+def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcome) -> given.FusionFacts:
+    """Weights and stages of the deployed model."""
+    network, ledger = outcome.deployed.model.network, outcome.deployed.ledger
+    weights = network.fusion.weights.double().cpu().numpy()
+    n = len(network.encoders)
+    pairs = np.zeros((n, n))
+    for (i, j), weight in zip(pair_indices(n), weights[n:], strict=True):
+        pairs[i, j] = weight
+    deployment = (
+        "trained on the training rows, stopped by the validation rows"
+        if protocol.kind == "split"
+        else "trained once more on all rows but an eighth that stopped it, after the folds were scored"
+    )
+    return given.FusionFacts(
+        singles=weights[:n],
+        pairs=pairs,
+        converged=ledger.converged,
+        movement=ledger.movement,
+        tolerance=settings.stage1.tolerance,
+        stage1_epochs=ledger.stage1_epochs,
+        stage2_epochs=ledger.epoch,
+        lambdas=np.array([float(gate.share.detach()) for gate in network.bottlenecks]),
+        deployment=deployment,
+    )
+
+
+def selection_facts(
+    settings: Settings, protocol: Protocol, outcome: ProtocolOutcome, usable: MultimodalArrays
+) -> given.SelectionFacts:
+    """Squared errors of every set on the rows that select."""
+    selection = outcome.selection
+    return given.SelectionFacts(
+        errors=selection.target_errors,
+        groups=row_groups(selection.rows, usable, settings, Stream.SELECTION),
+        protocol="valid" if protocol.kind == "split" else "folds",
+        tolerance=settings.selection.tolerance,
+        costs=settings.selection.cost,
+    )
+
+
+def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.TrainingFacts:
+    """What the diagnostics of training compare."""
+    held = outcome.held_out
+    errors = held.readouts.target_errors
+    target = held.readouts.target
+    singles = 1 << np.arange(len(usable.names))
+    alone = np.square(target[:, None] - held.ridge_alone).sum(axis=0)
+    divergence = float(held.code_divergence.mean())
+    return given.TrainingFacts(
+        target=usable.required_target[outcome.split == TRAIN],
+        head_r2=1 - errors[:, singles].sum(axis=0) / errors[:, 0].sum(),
+        alone_r2=1 - alone / errors[:, 0].sum(),
+        code_divergence=None if np.isnan(divergence) else divergence,
+    )

@@ -1,0 +1,51 @@
+"""Small networks that read codes: the predictor, a head per modality, a head for every set of modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pidreg_cli.network.fusion import hadamard_products, pair_indices
+
+
+class Head(nn.Module):
+    """An MLP with a linear path to one number. Shape: ``(batch, inputs) -> (batch,)``."""
+
+    def __init__(self, inputs: int, width: int, depth: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        size = inputs
+        for _ in range(depth):
+            layers += [nn.Linear(size, width), nn.ReLU()]
+            size = width
+        self.body = nn.Sequential(*layers, nn.Linear(size, 1))
+        self.linear = nn.Linear(inputs, 1, bias=False) if depth else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One number per row."""
+        out: Tensor = self.body(x)
+        return (out if self.linear is None else out + self.linear(x)).squeeze(-1)
+
+
+class SubsetHead(nn.Module):
+    """Predicts Y' from any set of modalities: codes and products of absent ones are zeroed, and a flag says so.
+
+    Shape: n codes ``(batch, d)``, present ``(batch, n)`` or ``(n,)`` of 0/1 -> ``(batch,)``. NOTE[DIFF]: the method asks
+    for one joint head of all modalities. With more than two, only the full set would then have a non-linear readout
+    of its own, and what any pair knows beyond products would be booked as synergy of all; one head trained on
+    random subsets serves every set alike.
+    """
+
+    def __init__(self, modalities: int, code_dim: int, width: int) -> None:
+        super().__init__()
+        self.pairs = pair_indices(modalities)
+        self.head = Head((modalities + len(self.pairs)) * code_dim + modalities, width, depth=1)
+
+    def forward(self, codes: Sequence[Tensor], present: Tensor) -> Tensor:
+        """Read the codes of the modalities that are present."""
+        flags = present.expand(len(codes[0]), len(codes))
+        masked = [code * flags[:, i, None] for i, code in enumerate(codes)]
+        head: Tensor = self.head(torch.cat([*masked, *hadamard_products(masked), flags], -1))
+        return head

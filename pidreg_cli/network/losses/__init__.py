@@ -1,0 +1,1 @@
+"""Terms of the loss that shape the codes; each a function of tensors."""

@@ -1,0 +1,78 @@
+"""The PIDReg network: encoders, bottlenecks, fusion, predictor and heads in one module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
+from pidreg_cli.network.encoders import Encoder, EncoderShape, PeriodicEmbedding
+from pidreg_cli.network.fusion import Fusion
+from pidreg_cli.network.heads import Head, SubsetHead
+from pidreg_cli.network.noise import Noise
+
+ModalityInput = tuple[Tensor, Tensor]
+"""Transformed values (batch, features) and indicators of missing cells (batch, indicators) of one modality."""
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """Everything needed to build the network again."""
+
+    encoders: tuple[EncoderShape, ...]
+    code_dim: int
+    bottleneck_start: float
+    predictor_width: int
+    predictor_depth: int
+    head_width: int
+
+
+class PIDRegNetwork(nn.Module):
+    """``f(fusion(Z_1, .., Z_n))`` with ``Z_i = bottleneck_i(h_i(x_i))``, a head per modality and a subset head.
+
+    The predictor's output is the standardised target, the heads' output is Y' (normal scores).
+    """
+
+    def __init__(self, shape: NetworkShape, generator: torch.Generator) -> None:
+        super().__init__()
+        n = len(shape.encoders)
+        self.encoders = nn.ModuleList(Encoder(encoder) for encoder in shape.encoders)
+        self.bottlenecks = nn.ModuleList(
+            LinearNoiseBottleneck(shape.code_dim, shape.bottleneck_start) for _ in range(n)
+        )
+        self.fusion = Fusion(n)
+        self.predictor = Head(shape.code_dim, shape.predictor_width, shape.predictor_depth)
+        self.heads = nn.ModuleList(Head(shape.code_dim, shape.head_width, depth=1) for _ in range(n))
+        self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width)
+        self._draw_parameters(generator)
+
+    def _draw_parameters(self, generator: torch.Generator) -> None:
+        """Initialise from the generator alone; torch's own start draws from global state."""
+        for module in self.modules():
+            if isinstance(module, PeriodicEmbedding):
+                module.reset(generator)
+            elif isinstance(module, nn.Linear):
+                nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def encode(self, inputs: Sequence[ModalityInput], noise: Noise) -> list[Tensor]:
+        """Codes Z_i, each (batch, d); ``noise`` is None in evaluation."""
+        return [
+            bottleneck(encoder(values, indicators, noise), noise)
+            for encoder, bottleneck, (values, indicators) in zip(
+                self.encoders, self.bottlenecks, inputs, strict=True
+            )
+        ]
+
+    def predict(self, codes: Sequence[Tensor]) -> Tensor:
+        """Prediction of the standardised target, (batch,)."""
+        prediction: Tensor = self.predictor(self.fusion(codes))
+        return prediction
+
+    def single_scores(self, codes: Sequence[Tensor]) -> list[Tensor]:
+        """Each head's prediction of Y' from its own code, n tensors of shape (batch,)."""
+        return [head(code) for head, code in zip(self.heads, codes, strict=True)]

@@ -1,0 +1,44 @@
+"""Rows ready to train on: tensors on one device, and their shuffled batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pidreg_cli.network.pidreg import ModalityInput
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs and targets of the same rows.
+
+    ``inputs[i]``: values (n, p_i) and indicators (n, q_i) of modality i. ``target`` (n,): standardised target.
+    ``score`` (n,): its normal scores Y'.
+    """
+
+    inputs: Sequence[ModalityInput]
+    target: Tensor
+    score: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, index: Tensor) -> Rows:
+        """The rows at ``index``."""
+        inputs = [(values[index], indicators[index]) for values, indicators in self.inputs]
+        return Rows(inputs, self.target[index], self.score[index])
+
+
+def batch_size_for(rows: int, configured: int) -> int:
+    """Rows of a batch: as configured, but at least eight batches an epoch where that leaves 32 rows to each."""
+    return min(rows, configured, max(32, rows // 8))
+
+
+def shuffled(rows: Rows, size: int, generator: torch.Generator) -> Iterator[Rows]:
+    """Batches of exactly ``size`` rows in random order; the remainder waits for another epoch's order."""
+    order = torch.randperm(len(rows), generator=generator, device=rows.target.device)
+    for start in range(0, len(rows) - size + 1, size):
+        yield rows.take(order[start : start + size])

@@ -1,0 +1,196 @@
+"""Fit one model on given rows: stage 1 until the atoms settle, stage 2 with the weights fixed, best epoch restored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.errors import TrainingError
+from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
+from pidreg_cli.training.atoms import StageAtoms, stage_atoms
+from pidreg_cli.training.batches import Rows, batch_size_for, shuffled
+from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, write_checkpoint
+from pidreg_cli.training.objective import loss_terms
+from pidreg_cli.training.progress import EpochRecord, Progress
+from pidreg_cli.training.reading import predict
+from pidreg_cli.training.seeds import Stream, torch_generator
+from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
+from pidreg_cli.training.state import Ledger, TrainingState
+
+
+@dataclass(frozen=True)
+class ModelTask:
+    """One model of a run: its name ('fold 1', 'final'), its number in the seeds, names of the modalities."""
+
+    name: str
+    number: int
+    modalities: tuple[str, ...]
+
+    @property
+    def checkpoint(self) -> str:
+        """File of the training state."""
+        return f"checkpoint-{self.number}.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The network with its best weights restored, and how training went."""
+
+    network: PIDRegNetwork
+    ledger: Ledger
+
+
+class ModelFit:
+    """Training of one model. All that changes is in ``state``; ``run`` goes on from the last finished epoch."""
+
+    def __init__(
+        self,
+        task: ModelTask,
+        shape: NetworkShape,
+        rows: tuple[Rows, Rows],
+        settings: Settings,
+        progress: Progress,
+        store: CheckpointStore | None,
+    ) -> None:
+        self.task, self.settings, self.progress, self.store = task, settings, progress, store
+        self.train, self.valid = rows
+        self.device = self.train.target.device
+        self.batch = batch_size_for(len(self.train), settings.training.batch_size)
+        self.steps = len(self.train) // self.batch
+        seeds = torch_generator(settings.seed, Stream.PARAMETERS, task.number)
+        network = PIDRegNetwork(shape, seeds).to(self.device)
+        self.state = TrainingState(network, settings.training, self.steps)
+
+    def run(self) -> TrainedModel:
+        """Train to the end. Raises TrainingError when the loss is no longer a number."""
+        self._resume()
+        if self.state.ledger.stage == 1:
+            self._run_stage1()
+        self._run_stage2()
+        network = self.state.evaluated
+        network.load_state_dict(self.state.best)
+        return TrainedModel(network, self.state.ledger)
+
+    def _resume(self) -> None:
+        found = read_checkpoint(self.store, self.task.checkpoint, self.device) if self.store else None
+        if found is not None:
+            document, tensors = found
+            self.state.ledger = Ledger.from_document(document)
+            self.state.load_tensors(tensors)
+
+    def _save(self) -> None:
+        if self.store is not None:
+            document = self.state.ledger.to_document()
+            write_checkpoint(self.store, self.task.checkpoint, document, self.state.tensors())
+
+    def _run_stage1(self) -> None:
+        settings, ledger = self.settings.stage1, self.state.ledger
+        bound = stage_epochs(settings, self.steps)
+        self.progress.begin(f"{self.task.name}, stage 1", bound)
+        while ledger.epoch < bound and not (ledger.converged and ledger.epoch >= settings.min_epochs):
+            terms = self._train_epoch(lambda step: warm_up(ledger.epoch * self.steps + step))
+            self._close_epoch(terms, self._follow_atoms())
+        self.progress.finish()
+        ledger.stage, ledger.stage1_epochs, ledger.epoch = 2, ledger.epoch, 0
+        self._save()
+
+    def _run_stage2(self) -> None:
+        ledger = self.state.ledger
+        bound = stage_epochs(self.settings.stage2, self.steps)
+        self.progress.begin(f"{self.task.name}, stage 2", bound)
+        while ledger.epoch < bound and not self._stale():
+            terms = self._train_epoch(lambda step: cosine((ledger.epoch + step / self.steps) / bound))
+            self._close_epoch(terms, None)
+        self.progress.finish()
+
+    def _stale(self) -> bool:
+        settings, ledger = self.settings.stage2, self.state.ledger
+        return ledger.epoch >= settings.min_epochs and ledger.epoch - ledger.best_epoch >= settings.patience
+
+    def _train_epoch(self, rate: Callable[[int], float]) -> dict[str, float]:
+        """One pass over the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
+        ledger = self.state.ledger
+        path = (Stream.EPOCH, self.task.number, ledger.stage, ledger.epoch)
+        noise = torch_generator(self.settings.seed, *path, device=self.device)
+        sums: dict[str, torch.Tensor] = {}
+        for step, batch in enumerate(shuffled(self.train, self.batch, noise)):
+            for name, value in self._step(batch, noise, rate(step)).items():
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
+        return {name: float(total) / self.steps for name, total in sums.items()}
+
+    def _step(self, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
+        state, settings = self.state, self.settings.training
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate * group["base_rate"]
+        terms = loss_terms(state.network, batch, self.settings.loss, noise)
+        state.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
+        state.optimiser.step()
+        state.averaged.update_parameters(state.network)
+        return terms
+
+    def _follow_atoms(self) -> StageAtoms:
+        """Stage 1: atoms of the validation rows now, averaged over epochs, set the fusion weights."""
+        ledger, settings = self.state.ledger, self.settings.stage1
+        found = stage_atoms(self.state.evaluated, self.valid, ledger.information, self.settings, self.task.number)
+        ledger.information = found.information
+        ledger.atoms.append(found.atoms)
+        ledger.movement = window_movement(ledger.atoms, settings.window)
+        ledger.calm = calm_epochs(ledger.calm, ledger.movement, settings)
+        ledger.converged = ledger.calm >= settings.patience
+        self.state.set_fusion_weights(found.weights.to(self.device))
+        return found
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        """Mean squared error of the standardised target on the validation rows."""
+        prediction = predict(self.state.evaluated, self.valid.inputs)
+        return float(functional.mse_loss(prediction, self.valid.target))
+
+    def _close_epoch(self, terms: dict[str, float], atoms: StageAtoms | None) -> None:
+        ledger = self.state.ledger
+        valid = self._validation_loss()
+        train = sum(terms.values())
+        if not (math.isfinite(train) and math.isfinite(valid)):
+            raise TrainingError(
+                "training.diverged",
+                f"{self.task.name}: the loss is no longer a number (stage {ledger.stage}, epoch {ledger.epoch + 1})",
+                "lower --set training.learning_rate=..., or look for extreme values in the features",
+            )
+        ledger.epoch += 1
+        if ledger.stage == 2 and (ledger.best_loss is None or valid < ledger.best_loss):
+            ledger.best_loss, ledger.best_epoch = valid, ledger.epoch
+            self.state.keep_best()
+        record = self._record(terms, train, valid, atoms)
+        ledger.history.append(record)
+        self._save()
+        self.progress.epoch(record)
+
+    def _record(
+        self, terms: dict[str, float], train: float, valid: float, atoms: StageAtoms | None
+    ) -> EpochRecord:
+        names, state = self.task.modalities, self.state
+        shares = [float(bottleneck.share.detach()) for bottleneck in state.network.bottlenecks]
+        return EpochRecord(
+            model=self.task.name,
+            stage=state.ledger.stage,
+            epoch=state.ledger.epoch,
+            train_loss=train,
+            valid_loss=valid,
+            terms=terms,
+            atoms={} if atoms is None else atoms.named(names),
+            weights=named_weights(state.network.fusion.weights.tolist(), names),
+            bottleneck=dict(zip(names, shares, strict=True)),
+        )
+
+
+def named_weights(weights: list[float], names: tuple[str, ...]) -> dict[str, float]:
+    """Fusion weights by name: ``a``, ``b``, then ``a*b``."""
+    pairs = [f"{names[i]}*{names[j]}" for i in range(len(names)) for j in range(i + 1, len(names))]
+    return dict(zip([*names, *pairs], weights, strict=True))

@@ -1,0 +1,162 @@
+"""Which rows say what: one split, or folds that hold every row out once; and the model that is deployed.
+
+One split: training rows train, validation rows stop and calibrate, test rows say metrics and information; the model of
+that split is deployed. Folds: each fold is scored by a model trained on the others (a part of these kept for
+validation), results are pooled; the deployed model is trained once more on all rows but a validation part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
+from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fold_assignment
+from pidreg_cli.training.baselines import ridge_predictions
+from pidreg_cli.training.checkpoints import CheckpointStore
+from pidreg_cli.training.evaluation import (
+    ReadoutRows,
+    Readouts,
+    code_divergence,
+    cross_fitted,
+    debiased_informations,
+    null_error_sums,
+)
+from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape
+from pidreg_cli.training.metrics import Accuracy, accuracy
+from pidreg_cli.training.model_fit import ModelFit, ModelTask
+from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
+from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.seeds import Stream, numpy_generator
+from pidreg_cli.training.state import Ledger
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions of the rows that train, validate, and are held out (none for a model that is only deployed)."""
+
+    train: Index
+    valid: Index
+    held: Index
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model and how its training went."""
+
+    model: FittedModel
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class ProtocolOutcome:
+    """Everything a report is made of.
+
+    ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no 'test'. ``held_out``: pooled over
+    folds. ``selection``: readouts of the rows that select (validation rows, or the cross-fitted ones).
+    """
+
+    deployed: Trained
+    split: NDArray[np.str_]
+    held_out: HeldOut
+    selection: Readouts
+    valid: Accuracy
+    histories: tuple[Ledger, ...]
+
+
+class ProtocolRun:
+    """A fit of all models of a run, on rows that have a target."""
+
+    def __init__(
+        self,
+        arrays: MultimodalArrays,
+        settings: Settings,
+        device: torch.device,
+        progress: Progress,
+        store: CheckpointStore | None,
+    ) -> None:
+        self.arrays, self.settings, self.device = arrays, settings, device
+        self.progress, self.store = progress, store
+
+    def run(self, protocol: Protocol) -> ProtocolOutcome:
+        """Train, hold out, pool."""
+        return self._run_split() if protocol.kind == "split" else self._run_folds(protocol.folds)
+
+    def _run_split(self) -> ProtocolOutcome:
+        split = assign_split(self.arrays, self._rng(Stream.SPLIT))
+        parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
+        trained = self._train("model", 0, parts)
+        held = self._held_out(trained, 0, parts)
+        selecting = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
+        selection = cross_fitted(selecting, None, self.settings, self._rng(Stream.SELECTION))
+        valid = self._accuracy(trained.model, parts.valid)
+        return ProtocolOutcome(trained, split, held, selection, valid, (trained.ledger,))
+
+    def _run_folds(self, folds: int) -> ProtocolOutcome:
+        assigned = fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
+        outcomes = [self._fold(number, folds, assigned) for number in range(folds)]
+        everything = np.arange(self.arrays.rows)
+        parts = self._carved(everything, folds, held=everything[:0])
+        trained = self._train("deployed model", folds, parts)
+        split = np.full(self.arrays.rows, TRAIN, dtype="<U5")
+        split[parts.valid] = VALID
+        held = HeldOut.pooled([held for held, _ in outcomes])
+        histories = (*(ledger for _, ledger in outcomes), trained.ledger)
+        valid = self._accuracy(trained.model, parts.valid)
+        return ProtocolOutcome(trained, split, held, held.readouts, valid, histories)
+
+    def _fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
+        """One fold, from its stored outcome where it was finished before."""
+        stored = load_outcome(self.store, number)
+        if stored is not None:
+            return stored
+        held = np.flatnonzero(assigned == number)
+        parts = self._carved(np.flatnonzero(assigned != number), number, held)
+        trained = self._train(f"fold {number + 1} of {folds}", number, parts)
+        outcome = self._held_out(trained, number, parts), trained.ledger
+        save_outcome(self.store, number, *outcome)
+        return outcome
+
+    def _carved(self, rows: Index, number: int, held: Index) -> Parts:
+        groups = None if self.arrays.groups is None else self.arrays.groups[rows]
+        valid = carve_validation(len(rows), self._rng(Stream.VALIDATION, number), groups)
+        return Parts(rows[~valid], rows[valid], held)
+
+    def _train(self, name: str, number: int, parts: Parts) -> Trained:
+        train, valid = self.arrays.take(parts.train), self.arrays.take(parts.valid)
+        transforms = Transforms.fit(train, self.settings.features.transform)
+        shape = network_shape(transforms, self.settings.network)
+        rows = (transforms.rows(train, self.device), transforms.rows(valid, self.device))
+        task = ModelTask(name, number, self.arrays.names)
+        trained = ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
+        return Trained(FittedModel(self.arrays.columns, transforms, shape, trained.network), trained.ledger)
+
+    def _held_out(self, trained: Trained, number: int, parts: Parts) -> HeldOut:
+        model, arrays, settings = trained.model, self.arrays, self.settings
+        held = ReadoutRows.of(model, arrays, parts.held, settings)
+        valid = ReadoutRows.of(model, arrays, parts.valid, settings)
+        train, new = arrays.take(parts.train), arrays.take(parts.held)
+        return HeldOut(
+            readouts=cross_fitted(held, valid, settings, self._rng(Stream.READOUT, number)),
+            prediction=model.predict(new),
+            ridge=ridge_predictions(train, new),
+            ridge_alone=np.column_stack(
+                [ridge_predictions(train.only(name), new.only(name)) for name in new.names]
+            ),
+            code_divergence=np.array([code_divergence(held, settings, number)]),
+            null_sums=null_error_sums(held, valid, settings, self._rng(Stream.NULL, number))[None],
+            debiased=debiased_informations(held, settings, self._rng(Stream.INTERVALS, number))[None],
+        )
+
+    def _accuracy(self, model: FittedModel, rows: Index) -> Accuracy:
+        taken = self.arrays.take(rows)
+        return accuracy(taken.required_target, model.predict(taken))
+
+    def _rng(self, stream: Stream, number: int = 0) -> np.random.Generator:
+        return numpy_generator(self.settings.seed, stream, number)

@@ -1,0 +1,91 @@
+"""What a network says of rows: codes, scores of the heads, prediction. Evaluation only, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pidreg_cli.information.readouts import ReadoutBlocks
+from pidreg_cli.network.pidreg import ModalityInput, PIDRegNetwork
+
+CHUNK = 4096  # rows evaluated at once: bounds memory, large enough to keep the matrix products efficient
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``codes[i]`` (n, d); ``scores[mask]`` (n,) predictions of Y' by a set of modalities; ``prediction`` (n,)."""
+
+    codes: list[NDArray[np.float64]]
+    scores: dict[int, NDArray[np.float64]]
+    prediction: NDArray[np.float64]
+
+
+def chunks(inputs: Sequence[ModalityInput]) -> list[list[ModalityInput]]:
+    """The rows in runs of ``CHUNK``."""
+    rows = len(inputs[0][0])
+    starts = range(0, rows, CHUNK)
+    return [[(v[s : s + CHUNK], q[s : s + CHUNK]) for v, q in inputs] for s in starts]
+
+
+def all_masks(modalities: int) -> list[int]:
+    """Every non-empty set of modalities as a bitmask."""
+    return list(range(1, 2**modalities))
+
+
+def summary_masks(modalities: int) -> list[int]:
+    """The sets that the summary and the fusion weights need: singles, pairs, all but one, all."""
+    wanted = {1, 2, modalities - 1, modalities}
+    return [mask for mask in all_masks(modalities) if mask.bit_count() in wanted]
+
+
+def subset_flags(masks: Sequence[int], modalities: int, device: torch.device) -> dict[int, Tensor]:
+    """0/1 flags (modalities,) of each set of two or more, by bitmask."""
+    several = [mask for mask in masks if mask.bit_count() > 1]
+    return {m: torch.tensor([float(m >> i & 1) for i in range(modalities)], device=device) for m in several}
+
+
+def as_array(parts: list[Tensor]) -> NDArray[np.float64]:
+    """Chunks joined, as float64 on the host."""
+    return torch.cat(parts).double().cpu().numpy()
+
+
+@torch.no_grad()
+def read(network: PIDRegNetwork, inputs: Sequence[ModalityInput], masks: Sequence[int]) -> Reading:
+    """Codes, predictions, and the heads' scores of the sets in ``masks`` (none where the heads were not trained)."""
+    n = len(inputs)
+    flags = subset_flags(masks, n, inputs[0][0].device)
+    codes: list[list[Tensor]] = [[] for _ in range(n)]
+    by_mask: dict[int, list[Tensor]] = {mask: [] for mask in masks}
+    predictions = []
+    for chunk in chunks(inputs):
+        encoded = network.encode(chunk, None)
+        predictions.append(network.predict(encoded))
+        for parts, code in zip(codes, encoded, strict=True):
+            parts.append(code)
+        for i, score in enumerate(network.single_scores(encoded)):
+            if 1 << i in by_mask:
+                by_mask[1 << i].append(score)
+        for mask, present in flags.items():
+            by_mask[mask].append(network.subset_head(encoded, present))
+    joined = {mask: as_array(parts) for mask, parts in by_mask.items()}
+    return Reading([as_array(parts) for parts in codes], joined, as_array(predictions))
+
+
+@torch.no_grad()
+def predict(network: PIDRegNetwork, inputs: Sequence[ModalityInput]) -> Tensor:
+    """Predictions of the standardised target, (n,), on the network's device."""
+    return torch.cat([network.predict(network.encode(chunk, None)) for chunk in chunks(inputs)])
+
+
+def readout_blocks(reading: Reading, network_score: NDArray[np.float64] | None) -> ReadoutBlocks:
+    """Features of the readouts: codes, the heads' scores, and for the full set the network's own prediction (as Y')."""
+    scores = {mask: score[:, None] for mask, score in reading.scores.items()}
+    full = 2 ** len(reading.codes) - 1
+    if network_score is not None and full in scores:
+        scores[full] = np.column_stack([scores[full], network_score])
+    return ReadoutBlocks(tuple(reading.codes), scores)

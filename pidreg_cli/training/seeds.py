@@ -1,0 +1,36 @@
+"""Random streams, one for each purpose, all derived from the seed of the run and a path of integers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+
+class Stream(IntEnum):
+    """Purposes of random numbers; a new purpose gets a new number, so that the others stay as they are."""
+
+    SPLIT = 0
+    FOLDS = 1
+    VALIDATION = 2
+    PARAMETERS = 3
+    EPOCH = 4
+    READOUT = 5
+    INTERVALS = 6
+    SELECTION = 7
+    NULL = 8
+    DIVERGENCE = 9
+
+
+def numpy_generator(seed: int, *path: int) -> np.random.Generator:
+    """Generator of the stream ``path`` under ``seed``."""
+    return np.random.default_rng(np.random.SeedSequence([seed, *path]))
+
+
+def torch_generator(seed: int, *path: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Torch generator of the stream ``path`` under ``seed``, on ``device``."""
+    state = np.random.SeedSequence([seed, *path]).generate_state(2, np.uint32)
+    generator = torch.Generator(device)
+    generator.manual_seed(int(state[0]) << 31 ^ int(state[1]))
+    return generator

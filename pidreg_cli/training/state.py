@@ -1,0 +1,120 @@
+"""The state of one model in training: everything a checkpoint must hold to go on from the last finished epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pidreg_cli.config.settings import TrainingSettings
+from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
+from pidreg_cli.network.encoders import PeriodicEmbedding
+from pidreg_cli.network.pidreg import PIDRegNetwork
+from pidreg_cli.training.progress import EpochRecord
+
+
+@dataclass
+class Ledger:
+    """The plain part of the state, JSON-serialisable."""
+
+    stage: int = 1
+    epoch: int = 0
+    step: int = 0
+    atoms: list[list[float]] = field(default_factory=list)
+    information: list[float] = field(default_factory=list)
+    calm: int = 0
+    movement: float | None = None
+    converged: bool = False
+    stage1_epochs: int = 0
+    best_loss: float | None = None
+    best_epoch: int = 0
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def to_document(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Ledger:
+        """Inverse of ``to_document``."""
+        history = [EpochRecord(**record) for record in document["history"]]
+        return cls(**{**document, "history": history})
+
+
+class TrainingState:
+    """Network, running average of its weights, optimiser, ledger, and the best weights so far."""
+
+    def __init__(self, network: PIDRegNetwork, settings: TrainingSettings, steps_per_epoch: int) -> None:
+        self.network = network
+        self.optimiser = build_optimiser(network, settings)
+        horizon = settings.weight_average * steps_per_epoch
+        decay = 1 - 1 / max(1.0, horizon)
+        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        self.ledger = Ledger()
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def evaluated(self) -> PIDRegNetwork:
+        """The network that is evaluated and kept: the running average of the weights."""
+        module: PIDRegNetwork = self.averaged.module
+        return module
+
+    def set_fusion_weights(self, weights: Tensor) -> None:
+        """Give the same fusion weights to the network in training and to its average."""
+        for network in (self.network, self.evaluated):
+            network.fusion.weights.copy_(weights)
+
+    def keep_best(self) -> None:
+        """Remember the evaluated weights as the best so far."""
+        self.best = {name: value.detach().clone() for name, value in self.evaluated.state_dict().items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state by a unique name."""
+        named = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        named |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        named |= {f"best.{k}": v for k, v in self.best.items()}
+        return named | dict(self._optimiser_tensors())
+
+    def _optimiser_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            for slot, value in slots.items():
+                yield f"optimiser.{index}.{slot}", value
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Inverse of ``tensors``."""
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "best": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        self.network.load_state_dict(parts["network"])
+        self.averaged.load_state_dict(parts["averaged"])
+        self.best = parts["best"]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimiser"].items():
+            index, _, slot = name.partition(".")
+            slots.setdefault(int(index), {})[slot] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": slots})
+
+
+def build_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
+    """AdamW: the bottleneck's lambda has its own learning rate; only matrices of linear maps decay."""
+    gates, decayed, free = [], [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if isinstance(module, LinearNoiseBottleneck):
+                gates.append(parameter)
+            elif name == "weight" and isinstance(module, nn.Linear | PeriodicEmbedding):
+                decayed.append(parameter)
+            else:
+                free.append(parameter)
+    rate = settings.learning_rate
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay, "base_rate": rate},
+        {"params": free, "weight_decay": 0.0, "base_rate": rate},
+        {"params": gates, "weight_decay": 0.0, "base_rate": settings.bottleneck_learning_rate},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, fused=True)
