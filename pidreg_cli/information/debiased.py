@@ -18,8 +18,8 @@ from pidreg_cli.information.arrays import Floats, Ints, columns
 from pidreg_cli.information.errors import TooFewRowsError
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import Jackknife
-from pidreg_cli.information.readouts import informations_of_sums
-from pidreg_cli.information.ridge import Moments
+from pidreg_cli.information.moments import Moments
+from pidreg_cli.information.readouts import informations_of_sums, row_weights
 
 # Rows per feature below which the correction is larger than what it corrects.
 ROWS_PER_FEATURE = 1.5
@@ -55,9 +55,11 @@ def debiased_jackknife(
     table = feature_table(held, interactions)
     rows = np.hstack([table.values, columns(target, "target")])
     rows = _standardised(rows)
-    everything = Moments.of(rows)
+    weights = row_weights(held, rows.shape[0])
+    everything = Moments.of(rows, weights)
     masks = range(1, 1 << len(held.codes))
-    parts = (everything - Moments.of(rows[groups == group]) for group in np.unique(groups))
+    inside = (groups == group for group in np.unique(groups))
+    parts = (everything - Moments.of(rows[group], weights[group]) for group in inside)
     return Jackknife(
         _informations(everything, table, masks),
         np.stack([_informations(part, table, masks) for part in parts]),
@@ -70,11 +72,11 @@ def _standardised(rows: Floats) -> Floats:
 
 
 def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int]) -> Floats:
-    centred = moments.centred()
+    centred = moments.scatter
     fits = list(_fits(centred, table, masks))
     sums = np.array([centred[-1, -1], *(residual for residual, _ in fits)])
     dimensions = np.array([0, *(rank for _, rank in fits)], dtype=np.float64)
-    return np.asarray(informations_of_sums(sums) - scalar_bias(moments.count, dimensions))
+    return np.asarray(informations_of_sums(sums) - scalar_bias(moments.effective_rows, dimensions))
 
 
 def _fits(centred: Floats, table: FeatureTable, masks: Sequence[int]) -> Iterator[tuple[float, int]]:

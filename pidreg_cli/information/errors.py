@@ -58,3 +58,33 @@ class UnknownMeasureError(InformationError):
     """A measure that is not defined, or not for this number of sources or this target."""
 
     code = "information.measure"
+
+
+class ConstantColumnError(InformationError):
+    """A column without variance where every column must vary; ``columns`` names them."""
+
+    code = "information.constant_columns"
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        super().__init__(f"no variance in {', '.join(columns)}", "leave constant columns out")
+        self.columns = columns
+
+
+class CollinearColumnsError(InformationError):
+    """A column that others determine; ``columns`` names it first, then those it depends on."""
+
+    code = "information.collinear_columns"
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        dependent, *others = columns
+        super().__init__(
+            f"{dependent} is a linear combination of {', '.join(others)}",
+            "leave one of them out, or use shrinkage > 0",
+        )
+        self.columns = columns
+
+
+class NotPositiveDefiniteError(InformationError):
+    """A matrix that is no covariance: asymmetric, or with a negative variance in some direction."""
+
+    code = "information.not_a_covariance"

@@ -24,11 +24,12 @@ class ReadoutBlocks:
     ``codes[i]`` has shape (N, d_i). ``scores[mask]`` has shape (N, k): predictions that belong to the subset
     ``mask`` (a head of one modality, of a pair, of all; for all of them the network's own prediction too).
     They enter the readout of that subset, and those of single modalities enter every subset that contains the
-    modality.
+    modality. ``weights`` (N,) count rows: one of weight 2 as two rows.
     """
 
     codes: tuple[ArrayLike, ...]
     scores: Mapping[int, ArrayLike] = field(default_factory=dict)
+    weights: ArrayLike | None = None
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from pidreg_cli.information.arrays import Bools, Floats, finite
+from pidreg_cli.information.arrays import Bools, Floats, Ints, finite
 from pidreg_cli.information.errors import IncoherentInformationError, ShapeError
 
 Kind = Literal["unique", "redundant", "synergistic", "mixed"]
@@ -100,12 +101,45 @@ def coherent(v: Floats) -> Floats:
     return closed
 
 
+@cache
+def _in_order(n: int) -> Ints:
+    """Every subset of n sources as a bitmask, by size, then in the order given."""
+    return np.array(sorted(range(1 << n), key=member_order))
+
+
 def minimal_sets(up: Bools) -> tuple[int, ...]:
     """The minimal members of an up-closed family, given as booleans of shape (2**n,), ordered."""
     minimal = up.copy()
-    for source in range(up.size.bit_length() - 1):
+    n = up.size.bit_length() - 1
+    for source in range(n):
         minimal.reshape(-1, 2, 1 << source)[:, 1] &= ~up.reshape(-1, 2, 1 << source)[:, 0]
-    return tuple(sorted((int(mask) for mask in np.flatnonzero(minimal)), key=member_order))
+    ordered = _in_order(n)
+    return tuple(ordered[minimal[ordered]].tolist())
+
+
+@dataclass(frozen=True)
+class Step:
+    """A non-zero atom as a difference of two informations: ``value = v[upper] - v[lower]`` at ``members``."""
+
+    members: tuple[int, ...]
+    upper: int
+    lower: int
+
+
+def lattice_steps(v: Floats) -> tuple[Step, ...]:
+    """The non-zero atoms of ``v`` (2**n,), lowest first, as the subsets whose informations they lie
+    between.
+    """
+    v = coherent(v)
+    order = np.argsort(v, kind="stable")
+    starts = np.flatnonzero(np.diff(v[order], prepend=0.0) > TIE)
+    # The last subset of each level stands for it; below the first step there is the empty set.
+    tops = np.append(order[starts - 1], order[-1])
+    lowers = np.append(0, tops[1:])[:-1]
+    return tuple(
+        Step(minimal_sets(v >= v[order[start]]), int(upper), int(lower))
+        for start, upper, lower in zip(starts, tops[1:], lowers, strict=True)
+    )
 
 
 def scalar_atoms(v: Floats) -> tuple[Atom, ...]:
@@ -115,14 +149,7 @@ def scalar_atoms(v: Floats) -> tuple[Atom, ...]:
     under a second. Raises IncoherentInformationError unless ``v`` is monotone.
     """
     v = coherent(v)
-    levels = np.unique(np.append(v, 0.0))
-    starts = np.flatnonzero(np.diff(levels) > TIE) + 1
-    tops = np.append(levels[starts - 1], levels[-1])
-    # The lowest level is the zero one: its tie is no step.
-    steps = np.diff(np.concatenate([[0.0], tops[1:]]))
-    return tuple(
-        Atom(minimal_sets(v >= levels[start]), float(step)) for start, step in zip(starts, steps, strict=True)
-    )
+    return tuple(Atom(step.members, float(v[step.upper] - v[step.lower])) for step in lattice_steps(v))
 
 
 def upper_sets(members: Sequence[int], n: int) -> Bools:

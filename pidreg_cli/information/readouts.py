@@ -22,7 +22,8 @@ from pidreg_cli.information.errors import (
     TooFewRowsError,
 )
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
-from pidreg_cli.information.ridge import Moments, RidgeProblem, solve
+from pidreg_cli.information.moments import Moments, checked_weights, merged
+from pidreg_cli.information.ridge import RidgeProblem, solve
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,12 @@ def cross_fitted_predictions(
         raise ShapeError(f"target has {outcome.shape[0]} rows, the codes {table.values.shape[0]}")
     rows = np.hstack([table.values, outcome])
     others = _fit_rows(fit, fit_target, interactions, rows.shape[1])
-    # Moments about a common point: sums of squares of raw values would lose digits.
+    # Moments about a common point: taking a fold out again would lose digits far from it.
     centre = rows.mean(axis=0)
     rows, others = rows - centre, others - centre
-    parts = {int(fold): Moments.of(rows[folds == fold]) for fold in np.unique(folds)}
-    everything = sum(parts.values(), Moments.of(others))
+    weights = row_weights(held, rows.shape[0])
+    parts = {int(f): Moments.of(rows[folds == f], weights[folds == f]) for f in np.unique(folds)}
+    everything = merged([Moments.of(others, None if fit is None else fit.weights), *parts.values()])
     predictions = np.empty((rows.shape[0], len(masks), outcome.shape[1]))
     baseline = np.empty_like(outcome)
     for fold, part in parts.items():
@@ -118,7 +120,7 @@ def _predict(
     width = table.values.shape[1]
     if moments.count < 2:
         raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
-    centred, mean = moments.centred(), moments.mean
+    centred, mean = moments.scatter, moments.mean
     spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
     # A column constant on the fit rows has coefficient zero; any scale keeps it from dividing by nothing.
     scale = np.where(spread > 1e-12, spread, np.inf)
@@ -146,8 +148,17 @@ def _readout(
     return rows[:, chosen] @ solve(problem, free)
 
 
-def squared_errors(target: ArrayLike, fitted: CrossFit, modalities: int) -> Floats:
+def row_weights(blocks: ReadoutBlocks, rows: int) -> Floats:
+    """The weights of the rows, shape (rows,): ones where none are given."""
+    return np.ones(rows) if blocks.weights is None else checked_weights(blocks.weights, rows)
+
+
+def squared_errors(
+    target: ArrayLike, fitted: CrossFit, modalities: int, weights: ArrayLike | None = None
+) -> Floats:
     """Squared errors of every subset for one target (N,): shape (N, 2**n), column 0 that of the baseline.
+
+    Times the row's weight (N,) where weights are given.
 
     ``fitted`` must hold every non-empty subset once. Errors of several models are pooled by stacking their
     rows.
@@ -158,7 +169,7 @@ def squared_errors(target: ArrayLike, fitted: CrossFit, modalities: int) -> Floa
     errors = np.empty((outcome.size, 1 << modalities))
     errors[:, 0] = (outcome - fitted.baseline[:, 0]) ** 2
     errors[:, list(fitted.masks)] = (outcome[:, None] - fitted.predictions[:, :, 0]) ** 2
-    return errors
+    return errors if weights is None else errors * checked_weights(weights, outcome.size)[:, None]
 
 
 def subset_informations(errors: Floats) -> Floats:

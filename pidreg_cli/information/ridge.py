@@ -24,35 +24,6 @@ FREE_PENALTY = 1e-6
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Sums over rows: count, ``total`` (q,), ``cross`` products (q, q). They add and subtract."""
-
-    count: float
-    total: Floats
-    cross: Floats
-
-    @classmethod
-    def of(cls, rows: Floats) -> Moments:
-        """Moments of rows (n, q), which should be roughly centred."""
-        return cls(float(rows.shape[0]), rows.sum(axis=0), rows.T @ rows)
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.count + other.count, self.total + other.total, self.cross + other.cross)
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.count - other.count, self.total - other.total, self.cross - other.cross)
-
-    @property
-    def mean(self) -> Floats:
-        """Means, shape (q,)."""
-        return self.total / self.count
-
-    def centred(self) -> Floats:
-        """Sums of squares and products about the means, shape (q, q)."""
-        return self.cross - np.outer(self.total, self.mean)
-
-
-@dataclass(frozen=True)
 class RidgeProblem:
     """Standardised normal equations: Gram (p, p), products with the targets (p, t), their squares (t,)."""
 

@@ -20,7 +20,7 @@ from pidreg_cli.information.readouts import (
     squared_errors,
     subset_informations,
 )
-from pidreg_cli.information.ridge import PENALTIES, Moments, RidgeProblem, solve
+from pidreg_cli.information.ridge import PENALTIES, RidgeProblem, solve
 
 
 def heldout(blocks: ReadoutBlocks, target: np.ndarray, seed: int = 0, **options: object) -> np.ndarray:
@@ -216,11 +216,22 @@ def test_folds_are_balanced_and_keep_groups_together() -> None:
         balanced_folds(np.array([0, 1, 2, 2]), 4, rng)
 
 
-def test_moments_add_and_subtract() -> None:
-    rows = np.random.default_rng(15).standard_normal((30, 4))
-    rest = Moments.of(rows) - Moments.of(rows[:10])
-    assert rest.centred() == pytest.approx(Moments.of(rows[10:]).centred())
-    assert rest.mean == pytest.approx(rows[10:].mean(axis=0))
+def test_a_weight_of_two_is_a_repeated_row() -> None:
+    rng = np.random.default_rng(15)
+    z, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
+    weights, folds = np.repeat([1.0, 2.0], 20), np.arange(40) % 4
+    twice = np.repeat(np.arange(40), weights.astype(int))
+    held, fit = ReadoutBlocks((z[:30],), weights=weights[:30]), ReadoutBlocks((z[30:],), weights=weights[30:])
+    weighted = cross_fitted_predictions(held, y[:30], folds[:30], [1], fit, y[30:])
+    first, last = twice[twice < 30], twice[twice >= 30]
+    repeated = cross_fitted_predictions(
+        ReadoutBlocks((z[first],)), y[first], folds[first], [1], ReadoutBlocks((z[last],)), y[last]
+    )
+    assert weighted.predictions[first] == pytest.approx(repeated.predictions, abs=1e-10)
+    errors = squared_errors(y[:30], weighted, 1, weights[:30])
+    assert subset_informations(errors) == pytest.approx(
+        subset_informations(squared_errors(y[first], repeated, 1))
+    )
 
 
 def test_bad_input_is_named() -> None:

@@ -1,0 +1,98 @@
+"""First and second moments of rows that arrive in batches or from several processes.
+
+Counts, means and centred sums of products are kept, never raw sums of squares: batches merge by the pairwise
+update of Chan, Golub & LeVeque (1983), in float64, with the accuracy of a two-pass computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pidreg_cli.information.arrays import Floats, columns, finite
+from pidreg_cli.information.errors import ShapeError, TooFewRowsError
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of q columns: they add (merge) and subtract (leave rows out again).
+
+    ``count`` is the sum of the weights, ``squares`` that of their squares, ``mean`` (q,), ``scatter`` (q, q)
+    the centred sums of products. A row of weight 2 counts as two rows.
+    """
+
+    count: float
+    squares: float
+    mean: Floats
+    scatter: Floats
+
+    @classmethod
+    def of(cls, rows: ArrayLike, weights: ArrayLike | None = None) -> Moments:
+        """Moments of rows (n, q) with non-negative weights (n,), one each by default."""
+        values = columns(rows, "rows")
+        if weights is None:
+            return cls._unweighted(values)
+        weight = checked_weights(weights, values.shape[0])
+        count = float(weight.sum())
+        mean = weight @ values / count if count else np.zeros(values.shape[1])
+        centred = values - mean
+        return cls(count, float(weight @ weight), mean, (centred * weight[:, None]).T @ centred)
+
+    @classmethod
+    def _unweighted(cls, values: Floats) -> Moments:
+        count = float(values.shape[0])
+        mean = values.sum(axis=0) / max(count, 1.0)
+        centred = values - mean
+        return cls(count, count, mean, centred.T @ centred)
+
+    @property
+    def effective_rows(self) -> float:
+        """Rows that carry the same precision without weights (Kish 1965): the count where all weights are
+        one.
+        """
+        return self.count**2 / self.squares if self.squares else 0.0
+
+    def __add__(self, other: Moments) -> Moments:
+        count = self.count + other.count
+        if not count:
+            return self
+        shift = other.mean - self.mean
+        scatter = self.scatter + other.scatter + np.outer(shift, shift) * (self.count * other.count / count)
+        return Moments(
+            count, self.squares + other.squares, self.mean + shift * (other.count / count), scatter
+        )
+
+    def __sub__(self, part: Moments) -> Moments:
+        count = self.count - part.count
+        if count <= 0.0:
+            raise TooFewRowsError("leaving these rows out leaves none")
+        mean = self.mean + (self.mean - part.mean) * (part.count / count)
+        shift = part.mean - mean
+        scatter = self.scatter - part.scatter - np.outer(shift, shift) * (count * part.count / self.count)
+        return Moments(count, self.squares - part.squares, mean, scatter)
+
+    def covariance(self) -> Floats:
+        """Sample covariance (q, q), unbiased for unweighted rows; TooFewRowsError for fewer than two."""
+        rows = self.effective_rows
+        if rows < 2.0:
+            raise TooFewRowsError(f"a covariance needs at least 2 rows, however: {rows:g}")
+        return self.scatter / (self.count * (1.0 - 1.0 / rows))
+
+
+def merged(parts: Iterable[Moments]) -> Moments:
+    """Moments of all parts together, in the order given."""
+    return reduce(Moments.__add__, parts)
+
+
+def checked_weights(weights: ArrayLike, rows: int) -> Floats:
+    """``weights`` as finite, non-negative float64 of shape (rows,)."""
+    weight = finite(weights, "weights")
+    if weight.shape != (rows,):
+        raise ShapeError(f"weights must have shape ({rows},), however: {weight.shape}")
+    if np.any(weight < 0.0):
+        raise ShapeError(f"weights must not be negative, however: {weight.min():g}")
+    return weight

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pidreg_cli.information.errors import NonFiniteError, ShapeError, TooFewRowsError
+from pidreg_cli.information.moments import Moments, merged
+
+
+def assert_same(first: Moments, second: Moments, tolerance: float = 1e-12) -> None:
+    assert (first.count, first.squares) == pytest.approx((second.count, second.squares))
+    assert first.mean == pytest.approx(second.mean, rel=tolerance, abs=tolerance)
+    assert first.scatter == pytest.approx(second.scatter, rel=tolerance, abs=tolerance)
+
+
+@given(cuts=st.lists(st.integers(0, 50), max_size=6), seed=st.integers(0, 100))
+def test_batches_merge_into_the_whole(cuts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, weights = rng.standard_normal((50, 3)), rng.integers(0, 3, 50).astype(float)
+    edges = [0, *sorted(cuts), 50]
+    parts = [Moments.of(rows[a:b], weights[a:b]) for a, b in pairwise(edges)]
+    assert_same(merged(parts), Moments.of(rows, weights))
+
+
+def test_parts_subtract() -> None:
+    rows = np.random.default_rng(1).standard_normal((30, 4))
+    assert_same(Moments.of(rows) - Moments.of(rows[:10]), Moments.of(rows[10:]))
+    with pytest.raises(TooFewRowsError):
+        Moments.of(rows) - Moments.of(rows)
+
+
+def test_a_weight_of_two_is_a_repeated_row() -> None:
+    rows = np.random.default_rng(2).standard_normal((20, 2))
+    weighted = Moments.of(rows, np.repeat([1.0, 2.0], 10))
+    repeated = Moments.of(np.vstack([rows, rows[10:]]))
+    assert weighted.mean == pytest.approx(repeated.mean)
+    assert weighted.scatter == pytest.approx(repeated.scatter)
+    # Repeating rows adds no precision.
+    assert weighted.effective_rows < repeated.effective_rows
+
+
+def test_covariance_is_the_sample_covariance() -> None:
+    rows = np.random.default_rng(3).standard_normal((20, 3))
+    assert Moments.of(rows).covariance() == pytest.approx(np.cov(rows, rowvar=False))
+    with pytest.raises(TooFewRowsError, match="2 rows"):
+        Moments.of(rows[:1]).covariance()
+
+
+def test_far_from_the_origin_no_digits_are_lost() -> None:
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((1000, 2))
+    shifted = merged(Moments.of(batch + 1e8) for batch in np.split(rows, 10))
+    assert shifted.scatter == pytest.approx(Moments.of(rows).scatter, rel=1e-6)
+    # What sums of squares would have kept at this distance: nothing.
+    raw = (rows + 1e8).T @ (rows + 1e8) - np.outer((rows + 1e8).sum(0), (rows + 1e8).sum(0)) / 1000
+    assert np.max(np.abs(raw / Moments.of(rows).scatter - 1)) > 0.1
+
+
+def test_bad_rows_are_named() -> None:
+    with pytest.raises(NonFiniteError, match=r"\(1, 0\)"):
+        Moments.of([[1.0], [np.inf]])
+    with pytest.raises(ShapeError, match="negative"):
+        Moments.of([[1.0], [2.0]], [1.0, -1.0])
+    with pytest.raises(ShapeError, match="weights"):
+        Moments.of([[1.0], [2.0]], [1.0])
