@@ -1,0 +1,209 @@
+"""One or more Parquet files as one table: schema, roles in the metadata, fingerprint, chosen columns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pidreg_cli.data.inputs import InputFile, expand_inputs
+from pidreg_cli.data.metadata import ROLES_KEY, TableMetadata, parse_metadata
+from pidreg_cli.data.modalities import unknown_column
+from pidreg_cli.data.naming import listing
+from pidreg_cli.errors import DataError
+
+_OTHER_FORMATS = (".csv", ".tsv", ".txt", ".gz", ".feather", ".arrow", ".xlsx", ".xls", ".json")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An open file's facts: its own schema, and the partition columns as one-value arrays."""
+
+    path: Path
+    schema: pa.Schema
+    rows: int
+    partitions: dict[str, pa.Scalar]
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """Rows of all files, one file after the other; ``schema`` includes partition columns of a hive folder."""
+
+    parts: tuple[_Part, ...]
+    schema: pa.Schema
+    metadata: TableMetadata | None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """File names without folders, in the order of the rows."""
+        return tuple(part.path.name for part in self.parts)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """'sha256:...' of the contents: of one file its SHA-256, of several that of a listing.
+
+        The listing has a line per file, in the order of the rows, with its SHA-256 and partition values;
+        names and places of files do not enter.
+        """
+        digests = [_digest(part.path) for part in self.parts]
+        if len(digests) == 1 and not self.parts[0].partitions:
+            return f"sha256:{digests[0]}"
+        lines = (f"{d} {_partition_text(part)}\n" for d, part in zip(digests, self.parts, strict=True))
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """These columns of all rows, in this order. Raises DataError for an unknown one or a damaged file."""
+        unknown = [name for name in columns if name not in self.schema.names]
+        if unknown:
+            raise unknown_column(unknown[0], self.schema.names)
+        return pa.concat_tables([_read(part, columns) for part in self.parts])
+
+
+def open_table(inputs: Sequence[str | Path]) -> ParquetTable:
+    """Open files, folders (plain or hive-partitioned) or globs as one table; reads footers only.
+
+    Raises DataError where an input is missing or no Parquet file, files differ in columns, types or stored
+    roles, a column name occurs twice, or there is no row.
+    """
+    files = expand_inputs(inputs)
+    if not files:
+        raise DataError(
+            "data.missing_input", "No input was given.", "Name a Parquet file, a folder or a glob."
+        )
+    partitions = _partition_columns(files)
+    parts = tuple(_part(file, values) for file, values in zip(files, partitions, strict=True))
+    for part in parts[1:]:
+        _check_same_columns(parts[0], part)
+    table = ParquetTable(parts, _with_partitions(parts[0]), _stored_roles(parts))
+    if table.rows == 0:
+        raise DataError("data.no_rows", f"{_where(parts)} no rows.", "Give a table with rows.")
+    return table
+
+
+def _partition_columns(files: Sequence[InputFile]) -> list[dict[str, pa.Scalar]]:
+    """Per file, partition values as numbers where every file's value is one, else as text."""
+    keys = [key for key, _ in files[0].partitions]
+    for file in files[1:]:
+        if [key for key, _ in file.partitions] != keys:
+            raise DataError(
+                "data.partitions_differ",
+                f"'{files[0].path}' and '{file.path}' lie in folders of different partition columns.",
+                "Keep one partition scheme, or name the files themselves.",
+            )
+    columns = {
+        key: _typed(pa.array([dict(file.partitions)[key] for file in files], pa.string())) for key in keys
+    }
+    return [{key: column[row] for key, column in columns.items()} for row in range(len(files))]
+
+
+def _typed(texts: pa.Array) -> pa.Array:
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return pc.cast(texts, kind)
+        except pa.ArrowInvalid:  # not all of them are such numbers
+            continue
+    return texts
+
+
+def _part(file: InputFile, partitions: dict[str, pa.Scalar]) -> _Part:
+    with _opened(file.path) as parquet:
+        part = _Part(file.path, parquet.schema_arrow, parquet.metadata.num_rows, partitions)
+    twice = [name for name, count in Counter([*part.schema.names, *partitions]).items() if count > 1]
+    if twice:
+        raise DataError(
+            "data.duplicate_column",
+            f"'{file.path}' has two columns named {listing(twice)}; names must be unique.",
+            "Rename one of them.",
+        )
+    return part
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """An open Parquet file; what goes wrong in it becomes a DataError."""
+    try:
+        # Not pre-buffered: that would hold the whole file in memory.
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def _unreadable(path: Path, cause: Exception) -> DataError:
+    if path.suffix.lower() in _OTHER_FORMATS:
+        hint = "The table must be a Parquet file; pandas writes one with DataFrame.to_parquet."
+    elif isinstance(cause, PermissionError):
+        hint = "Ask for permission to read it."
+    else:
+        hint = "The file is damaged, incomplete or no Parquet file; write or copy it again."
+    reason = str(cause).strip().rstrip(".") or type(cause).__name__
+    return DataError("data.unreadable_file", f"'{path}' cannot be read as Parquet: {reason}.", hint)
+
+
+def _check_same_columns(first: _Part, other: _Part) -> None:
+    here, there = (dict(zip(p.schema.names, p.schema.types, strict=True)) for p in (first, other))
+    if only_one := [name for name in [*here, *there] if (name in here) != (name in there)]:
+        difference = f"{listing(only_one)} in one of them only"
+    elif retyped := [name for name in here if here[name] != there[name]]:
+        name = retyped[0]
+        difference = f"{name!r} is {here[name]} in the first and {there[name]} in the second"
+    else:
+        return
+    raise DataError(
+        "data.schemas_differ",
+        f"'{first.path}' and '{other.path}' differ in their columns: {difference}.",
+        "Files of one table must have the same columns with the same types.",
+    )
+
+
+def _with_partitions(part: _Part) -> pa.Schema:
+    fields = [pa.field(name, value.type) for name, value in part.partitions.items()]
+    return pa.schema([*part.schema, *fields])
+
+
+def _stored_roles(parts: Sequence[_Part]) -> TableMetadata | None:
+    stored = {(part.schema.metadata or {}).get(ROLES_KEY) for part in parts}
+    if len(stored) > 1:
+        raise DataError(
+            "data.metadata_differs",
+            f"{_where(parts)} different roles in the files' 'pidreg' metadata.",
+            "Write the files with the same roles, or remove the metadata from all of them.",
+        )
+    raw = stored.pop()
+    return None if raw is None else parse_metadata(raw)
+
+
+def _where(parts: Sequence[_Part]) -> str:
+    return f"'{parts[0].path}' has" if len(parts) == 1 else f"The {len(parts)} files have"
+
+
+def _read(part: _Part, columns: Sequence[str]) -> pa.Table:
+    stored = [name for name in columns if name not in part.partitions]
+    with _opened(part.path) as parquet:
+        # Names select by dotted prefix: 'a' would bring 'a.b' along, hence the second selection.
+        table = parquet.read(columns=stored).select(stored)
+    filled = {name: pa.repeat(value, part.rows) for name, value in part.partitions.items()}
+    arrays = [filled[name] if name in filled else table[name] for name in columns]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _partition_text(part: _Part) -> str:
+    return ",".join(f"{key}={value.as_py()!r}" for key, value in part.partitions.items())
