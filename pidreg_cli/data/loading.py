@@ -1,0 +1,176 @@
+"""From a table and its roles to arrays, with every check that needs the rows themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
+from pidreg_cli.data.columns import Floats, as_floats
+from pidreg_cli.data.features import FeatureBlock, at_row, check_range, feature_block
+from pidreg_cli.data.naming import listing
+from pidreg_cli.data.roles import Roles
+from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.errors import DataError
+
+Labels = NDArray[np.generic]
+
+
+class Loaded(NamedTuple):
+    """Arrays, and notices of what is legal but worth knowing."""
+
+    arrays: MultimodalArrays
+    notices: tuple[str, ...]
+
+
+def load_arrays(table: ParquetTable, roles: Roles, *, require_target: bool = True) -> Loaded:
+    """Read the columns that have a role.
+
+    Rows keep their order; rows with a missing target stay, as NaN. Without ``require_target`` a table that
+    has no target column gives arrays without one. Raises DataError, naming column and row (counted from 0),
+    for infinite numbers, uneven lists or null elements in them, a modality without any value, a target that
+    is all missing, constant or two-valued, missing groups, and split values other than train, valid and test.
+    """
+    has_target = require_target or roles.target in table.schema.names
+    target = _target(table, roles.target) if has_target else None
+    blocks = {name: _present_block(table, name, columns) for name, columns in roles.modalities.items()}
+    arrays = MultimodalArrays(
+        features={name: block.values for name, block in blocks.items()},
+        columns={name: block.names for name, block in blocks.items()},
+        target=target,
+        ids=np.arange(table.rows) if roles.id is None else _ids(table, roles.id),
+        groups=None if roles.group is None else _complete_labels(table, roles.group, "group"),
+        split=None if roles.split is None else _split(table, roles.split),
+    )
+    return Loaded(
+        arrays, (*_notices_of_blocks(blocks), *_notices_of_ids(arrays, roles), *_straddling(arrays))
+    )
+
+
+def _present_block(table: ParquetTable, modality: str, columns: tuple[str, ...]) -> FeatureBlock:
+    block = feature_block(table.read(columns))
+    if np.isnan(block.values).all():
+        raise DataError(
+            "data.empty_modality",
+            f"Every cell of modality {modality!r} is missing ({listing(columns)}).",
+            "Leave the modality out, or fill its columns.",
+        )
+    return block
+
+
+def _target(table: ParquetTable, name: str) -> Floats:
+    column = table.read([name])[name]
+    target = np.concatenate([as_floats(chunk) for chunk in column.chunks])
+    check_range(target, name)
+    distinct = np.unique(target[~np.isnan(target)])
+    if len(distinct) < 3:
+        raise _without_spread(name, distinct)
+    return target
+
+
+def _without_spread(name: str, distinct: Floats) -> DataError:
+    if len(distinct) == 0:
+        return DataError(
+            "data.missing_target_values",
+            f"The target {name!r} is missing in every row.",
+            "Choose another target, or fill it.",
+        )
+    if len(distinct) == 1:
+        return DataError(
+            "data.constant_target",
+            f"The target {name!r} is {distinct[0]:g} in every row; it must vary.",
+            "Choose another target.",
+        )
+    return DataError(
+        "data.two_valued_target",
+        f"The target {name!r} has two values only, {distinct[0]:g} and {distinct[1]:g}; this is regression, "
+        "where bits of a two-valued target would read too high.",
+        "Choose a target of many values, for instance the measurement behind the two classes.",
+    )
+
+
+def _labels(table: ParquetTable, name: str, role: str) -> tuple[Labels, NDArray[np.bool_]]:
+    """Integers, else texts, of each row, and where they are missing ('' or 0 there)."""
+    column = table.read([name])[name].combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    missing = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+    if pa.types.is_integer(column.type):
+        return pc.fill_null(column, 0).to_numpy(zero_copy_only=False), missing
+    try:
+        texts = pc.fill_null(pc.cast(column, pa.string()), "")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as cause:
+        raise DataError(
+            "data.role_type",
+            f"Column {name!r}, the {role}, holds {column.type}; it must hold numbers or texts.",
+            f"Choose another column as the {role}.",
+        ) from cause
+    return texts.to_numpy(zero_copy_only=False), missing
+
+
+def _ids(table: ParquetTable, name: str) -> Labels:
+    """Ids as they are; where some are missing all become texts, the missing ones row numbers."""
+    labels, missing = _labels(table, name, "id")
+    if not missing.any():
+        return labels
+    texts = labels.astype(str).astype(object)
+    texts[missing] = np.flatnonzero(missing).astype(str)
+    return texts
+
+
+def _complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
+    labels, missing = _labels(table, name, role)
+    if missing.any():
+        raise DataError(
+            f"data.missing_{role}",
+            f"Column {name!r}, the {role}, is missing in {int(missing.sum())} rows, first in "
+            f"{at_row(int(missing.argmax()))}; every row must have one.",
+            "Fill it, or leave these rows out.",
+        )
+    return labels
+
+
+def _split(table: ParquetTable, name: str) -> NDArray[np.str_]:
+    labels = _complete_labels(table, name, "split").astype(str)
+    wrong = np.setdiff1d(labels, (TRAIN, VALID, TEST))
+    if len(wrong):
+        row = int(np.isin(labels, wrong).argmax())
+        raise DataError(
+            "data.split_value",
+            f"The split column {name!r} holds {listing(wrong.tolist())}, first in {at_row(row)}; "
+            f"the values must be '{TRAIN}', '{VALID}' and '{TEST}'.",
+            "Rename the values, or name the right column with --split-column.",
+        )
+    return labels
+
+
+def _notices_of_blocks(blocks: dict[str, FeatureBlock]) -> Iterator[str]:
+    for name, block in blocks.items():
+        if block.blurred:
+            yield (
+                f"Modality {name!r}: rounding to single precision blurs {listing(block.blurred)}; "
+                "subtract a constant or change the unit."
+            )
+
+
+def _notices_of_ids(arrays: MultimodalArrays, roles: Roles) -> Iterator[str]:
+    distinct = len(np.unique(arrays.ids))
+    if distinct < arrays.rows:
+        yield f"Ids repeat: column {roles.id!r} has {distinct} different values in {arrays.rows} rows."
+
+
+def _straddling(arrays: MultimodalArrays) -> Iterator[str]:
+    if arrays.groups is None or arrays.split is None:
+        return
+    pairs = set(zip(arrays.groups.tolist(), arrays.split.tolist(), strict=True))
+    straddling = len(pairs) - len({group for group, _ in pairs})
+    if straddling:
+        yield (
+            "The split column divides groups: some have rows in two parts, so that test rows are not "
+            "independent of training rows."
+        )
