@@ -1,7 +1,8 @@
 """YAML as a configuration needs it: plain values in both directions, nothing guessed and nothing executed.
 
-Plain scalars follow the core schema of YAML 1.2: ``no`` is text and ``1e-3`` a number (in YAML 1.1, PyYAML's, it
-is the other way round). Keys are always text. Anchors, tags, duplicate keys and several documents are refused.
+Plain scalars follow the core schema of YAML 1.2: ``no`` is text and ``1e-3`` a number (in PyYAML's YAML 1.1
+it is the other way round). Keys are always text. Anchors, tags, duplicate keys and several documents are
+refused.
 """
 
 from __future__ import annotations

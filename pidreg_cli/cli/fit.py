@@ -1,0 +1,121 @@
+"""``pidreg fit``: train on a table, decompose on rows that did not train, write a run folder."""
+
+from __future__ import annotations
+
+from glob import has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pidreg_cli.cli import options
+from pidreg_cli.cli.console import Console
+from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.options import ReportFormat
+from pidreg_cli.cli.progress import open_progress
+from pidreg_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pidreg_cli.config.settings import Settings
+    from pidreg_cli.reports.model import Report
+    from pidreg_cli.runs import RunBuilder
+
+
+def fit(
+    context: typer.Context,
+    data: options.Data,
+    output: options.Output = None,
+    modalities: options.Modalities = None,
+    modality: options.Modality = None,
+    target: options.Target = None,
+    identifier: options.Identifier = None,
+    group: options.Group = None,
+    split_column: options.SplitColumn = None,
+    preset: options.Preset = None,
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    folds: options.Folds = None,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    report_format: options.Format = ReportFormat.TEXT,
+    resume: options.Resume = False,
+    force: options.Force = False,
+    no_heldout: options.NoHeldout = False,
+    no_progress: options.NoProgress = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train, decompose what the modalities say of the target, and report it.
+
+    Example: pidreg fit data.parquet --modalities mri,fmri
+    """
+    from pidreg_cli.config.loading import dump_settings, load_settings
+    from pidreg_cli.runs import RunBuilder
+
+    console: Console = context.obj
+    console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
+    options_given = {
+        "data.modalities": named_modalities(modalities, modality or []),
+        "data.target": target,
+        "data.id": identifier,
+        "data.group": group,
+        "data.split_column": split_column,
+        "folds": _number_or_word(folds),
+        "seed": seed,
+        "threads": threads,
+        "device": device,
+    }
+    chosen = {key: value for key, value in options_given.items() if value is not None}
+    settings = load_settings(preset, config, assignments or [], chosen)
+    console.detail(dump_settings(settings))
+    run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
+    report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
+    console.result(_rendered(report, report_format))
+
+
+def run_folder_for(data: str) -> Path:
+    """``<stem>.pidreg`` in the current folder; of a glob, named by the folder it searches.
+
+    Raises:
+        UsageError: a glob in the current folder, which gives no name.
+    """
+    path = Path(data)
+    while has_magic(str(path)) and not path.exists():
+        path = path.parent
+    if path.name == "" and data != ".":
+        raise UsageError("usage.output", f"{data!r} gives the run folder no name", "add -o RUN")
+    return Path(f"{path.resolve().stem}.pidreg")
+
+
+def _number_or_word(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def _fitted(
+    console: Console, data: list[str], settings: Settings, run: RunBuilder, *, keep_heldout: bool
+) -> Report:
+    with run, open_progress(console) as progress:
+        # Options, configuration and outputs are known to be good: only now is torch worth its second.
+        from pidreg_cli.pipeline import fit_run
+
+        fitted = fit_run([Path(one) for one in data], settings, run, progress, keep_heldout=keep_heldout)
+    console.notice(f"wrote {fitted.folder}")
+    return fitted.report
+
+
+def _rendered(report: Report, report_format: ReportFormat) -> str:
+    match report_format:
+        case ReportFormat.JSON:
+            from pidreg_cli.reports.serialise import to_json
+
+            return to_json(report)
+        case ReportFormat.MARKDOWN:
+            from pidreg_cli.reports.markdown import to_markdown
+
+            return to_markdown(report)
+        case ReportFormat.TEXT:
+            from pidreg_cli.reports.text import to_text
+
+            return to_text(report)

@@ -1,0 +1,55 @@
+"""``--modalities a,b`` and ``--modality NAME=GLOB,...`` as the mapping of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pidreg_cli.errors import UsageError
+
+
+def named_modalities(names: str | None, patterns: Sequence[str]) -> dict[str, list[str]] | None:
+    """Names with their column patterns, in the order given; empty ones for the naming convention.
+
+    Raises:
+        UsageError: an empty or repeated name, or ``--modality`` without patterns.
+    """
+    pairs = [*_by_convention(names), *map(_by_pattern, patterns)]
+    if not pairs:
+        return None
+    return _unrepeated(pairs)
+
+
+def _by_convention(names: str | None) -> Iterator[tuple[str, list[str]]]:
+    if names is None:
+        return
+    for name in names.split(","):
+        if not name.strip():
+            raise UsageError(
+                "usage.modalities", f"--modalities {names!r}: a name is empty", "write --modalities a,b"
+            )
+        yield name.strip(), []
+
+
+def _by_pattern(text: str) -> tuple[str, list[str]]:
+    name, _, patterns = text.partition("=")
+    globs = [glob.strip() for glob in patterns.split(",")]
+    if not name.strip() or not all(globs):
+        raise UsageError(
+            "usage.modality",
+            f"--modality {text!r}: not NAME=GLOB[,GLOB...]",
+            "write --modality 'labs=blood_*,urine_*'",
+        )
+    return name.strip(), globs
+
+
+def _unrepeated(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
+    modalities: dict[str, list[str]] = {}
+    for name, globs in pairs:
+        if name in modalities:
+            raise UsageError(
+                "usage.modality_twice",
+                f"modality {name!r} is given twice",
+                "join its columns: NAME=GLOB,GLOB",
+            )
+        modalities[name] = globs
+    return modalities

@@ -1,0 +1,101 @@
+"""Arguments and options that commands share: one name, one meaning, one help text each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+
+class ReportFormat(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+Data: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(help="Parquet files, a folder of them (plain or hive) or a glob."),
+]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="RUN", help="Run folder. Default: <stem>.pidreg in this folder."),
+]
+Modalities: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...",
+        help="Modalities by the naming convention: column a (a list), else columns a__*, a.*, a_*.",
+    ),
+]
+Modality: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=GLOB[,GLOB...]", help="A modality by its columns. Repeatable."),
+]
+Target: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column to predict. Default: target.")
+]
+Identifier: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--id", metavar="COLUMN", help="Row identifier. Default: id, else the row number."),
+]
+Group: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Rows that belong together stay on one side of any split."),
+]
+SplitColumn: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column with train, valid, test. Default: split.")
+]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="fast, balanced (default), thorough, or paper (the published setting)."
+    ),
+]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="YAML with any keys of the configuration.")
+]
+Assignments: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one key, such as stage1.max_epochs=20. Repeatable."),
+]
+Folds: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|K",
+        help="Score every row by a model that did not see it. Default auto: 5 folds under 2,000 rows.",
+    ),
+]
+Seed: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="N", help="Seed of everything random. Default: 0.")
+]
+Threads: TypeAlias = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. Default: all cores.")]
+Device: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto.")
+]
+Format: TypeAlias = Annotated[
+    ReportFormat, typer.Option("--format", help="How the report is printed on stdout.")
+]
+Resume: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Continue the unfinished run, if there is one.")
+]
+Force: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Replace what exists, once the new one is complete.")
+]
+NoHeldout: TypeAlias = Annotated[
+    bool,
+    typer.Option("--no-heldout", help="Leave heldout.parquet (ids, targets, predictions) out of the run."),
+]
+NoProgress: TypeAlias = Annotated[bool, typer.Option("--no-progress", help="Draw no progress.")]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print no result, notices or progress; warnings and errors stay."),
+]
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the resolved settings and a line per epoch.")
+]
+Debug: TypeAlias = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]

@@ -1,0 +1,274 @@
+"""Run folders: built in ``RUN.partial/``, renamed to ``RUN/`` when complete, continued when interrupted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pidreg_cli.atomic import atomic_write_bytes, replacing, writing
+from pidreg_cli.config.yaml_text import parse_yaml
+from pidreg_cli.errors import RunError, UsageError
+
+CONFIG = "config.yaml"
+_CHECKPOINTS = "checkpoints"
+_FINGERPRINT = "fingerprint"
+_LOCK = ".lock"
+_MARKS_OF_A_RUN = (CONFIG, "model.json", "report.json")
+
+
+class RunBuilder:
+    """A run folder under construction, held by one process at a time.
+
+    Entering it claims ``RUN.partial/``; ``begin`` ties that to a configuration and data; ``commit`` renames
+    it. If the block ends before, the partial folder stays for ``resume``, unless nothing had begun.
+    ``resumed`` says whether there is an earlier one to continue.
+
+    Raises:
+        UsageError: ``RUN`` exists without ``force``; ``RUN.partial`` exists without ``resume`` or ``force``;
+            another process holds it; or ``force`` would replace what is not a run.
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, force: bool = False, resume: bool = False) -> None:
+        if folder.name in ("", ".."):
+            raise UsageError(
+                "run.name", f"{folder} is no name for a run", "give -o NAME, such as -o first.pidreg"
+            )
+        self.folder = folder
+        self.resumed = False
+        self.partial = _beside(folder, "partial")
+        self._force = force
+        self._resume = resume
+        self._lock = -1
+        self._created = False
+        self._begun = False
+        self._committed = False
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Where training keeps its state; gone once the run is complete."""
+        return Checkpoints(self.partial / _CHECKPOINTS)
+
+    def __enter__(self) -> Self:
+        self._recover_replaced()
+        self._check_folder()
+        self._check_partial()
+        self._created = not self.partial.exists()
+        with writing(self.partial):
+            self.partial.mkdir(exist_ok=True)
+        self._claim()
+        self.resumed = self._resume and self.checkpoints.path(_FINGERPRINT) is not None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._created and not self._begun:
+            shutil.rmtree(self.partial)
+        if error is not None and self._begun and not self._committed:
+            error.add_note(f"{self.partial} keeps what was done: --resume continues it, --force starts over")
+        os.close(self._lock)
+
+    def begin(self, config: str, fingerprint: str) -> None:
+        """Record what the run is made of, or check that a continued one is made of the same.
+
+        Raises:
+            UsageError: a continued run had another configuration (the message names the keys) or other data.
+        """
+        if self.resumed:
+            self._check_same(config, fingerprint)
+        else:
+            self._clear()
+            self.write_text(CONFIG, config)
+            # Last: what lacks it holds nothing to continue.
+            self.checkpoints.write(_FINGERPRINT, fingerprint.encode("utf-8"))
+        self._begun = True
+
+    def write_text(self, name: str, content: str) -> None:
+        """Write a file of the run, in UTF-8."""
+        self.write_bytes(name, content.encode("utf-8"))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the run."""
+        atomic_write_bytes(self.partial / name, content)
+
+    def replacing(self, name: str) -> AbstractContextManager[Path]:
+        """A path to write a file of the run to; it appears under ``name`` when the block ends well."""
+        return replacing(self.partial / name)
+
+    def commit(self) -> Path:
+        """Drop the checkpoints and give the run its name; an old run of that name goes only then.
+
+        Raises:
+            UsageError: a run of that name appeared meanwhile, and there is no ``force``.
+            OutputError: the folder cannot be renamed; the partial one stays.
+        """
+        self._check_folder()
+        with writing(self.folder):
+            shutil.rmtree(self.partial / _CHECKPOINTS)
+            self._install()
+            (self.folder / _LOCK).unlink()
+        self._committed = True
+        return self.folder
+
+    def _install(self) -> None:
+        aside = _beside(self.folder, "replaced")
+        replaces = os.path.lexists(self.folder)
+        if replaces:
+            self.folder.rename(aside)
+        try:
+            self.partial.rename(self.folder)
+        except OSError:
+            if replaces:
+                aside.rename(self.folder)
+            raise
+        if replaces:
+            _remove(aside)
+
+    def _recover_replaced(self) -> None:
+        """Undo or finish a replacement that was killed between its renames."""
+        aside = _beside(self.folder, "replaced")
+        if not _is_run(aside):
+            return
+        with writing(aside):
+            if not os.path.lexists(self.folder):
+                aside.rename(self.folder)
+            elif self._force:
+                _remove(aside)
+
+    def _check_folder(self) -> None:
+        if not os.path.lexists(self.folder):
+            return
+        if not self._force:
+            raise UsageError(
+                "run.exists", f"{self.folder} already exists", "give another -o, or --force to replace it"
+            )
+        if not _is_run(self.folder):
+            raise UsageError(
+                "run.not_a_run", f"{self.folder} is not a run: --force replaces only runs", "give another -o"
+            )
+
+    def _check_partial(self) -> None:
+        if not os.path.lexists(self.partial):
+            return
+        if not (self._force or self._resume):
+            raise UsageError(
+                "run.partial",
+                f"{self.partial} holds an unfinished run",
+                "--resume continues it, --force starts over",
+            )
+        if not _is_run(self.partial) and not (self.partial / _LOCK).exists():
+            raise UsageError("run.not_a_run", f"{self.partial} is not an unfinished run", "give another -o")
+
+    def _claim(self) -> None:
+        """Hold the lock of the partial folder; it goes when the process does, however it ends."""
+        path = self.partial / _LOCK
+        with writing(path):
+            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if not _locked(self._lock, path):
+            os.close(self._lock)
+            raise UsageError(
+                "run.locked", f"another process is writing {self.partial}", "wait for it, or give another -o"
+            )
+
+    def _clear(self) -> None:
+        with writing(self.partial):
+            for entry in self.partial.iterdir():
+                if entry.name != _LOCK:
+                    _remove(entry)
+
+    def _check_same(self, config: str, fingerprint: str) -> None:
+        saved = parse_yaml(_read(self.partial / CONFIG), str(self.partial / CONFIG))
+        changes = list(_differences(saved, parse_yaml(config, "configuration")))
+        if changes:
+            raise UsageError(
+                "run.other_configuration",
+                f"{self.partial} was started with other settings: {'; '.join(changes)}",
+                "repeat the options it was started with, or start over with --force",
+            )
+        if _read(self.partial / _CHECKPOINTS / _FINGERPRINT) != fingerprint:
+            raise UsageError(
+                "run.other_data",
+                f"{self.partial} was started with other data",
+                "give the files it was started with, or start over with --force",
+            )
+
+
+class Checkpoints:
+    """Files of a training state, by relative names."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store ``content`` under ``name``, wholly or not at all.
+
+        Raises:
+            OutputError: it could not be written.
+        """
+        path = self._folder / name
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path, content)
+
+    def path(self, name: str) -> Path | None:
+        """The stored file, or None."""
+        path = self._folder / name
+        return path if path.exists() else None
+
+    def remove(self, name: str) -> None:
+        """Forget ``name`` if it is there."""
+        (self._folder / name).unlink(missing_ok=True)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Whether the lock is ours and still the one at ``path``: a run may be committed while we ask."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    return folder.with_name(f"{folder.name}.{suffix}")
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder holds a run or nothing: what may be replaced without losing something else."""
+    if not folder.is_dir():
+        return False
+    names = {entry.name for entry in folder.iterdir()}
+    return not names or bool(names.intersection(_MARKS_OF_A_RUN))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(
+            "run.unreadable", f"{path} cannot be read: {error}", "start over with --force"
+        ) from error
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """``key was old, now new`` for every value that differs."""
+    for key in {**old, **new}:
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key} was {before!r}, now {after!r}"
