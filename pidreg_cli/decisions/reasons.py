@@ -43,6 +43,11 @@ def percent(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:.1f} %"
 
 
+def allowed(tolerance: float) -> str:
+    """``1 %``, ``0.5 %``."""
+    return f"{100 * tolerance:g} %"
+
+
 def nothing_reason(choice: Choice, confidence: float) -> str:
     """Nothing predicts better than the mean."""
     return (
@@ -66,8 +71,8 @@ def keep_reason(choice: Choice, names: Sequence[str], confidence: float) -> str:
 def why_not(against: Contrast, tolerance: float) -> str:
     """Which of the two conditions a loss violates."""
     if against.loss > tolerance:
-        return f", more than the tolerance of {percent(tolerance)}"
-    return f", within the tolerance of {percent(tolerance)} but more than chance explains"
+        return f", more than the tolerance of {allowed(tolerance)}"
+    return f", within the tolerance of {allowed(tolerance)} but more than chance explains"
 
 
 def better_without(choice: Choice, names: Sequence[str]) -> str:
@@ -86,7 +91,7 @@ def drop_reason(choice: Choice, names: Sequence[str], confidence: float) -> str:
     )
     return (
         f"{subject_of(choice, names)} adds {bits_of(against, confidence)} and {effect}, "
-        f"within the tolerance of {percent(choice.tolerance)}"
+        f"within the tolerance of {allowed(choice.tolerance)}"
     )
 
 

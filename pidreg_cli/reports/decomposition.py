@@ -111,21 +111,30 @@ def one_versus_rest(found: Informations, measure: ScalarMeasure) -> tuple[model.
     """Every modality against the rest; empty for a single modality."""
     if len(found.names) == 1:
         return ()
-    return tuple(
-        _against_rest(name, measure, bivariate(found, position, measure))
-        for position, name in enumerate(found.names)
-    )
+    return tuple(_against_rest(found, position, measure) for position in range(len(found.names)))
 
 
-def _against_rest(name: str, measure: ScalarMeasure, atoms: BivariateAtoms) -> model.OneVersusRest:
+def _against_rest(found: Informations, position: int, measure: ScalarMeasure) -> model.OneVersusRest:
+    atoms = bivariate(found, position, measure)
+    added, span = gain(found, found.full, found.full - (1 << position))
     return model.OneVersusRest(
-        modality=name,
+        modality=found.names[position],
         measure=measure,
         unique=atoms.unique_1,
         unique_rest=atoms.unique_2,
         redundant=atoms.redundant,
         synergistic=atoms.synergistic,
+        added=added,
+        added_ci=span,
     )
+
+
+def gain(found: Informations, upper: int, lower: int) -> tuple[float, tuple[float, float] | None]:
+    """What the set ``upper`` tells beyond ``lower``, and its interval."""
+    value = float(found.v[upper] - found.v[lower])
+    if found.jackknife is None:
+        return value, None
+    return value, pair_of(containing(found.jackknife.interval(upper, lower, found.confidence), value))
 
 
 def sensitivity(found: Informations) -> tuple[model.Sensitivity, ...]:

@@ -144,6 +144,8 @@ class OneVersusRest(_Part):
     unique_rest: Number
     redundant: Number
     synergistic: Number
+    added: Number = Field(description="to all the others: unique and synergistic, whatever the measure")
+    added_ci: Interval
 
 
 class Sensitivity(_Part):

@@ -1,0 +1,36 @@
+"""The report as Markdown (CommonMark with tables)."""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pidreg_cli.reports.document import document
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.text import printable
+from pidreg_cli.resources import templates_folder
+
+LIST_START = re.compile(r"^(\d*)([.)]|[-+])(?=\s|$)")
+SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def to_markdown(report: Report) -> str:
+    """Markdown with a closing newline."""
+    # The escaping is Markdown's, not HTML's: ``finalize`` applies it to all that the template inserts.
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder() / "reports"),
+        autoescape=False,  # noqa: S701
+        finalize=escaped,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.md.j2").render(document=document(report))
+
+
+def escaped(value: object) -> str:
+    """Text in which Markdown and HTML see nothing but text; runs of spaces, which it ignores, as one."""
+    text = re.sub(r"\s+", " ", printable(str(value))).strip()
+    text = "".join(ENTITIES.get(character, character) for character in text)
+    return LIST_START.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", text))

@@ -1,0 +1,1 @@
+"""The sections of a rendered report, each from the report model alone."""

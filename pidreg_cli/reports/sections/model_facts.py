@@ -1,0 +1,114 @@
+"""How well the model predicts, how it fuses, and which rows say what."""
+
+from __future__ import annotations
+
+from pidreg_cli.reports.content import Block, Bullets, Paragraph, Section, Table
+from pidreg_cli.reports.model import Accuracy, Data, Information, Report
+from pidreg_cli.reports.wording import decimal, listing, measured, percent, rows_phrase, together
+
+SHOWN = 12
+"""Fusion weights listed; the others are in report.json."""
+ESTIMATORS = {
+    "heldout": "cross-fitted readouts, a lower bound on the information",
+    "debiased": "covariances less their exact bias",
+    "plugin": "covariances as they are",
+}
+INTERACTIONS = {
+    "products": "with products of codes",
+    "none": "without products of codes (straight lines only)",
+}
+
+
+def accuracy(report: Report) -> Section | None:
+    """The model beside the baselines, in the target's units."""
+    if report.metrics is None:
+        return None
+    metrics = report.metrics
+    entries = [
+        ("pidreg", metrics.test),
+        *metrics.baselines.items(),
+        ("pidreg, validation rows", metrics.valid),
+    ]
+    rows = tuple((name, *accuracy_cells(entry)) for name, entry in entries if entry is not None)
+    if not rows:
+        return None
+    header = ("model", "RMSE", "MAE", "R2", "correlation", "rows")
+    return Section("How well it predicts", (Table(header, rows),))
+
+
+def accuracy_cells(entry: Accuracy) -> tuple[str, ...]:
+    """RMSE, MAE, R2, correlation, rows."""
+    ratios = ("-" if value is None else decimal(value, 3) for value in (entry.r2, entry.corr))
+    return (measured(entry.rmse), measured(entry.mae), *ratios, f"{entry.n:,}")
+
+
+def fusion(report: Report) -> Section | None:
+    """Weights of the fusion, largest first, and how training went."""
+    if report.fusion is None:
+        return None
+    facts = report.fusion
+    ranked = sorted(facts.weights.items(), key=lambda item: -item[1])
+    weights = tuple((name, percent(weight, 1)) for name, weight in ranked[:SHOWN])
+    left = len(ranked) - len(weights)
+    settled = "settled" if facts.converged else "did not settle"
+    noise = listing([f"{name} {percent(share)}" for name, share in facts.lambda_.items()])
+    training = (
+        f"Weights {settled} after {facts.stage1_epochs} epochs of stage 1; stage 2 took "
+        f"{facts.stage2_epochs}. Share of signal in each code: {noise}. The model in the run folder: "
+        f"{facts.deployment}."
+    )
+    blocks: tuple[Block, ...] = (Table(("term", "weight"), weights), Paragraph(training))
+    if left:
+        blocks = (blocks[0], Paragraph(f"{left} smaller weights are in report.json."), *blocks[1:])
+    return Section("How the model combines them", blocks)
+
+
+def rows(report: Report) -> Section:
+    """The table, its modalities, and which rows say what."""
+    header = ("modality", "features", "missing cells", "rows without it")
+    modalities = tuple(
+        (m.name, f"{m.features:,}", percent(m.missing_fraction, 1), percent(m.absent_rows_fraction, 1))
+        for m in report.modalities
+    )
+    return Section(
+        "Data, and which rows say what",
+        (Paragraph(counts(report.data)), Table(header, modalities), Bullets(protocol(report))),
+    )
+
+
+def counts(data: Data) -> str:
+    """Rows read, dropped and used."""
+    used = data.rows - data.rows_missing_target
+    dropped = f", {data.rows_missing_target:,} dropped (no target)" if data.rows_missing_target else ""
+    split = (
+        f"{data.folds} folds"
+        if data.folds
+        else f"{data.rows_train:,} to train, {data.rows_valid:,} to validate, {data.rows_test:,} to test"
+    )
+    return f"{listing(data.files)}: {data.rows:,} rows read{dropped}, {used:,} used ({split})."
+
+
+def protocol(report: Report) -> tuple[str, ...]:
+    """Which rows each kind of number comes from, and how."""
+    said = []
+    if report.information is not None:
+        said.append(information_rows(report.information))
+    if report.metrics is not None and report.metrics.test is not None:
+        held = "cross-fitted rows" if report.data.folds else "test rows"
+        said.append(f"Accuracy: {report.metrics.test.n:,} {held}, in the units of '{report.data.target}'.")
+    if report.selection is not None:
+        said.append(f"Selection: {rows_phrase(report.selection.protocol, report.selection.rows)}.")
+    said.append(f"Seed {report.seed}, {report.device}; pidreg {report.tool_version}, {report.created_at}.")
+    return tuple(said)
+
+
+def information_rows(information: Information) -> str:
+    """Rows and estimator of the information."""
+    where = rows_phrase(information.protocol, information.rows)
+    how = f"{ESTIMATORS[information.estimator]}, {INTERACTIONS[information.interactions]}"
+    bound = " Intervals are those of the readout, not of the full information." * (
+        information.interval_of == "readout" and information.values[-1].ci is not None
+    )
+    tested = [(v.modalities, v.p_value) for v in information.values if v.p_value is not None]
+    tests = "".join(f" {together(names)}: p = {p:.3g}." for names, p in tested)
+    return f"Information: {where}; {how}.{bound}{f' Against no information at all:{tests}' if tests else ''}"

@@ -1,0 +1,65 @@
+"""The headline, and what to know before reading on."""
+
+from __future__ import annotations
+
+from pidreg_cli.reports.content import Bullets, Section
+from pidreg_cli.reports.model import Diagnostic, Information, Report
+from pidreg_cli.reports.wording import Wording, explained, listing, percent
+
+NOTHING = "information.indistinguishable_from_zero"
+
+
+def title(report: Report) -> str:
+    """What the report is about."""
+    names = report.names
+    who = listing(names) if len(names) <= 3 else f"{len(names)} modalities"
+    return f"What {who} {'tells' if len(names) == 1 else 'tell'} about {report.data.target}"
+
+
+def headline(report: Report) -> tuple[str, ...]:
+    """Two sentences: how much can be predicted, and what to keep."""
+    sentences = []
+    if report.information is not None:
+        sentences.append(total_sentence(report, report.information))
+    if report.selection is not None:
+        sentences.append(f"Recommended: {report.selection.reason}.")
+    return tuple(sentences)
+
+
+def total_sentence(report: Report, information: Information) -> str:
+    """How much of the target all modalities together predict."""
+    wording = Wording.of(report)
+    whole = information.values[-1]
+    amount = wording.with_units(whole.value)
+    if whole.ci is not None:
+        amount += f" ({wording.interval_name()} {wording.span(whole.ci)})"
+    who = subject(report)
+    if any(diagnostic.code == NOTHING for diagnostic in report.diagnostics):
+        return f"{who} nothing about '{report.data.target}' that can be told from zero: {amount}."
+    share = percent(explained(whole.value, information.units))
+    return f"{who} {amount} about '{report.data.target}': {share} of its variance can be predicted."
+
+
+def subject(report: Report) -> str:
+    """``a tells``, ``a and b together tell``, ``The 5 modalities together tell``."""
+    names = report.names
+    if len(names) == 1:
+        return f"'{names[0]}' tells"
+    return f"{listing(names) if len(names) <= 3 else f'All {len(names)} modalities'} together tell"
+
+
+def diagnosed(diagnostic: Diagnostic) -> str:
+    """A finding and its remedy."""
+    return f"{diagnostic.message} {diagnostic.hint}".strip()
+
+
+def cautions(report: Report) -> Section | None:
+    """Errors and warnings with their remedies."""
+    found = tuple(diagnosed(d) for d in report.diagnostics if d.severity != "info")
+    return Section("Before you rely on this", (Bullets(found),)) if found else None
+
+
+def notes(report: Report) -> Section | None:
+    """Findings that change no conclusion."""
+    found = tuple(diagnosed(d) for d in report.diagnostics if d.severity == "info")
+    return Section("Notes", (Bullets(found),)) if found else None
