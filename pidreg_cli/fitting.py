@@ -174,9 +174,8 @@ def information_facts(
     held = outcome.held_out
     errors = held.readouts.score_errors
     debiased = pooled_debiased(held.debiased)
-    jackknife = debiased or jackknife_of_errors(
-        errors, row_groups(held.readouts.rows, usable, settings, Stream.INTERVALS)
-    )
+    groups = row_groups(held.readouts.rows, usable, settings, Stream.INTERVALS)
+    jackknife = jackknife_of_errors(errors, groups) if debiased is None else debiased
     tested = p_values(held.null_sums.sum(axis=0))
     return given.InformationFacts(
         estimator=settings.information.estimator,
@@ -230,7 +229,7 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         tolerance=settings.stage1.tolerance,
         stage1_epochs=ledger.stage1_epochs,
         stage2_epochs=ledger.epoch,
-        lambdas=np.array([float(gate.share.detach()) for gate in network.bottlenecks]),
+        lambdas=np.array(network.shares),
         deployment=deployment,
     )
 

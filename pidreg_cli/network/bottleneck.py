@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from pidreg_cli.network.noise import Noise
 
-MOMENTUM = 0.05  # of the running mean: a horizon of 20 batches follows the encoder and averages the batch noise
+MOMENTUM = (
+    0.05  # of the running mean: a horizon of 20 batches follows the encoder and averages the batch noise
+)
 
 
 class LinearNoiseBottleneck(nn.Module):

@@ -37,4 +37,5 @@ class Fusion(nn.Module):
     def forward(self, codes: Sequence[Tensor]) -> Tensor:
         """Fuse the codes."""
         terms = torch.stack([*codes, *hadamard_products(codes)])
-        return torch.tensordot(self.weights / self.weights.norm(), terms, dims=1)
+        fused: Tensor = torch.tensordot(self.weights / self.weights.norm(), terms, dims=1)
+        return fused

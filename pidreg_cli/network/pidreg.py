@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,12 @@ class PIDRegNetwork(nn.Module):
                 self.encoders, self.bottlenecks, inputs, strict=True
             )
         ]
+
+    @property
+    def shares(self) -> list[float]:
+        """lambda of each bottleneck: the share of signal in each code."""
+        gates = cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)
+        return [float(gate.share.detach()) for gate in gates]
 
     def predict(self, codes: Sequence[Tensor]) -> Tensor:
         """Prediction of the standardised target, (batch,)."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.lattice import monotone_closure, summary
 from pidreg_cli.information.readouts import (
-    ReadoutBlocks,
     cross_fitted_predictions,
     information_of_predictions,
 )

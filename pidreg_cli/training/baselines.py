@@ -26,7 +26,9 @@ def ridge_predictions(train: MultimodalArrays, new: MultimodalArrays) -> Floats:
 
     def design(arrays: MultimodalArrays) -> Floats:
         applied = [transforms[name].apply(block) for name, block in arrays.features.items()]
-        return np.concatenate([part for a in applied for part in (a.values, a.indicators)], 1, dtype=np.float64)
+        return np.concatenate(
+            [part for a in applied for part in (a.values, a.indicators)], 1, dtype=np.float64
+        )
 
     model = RidgeCV(alphas=PENALTIES).fit(design(train), train.target)
     predicted: Floats = model.predict(design(new))

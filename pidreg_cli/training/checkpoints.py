@@ -1,4 +1,4 @@
-"""Checkpoints: a training state, or a finished model's results, as one safetensors file with a JSON header. No pickle."""
+"""Checkpoints: a training state, or a finished model's results, as one safetensors file with a JSON header."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class CheckpointStore(Protocol):
         """Forget ``name`` if it is there."""
 
 
-def write_checkpoint(store: CheckpointStore, name: str, document: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def write_checkpoint(
+    store: CheckpointStore, name: str, document: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
     """Store plain values and tensors together: they are never out of step."""
     contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     store.write(name, save(contiguous, metadata={LEDGER: json.dumps(document)}))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.information.debiased import debiased_allowed, debiased_jackknife
+from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.intervals import GROUPS, error_sums, null_targets
-from pidreg_cli.information.readouts import ReadoutBlocks, balanced_folds, cross_fitted_predictions
+from pidreg_cli.information.readouts import balanced_folds, cross_fitted_predictions
 from pidreg_cli.network.losses.gaussianity import joint_gaussianity, mixing_directions
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.reading import all_masks, readout_blocks
@@ -70,7 +71,9 @@ class ReadoutRows:
     rows: Index
 
     @classmethod
-    def of(cls, model: FittedModel, arrays: MultimodalArrays, index: Index, settings: Settings) -> ReadoutRows:
+    def of(
+        cls, model: FittedModel, arrays: MultimodalArrays, index: Index, settings: Settings
+    ) -> ReadoutRows:
         """The rows at ``index`` of a table with a target."""
         rows = arrays.take(index)
         transform, target = model.transforms.target, rows.required_target

@@ -43,7 +43,8 @@ class Transforms:
     def fit(cls, arrays: MultimodalArrays, kind: FeatureKind) -> Transforms:
         """Fit on these rows (training rows only)."""
         features = {
-            name: FeatureTransform.fit(block, arrays.columns[name], kind) for name, block in arrays.features.items()
+            name: FeatureTransform.fit(block, arrays.columns[name], kind)
+            for name, block in arrays.features.items()
         }
         return cls(features, TargetTransform.fit(arrays.required_target))
 
@@ -51,7 +52,8 @@ class Transforms:
         """Tensors of the rows for the network."""
         applied = [transform.apply(arrays.features[name]) for name, transform in self.features.items()]
         return [
-            (torch.from_numpy(a.values).to(device), torch.from_numpy(a.indicators).to(device)) for a in applied
+            (torch.from_numpy(a.values).to(device), torch.from_numpy(a.indicators).to(device))
+            for a in applied
         ]
 
     def rows(self, arrays: MultimodalArrays, device: torch.device) -> Rows:

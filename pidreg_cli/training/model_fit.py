@@ -138,7 +138,9 @@ class ModelFit:
     def _follow_atoms(self) -> StageAtoms:
         """Stage 1: atoms of the validation rows now, averaged over epochs, set the fusion weights."""
         ledger, settings = self.state.ledger, self.settings.stage1
-        found = stage_atoms(self.state.evaluated, self.valid, ledger.information, self.settings, self.task.number)
+        found = stage_atoms(
+            self.state.evaluated, self.valid, ledger.information, self.settings, self.task.number
+        )
         ledger.information = found.information
         ledger.atoms.append(found.atoms)
         ledger.movement = window_movement(ledger.atoms, settings.window)
@@ -176,7 +178,6 @@ class ModelFit:
         self, terms: dict[str, float], train: float, valid: float, atoms: StageAtoms | None
     ) -> EpochRecord:
         names, state = self.task.modalities, self.state
-        shares = [float(bottleneck.share.detach()) for bottleneck in state.network.bottlenecks]
         return EpochRecord(
             model=self.task.name,
             stage=state.ledger.stage,
@@ -186,7 +187,7 @@ class ModelFit:
             terms=terms,
             atoms={} if atoms is None else atoms.named(names),
             weights=named_weights(state.network.fusion.weights.tolist(), names),
-            bottleneck=dict(zip(names, shares, strict=True)),
+            bottleneck=dict(zip(names, state.network.shares, strict=True)),
         )
 
 

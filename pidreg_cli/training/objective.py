@@ -28,7 +28,9 @@ def random_subsets(rows: int, modalities: int, noise: torch.Generator, device: t
     return (rank < size).float()
 
 
-def sufficiency(network: PIDRegNetwork, codes: Sequence[Tensor], score: Tensor, noise: torch.Generator) -> Tensor:
+def sufficiency(
+    network: PIDRegNetwork, codes: Sequence[Tensor], score: Tensor, noise: torch.Generator
+) -> Tensor:
     """Mean squared error of the heads: of each modality, of all together, and (n > 2) of random sets."""
     n = len(codes)
     predictions = network.single_scores(codes)

@@ -22,8 +22,8 @@ class HeldOut:
 
     ``prediction``, ``ridge`` (N,): in the target's units; ``ridge_alone`` (N, n): ridge regression on each modality
     alone. ``code_divergence`` (models,): distance of target and codes from a joint normal, NaN with few rows.
-    ``null_sums`` (models, 1 + tested sets, 1 + draws): error sums of Y' and of null targets. ``debiased`` (models, 1 + G,
-    2**n): the debiased informations and their jackknife replicates, NaN where a model has too few held-out rows.
+    ``null_sums`` (models, 1 + tested sets, 1 + draws): error sums of Y' and of null targets. ``debiased`` (models,
+    1 + G, 2**n): the debiased informations and their jackknife replicates, NaN where a model has too few held-out rows.
     """
 
     readouts: Readouts

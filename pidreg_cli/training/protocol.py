@@ -55,11 +55,21 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Rows that did not train the model that predicts them: positions, part ('valid', 'test'), prediction, (N,)."""
+
+    rows: Index
+    split: NDArray[np.str_]
+    prediction: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class ProtocolOutcome:
     """Everything a report is made of.
 
     ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no 'test'. ``held_out``: pooled over
-    folds. ``selection``: readouts of the rows that select (validation rows, or the cross-fitted ones).
+    folds. ``selection``: readouts of the rows that select (validation rows, or the cross-fitted ones). ``valid``:
+    accuracy of the deployed model on its validation rows. ``histories``: of every model, the deployed one last.
     """
 
     deployed: Trained
@@ -67,6 +77,7 @@ class ProtocolOutcome:
     held_out: HeldOut
     selection: Readouts
     valid: Accuracy
+    scored: Scored
     histories: tuple[Ledger, ...]
 
 
@@ -95,8 +106,12 @@ class ProtocolRun:
         held = self._held_out(trained, 0, parts)
         selecting = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
         selection = cross_fitted(selecting, None, self.settings, self._rng(Stream.SELECTION))
-        valid = self._accuracy(trained.model, parts.valid)
-        return ProtocolOutcome(trained, split, held, selection, valid, (trained.ledger,))
+        valid = self._predict(trained.model, parts.valid)
+        prediction = np.concatenate([valid, held.prediction])
+        rows = np.concatenate([parts.valid, parts.held])
+        scored = Scored(rows, split[rows], prediction)
+        found = self._accuracy(parts.valid, valid)
+        return ProtocolOutcome(trained, split, held, selection, found, scored, (trained.ledger,))
 
     def _run_folds(self, folds: int) -> ProtocolOutcome:
         assigned = fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
@@ -108,8 +123,9 @@ class ProtocolRun:
         split[parts.valid] = VALID
         held = HeldOut.pooled([held for held, _ in outcomes])
         histories = (*(ledger for _, ledger in outcomes), trained.ledger)
-        valid = self._accuracy(trained.model, parts.valid)
-        return ProtocolOutcome(trained, split, held, held.readouts, valid, histories)
+        valid = self._accuracy(parts.valid, self._predict(trained.model, parts.valid))
+        scored = Scored(held.readouts.rows, np.full(len(held.prediction), TEST), held.prediction)
+        return ProtocolOutcome(trained, split, held, held.readouts, valid, scored, histories)
 
     def _fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
         """One fold, from its stored outcome where it was finished before."""
@@ -144,7 +160,7 @@ class ProtocolRun:
         train, new = arrays.take(parts.train), arrays.take(parts.held)
         return HeldOut(
             readouts=cross_fitted(held, valid, settings, self._rng(Stream.READOUT, number)),
-            prediction=model.predict(new),
+            prediction=self._predict(model, parts.held),
             ridge=ridge_predictions(train, new),
             ridge_alone=np.column_stack(
                 [ridge_predictions(train.only(name), new.only(name)) for name in new.names]
@@ -154,9 +170,11 @@ class ProtocolRun:
             debiased=debiased_informations(held, settings, self._rng(Stream.INTERVALS, number))[None],
         )
 
-    def _accuracy(self, model: FittedModel, rows: Index) -> Accuracy:
-        taken = self.arrays.take(rows)
-        return accuracy(taken.required_target, model.predict(taken))
+    def _predict(self, model: FittedModel, rows: Index) -> NDArray[np.float64]:
+        return model.predict(self.arrays.take(rows))
+
+    def _accuracy(self, rows: Index, prediction: NDArray[np.float64]) -> Accuracy:
+        return accuracy(self.arrays.required_target[rows], prediction)
 
     def _rng(self, stream: Stream, number: int = 0) -> np.random.Generator:
         return numpy_generator(self.settings.seed, stream, number)

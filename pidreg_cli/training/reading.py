@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pidreg_cli.information.readouts import ReadoutBlocks
+from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.network.pidreg import ModalityInput, PIDRegNetwork
 
 CHUNK = 4096  # rows evaluated at once: bounds memory, large enough to keep the matrix products efficient

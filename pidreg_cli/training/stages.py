@@ -12,7 +12,9 @@ from pidreg_cli.config.settings import Stage1Settings, StageSettings
 
 WARM_UP_STEPS = 100  # of the learning rate: Adam's second moments need about as many to be worth dividing by
 FINAL_RATE = 0.02  # of the learning rate, where the cosine ends: the last epochs average, they do not explore
-SMOOTHING = 0.5  # of the informations from epoch to epoch in stage 1: two epochs of memory tame the batch noise
+SMOOTHING = (
+    0.5  # of the informations from epoch to epoch in stage 1: two epochs of memory tame the batch noise
+)
 
 
 def stage_epochs(settings: StageSettings, steps_per_epoch: int) -> int:

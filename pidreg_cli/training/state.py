@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,15 +53,15 @@ class TrainingState:
         self.optimiser = build_optimiser(network, settings)
         horizon = settings.weight_average * steps_per_epoch
         decay = 1 - 1 / max(1.0, horizon)
-        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=False)
         self.ledger = Ledger()
         self.best: dict[str, Tensor] = {}
 
     @property
     def evaluated(self) -> PIDRegNetwork:
         """The network that is evaluated and kept: the running average of the weights."""
-        module: PIDRegNetwork = self.averaged.module
-        return module
+        return cast(PIDRegNetwork, self.averaged.module)
 
     def set_fusion_weights(self, weights: Tensor) -> None:
         """Give the same fusion weights to the network in training and to its average."""

@@ -1,7 +1,7 @@
 """Joint Gaussianity of the target and the codes.
 
-If (Y', Z) is jointly normal, so is every mixture of Y' with a coordinate, or with a direction, of the codes. The term is
-the mean one-dimensional Cauchy-Schwarz divergence of such standardised mixtures to the normal. NOTE[DIFF]: the
+If (Y', Z) is jointly normal, so is every mixture of Y' with a coordinate, or with a direction, of the codes. The term
+is the mean one-dimensional Cauchy-Schwarz divergence of such standardised mixtures to the normal. NOTE[DIFF]: the
 published statistic (a whitened Shapiro-Francia form) hardly moves on skewed data; this one does.
 """
 
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from pidreg_cli.network.losses.cauchy_schwarz import cs_to_normal, random_directions
 
-MINIMUM_DEVIATION = 1e-4  # of a projection before it is standardised: a collapsed code must not read as infinite
+MINIMUM_DEVIATION = (
+    1e-4  # of a projection before it is standardised: a collapsed code must not read as infinite
+)
 
 
 def standardise(x: Tensor) -> Tensor:

@@ -1,0 +1,94 @@
+"""Tables that are already in memory: a DataFrame or an array with named groups of columns, to arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.errors import DataError
+
+ColumnsByModality = Mapping[str, Sequence[Any]]
+
+
+def as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+    """A DataFrame as it is; an array (n_rows, n_columns) with columns 0, 1, ... Raises DataError otherwise."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    table = np.asarray(X)
+    if table.ndim != 2:
+        raise DataError(
+            "data.shape", f"X has {table.ndim} dimensions; it must have 2, rows and columns", "reshape X"
+        )
+    return pd.DataFrame(table)
+
+
+def prefixed_modalities(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Modalities by the prefixes of ``NAME__feature`` columns. Raises DataError where there are none."""
+    found: dict[str, list[Any]] = {}
+    for column in frame.columns:
+        name, mark, _ = str(column).partition("__")
+        if mark and name:
+            found.setdefault(name, []).append(column)
+    if not found:
+        raise DataError(
+            "data.no_modalities",
+            "no modalities were given and no column is called NAME__feature",
+            "give PIDRegressor(modalities={'name': [columns], ...})",
+        )
+    return found
+
+
+def frame_arrays(
+    frame: pd.DataFrame,
+    modalities: ColumnsByModality,
+    target: NDArray[np.float64] | None,
+    groups: ArrayLike | None = None,
+) -> MultimodalArrays:
+    """Blocks of the named columns; ids are row numbers. Raises DataError for columns that cannot be used."""
+    features = {name: _block(frame, name, columns) for name, columns in modalities.items()}
+    names = {name: tuple(str(column) for column in columns) for name, columns in modalities.items()}
+    labels = None if groups is None else np.asarray(groups)
+    return MultimodalArrays(features, names, target, np.arange(len(frame)), labels)
+
+
+def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArray[np.float32]:
+    absent = [column for column in columns if column not in frame.columns]
+    if absent or not len(columns):
+        what = (
+            f"columns {absent} of modality {modality!r} are not in X"
+            if absent
+            else f"modality {modality!r} is empty"
+        )
+        raise DataError("data.unknown_column", what, f"columns of X are: {list(frame.columns)[:20]}")
+    try:
+        block = frame[list(columns)].to_numpy(dtype=np.float32, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "data.not_numeric",
+            f"modality {modality!r} has a column that is not numeric: {error}",
+            "encode categories as numbers",
+        ) from error
+    if np.isinf(block).any():
+        row, position = np.argwhere(np.isinf(block))[0]
+        raise DataError(
+            "data.infinite",
+            f"column {columns[position]!r} is infinite, or beyond single precision, in row {row}",
+            "replace infinite values or mark them as missing (NaN)",
+        )
+    return block
+
+
+def arrays_fingerprint(arrays: MultimodalArrays) -> str:
+    """'sha256:...' of features and target."""
+    digest = hashlib.sha256()
+    for block in arrays.features.values():
+        digest.update(np.ascontiguousarray(block).tobytes())
+    if arrays.target is not None:
+        digest.update(arrays.target.tobytes())
+    return f"sha256:{digest.hexdigest()}"

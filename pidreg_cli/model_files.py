@@ -1,0 +1,113 @@
+"""The files of a fitted model: ``model.json`` (architecture, roles, transforms) and ``model.safetensors`` (weights).
+
+Plain numbers and tensors only: reading a model executes nothing. Both are the same bytes for equal models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from pidreg_cli.data.transforms import FeatureTransform, TargetTransform
+from pidreg_cli.errors import RunError
+from pidreg_cli.network.encoders import EncoderShape
+from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
+from pidreg_cli.training.fitted import FittedModel, Transforms
+from pidreg_cli.version import __version__
+
+ARCHITECTURE = "model.json"
+WEIGHTS = "model.safetensors"
+FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class ModelRoles:
+    """Columns of the table: of each modality (a list column counts once), of the target, of the row's id if any."""
+
+    modalities: Mapping[str, Sequence[str]]
+    target: str
+    id: str | None
+
+
+def architecture_text(model: FittedModel, roles: ModelRoles) -> str:
+    """Content of ``model.json``."""
+    shape = model.shape
+    document = {
+        "format_version": FORMAT_VERSION,
+        "tool_version": __version__,
+        "roles": asdict(roles),
+        "network": {
+            "code_dim": shape.code_dim,
+            "bottleneck_start": shape.bottleneck_start,
+            "predictor_width": shape.predictor_width,
+            "predictor_depth": shape.predictor_depth,
+            "head_width": shape.head_width,
+        },
+        "modalities": [
+            {
+                "name": name,
+                "columns": list(columns),
+                "encoder": asdict(encoder),
+                "transform": model.transforms.features[name].to_dict(),
+            }
+            for (name, columns), encoder in zip(model.columns.items(), shape.encoders, strict=True)
+        ],
+        "target_transform": model.transforms.target.to_dict(),
+    }
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def weights_bytes(model: FittedModel) -> bytes:
+    """Content of ``model.safetensors``."""
+    tensors = model.network.state_dict()
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRoles]:
+    """The model of a run folder. Raises RunError where a file is missing, damaged or of another major version."""
+    document = _document(folder)
+    try:
+        model = _built(document, device)
+        roles = ModelRoles(**document["roles"])
+    except (KeyError, TypeError, ValueError) as error:
+        _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
+    try:
+        model.network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        _refuse(folder / WEIGHTS, str(error).splitlines()[0], error)
+    return model, roles
+
+
+def _document(folder: Path) -> Mapping[str, Any]:
+    path = folder / ARCHITECTURE
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        _refuse(path, str(error), error)
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        _refuse(path, f"its format version is {version!r}, this pidreg reads {FORMAT_VERSION}", None)
+    return dict(document)
+
+
+def _built(document: Mapping[str, Any], device: torch.device) -> FittedModel:
+    modalities = document["modalities"]
+    encoders = tuple(EncoderShape(**modality["encoder"]) for modality in modalities)
+    shape = NetworkShape(encoders=encoders, **document["network"])
+    features = {m["name"]: FeatureTransform.from_dict(m["transform"]) for m in modalities}
+    transforms = Transforms(features, TargetTransform.from_dict(document["target_transform"]))
+    columns = {m["name"]: tuple(m["columns"]) for m in modalities}
+    network = PIDRegNetwork(shape, torch.Generator()).to(device)
+    return FittedModel(columns, transforms, shape, network)
+
+
+def _refuse(path: Path, why: str, cause: Exception | None) -> NoReturn:
+    hint = "give a run folder made by pidreg fit, or fit again"
+    raise RunError("run.model", f"{path}: the model cannot be read: {why}", hint) from cause

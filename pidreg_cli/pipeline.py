@@ -1,0 +1,100 @@
+"""``fit`` from files to a run folder: table -> roles -> arrays -> fit -> report -> files of the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pidreg_cli.config.loading import dump_settings
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.loading import load_arrays
+from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.tables import open_table
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.reports.markdown import to_markdown
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.runs import RunBuilder
+from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.protocol import ProtocolOutcome
+
+
+@dataclass(frozen=True)
+class FittedRun:
+    """A committed run."""
+
+    report: Report
+    folder: Path
+
+
+def fit_run(
+    inputs: Sequence[Path],
+    settings: Settings,
+    run: RunBuilder,
+    progress: Progress,
+    *,
+    keep_heldout: bool = True,
+) -> FittedRun:
+    """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError."""
+    table = open_table(inputs)
+    roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    loaded = load_arrays(table, roles)
+    for notice in (*roles.notices, *loaded.notices):
+        progress.notice(notice)
+    run.begin(dump_settings(settings), table.fingerprint)
+    source = TableSource(table.files, table.fingerprint, roles.target)
+    fit = fit_arrays(loaded.arrays, source, settings, progress, run.checkpoints)
+    write_run(run, fit, roles, keep_heldout=keep_heldout)
+    return FittedRun(fit.report, run.commit())
+
+
+def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:
+    """Every file of the run beside its configuration."""
+    model = fit.outcome.deployed.model
+    run.write_text(ARCHITECTURE, architecture_text(model, model_roles(roles)))
+    run.write_bytes(WEIGHTS, weights_bytes(model))
+    run.write_text("history.jsonl", "".join(history_lines(fit.outcome)))
+    if keep_heldout:
+        with run.replacing("heldout.parquet") as path:
+            pq.write_table(heldout_table(fit), path)
+    run.write_text("report.json", to_json(fit.report))
+    run.write_text("report.md", to_markdown(fit.report))
+
+
+def model_roles(roles: Roles) -> ModelRoles:
+    """The columns that new rows must bring."""
+    return ModelRoles(
+        {name: list(columns) for name, columns in roles.modalities.items()}, roles.target, roles.id
+    )
+
+
+def history_lines(outcome: ProtocolOutcome) -> Iterable[str]:
+    """A JSON line for each epoch of each model."""
+    for ledger in outcome.histories:
+        for record in ledger.history:
+            yield json.dumps(asdict(record), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def heldout_table(fit: Fit) -> pa.Table:
+    """Predictions of the rows that did not train: id, split, y, prediction, in the order of the table.
+
+    With one split the validation and the test rows, with folds every row, as 'test'.
+    """
+    scored = fit.outcome.scored
+    order = np.argsort(scored.rows, kind="stable")
+    rows = scored.rows[order]
+    return pa.table(
+        {
+            "id": pa.array(fit.arrays.ids[rows]),
+            "split": pa.array(scored.split[order]),
+            "y": pa.array(fit.arrays.required_target[rows]),
+            "prediction": pa.array(scored.prediction[order]),
+        }
+    )
