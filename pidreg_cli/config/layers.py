@@ -41,9 +41,10 @@ class Layers:
 
     def source(self, path: Path) -> str:
         """Where the value at ``path`` came from; empty for an option that names itself."""
-        above = (self._sources.get(path[:depth]) for depth in range(len(path), 0, -1))
-        below = (source for key, source in self._sources.items() if key[: len(path)] == path)
-        return next((source for source in (*above, *below) if source is not None), "")
+        below = [key for key in self._sources if key[: len(path)] == path]
+        above = [path[:depth] for depth in range(len(path) - 1, 0, -1)]
+        keys = [path, *reversed(below), *above]
+        return next((self._sources[key] for key in keys if key in self._sources), "")
 
     def value(self, path: Path) -> Any:
         """The value at ``path``."""
