@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -18,6 +19,11 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def to_markdown(report: Report) -> str:
     """Markdown with a closing newline."""
+    return _environment().get_template("report.md.j2").render(document=document(report))
+
+
+@cache
+def _environment() -> Environment:
     # The escaping is Markdown's, not HTML's: ``finalize`` applies it to all that the template inserts.
     environment = Environment(
         loader=FileSystemLoader(templates_folder() / "reports"),
@@ -26,7 +32,7 @@ def to_markdown(report: Report) -> str:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.md.j2").render(document=document(report))
+    return environment
 
 
 def escaped(value: object) -> str:

@@ -129,8 +129,8 @@ def meaning(reading: Reading, wording: Wording) -> str:
         "adds its own": f"the others, however combined, lack {unique} of what it tells",
         "adds": f"{added} more than the others tell; how much of this is unique to it, from none to {most}, "
         "depends on the measure",
-        "adds in combination": f"{added} more than the others tell, but only in combination with them",
-        "only in combination": f"it tells nothing alone, but combined with the others it shows {added} more",
+        "adds in combination": f"{added} more than the others tell, to be seen only once these are known",
+        "only in combination": f"on its own nothing that can be told from zero, but {added} once the others are known",
         "adds little": f"{added} more than the others tell: real, but small",
         "replaceable": "what it tells, the others tell too",
         "nothing visible": "nothing that can be told from zero, alone or with the others",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -19,6 +20,11 @@ GAP = "   "
 
 def to_text(report: Report) -> str:
     """Plain text with a closing newline."""
+    return _environment().get_template("report.txt.j2").render(document=document(report))
+
+
+@cache
+def _environment() -> Environment:
     # Nothing here is markup: names are made printable, not escaped.
     environment = Environment(
         loader=FileSystemLoader(templates_folder() / "reports"),
@@ -27,7 +33,7 @@ def to_text(report: Report) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(heading=heading, wrapped=wrapped, aligned=aligned, listed=listed)
-    return environment.get_template("report.txt.j2").render(document=document(report))
+    return environment
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +23,6 @@ from pidreg_cli.reports.evidence import (
 from pidreg_cli.training.metrics import accuracy
 
 Floats = NDArray[np.float64]
-EvidenceMaker = Callable[..., Evidence]
 
 
 def linear_predictions(sources: Floats, target: Floats) -> Floats:
@@ -37,7 +35,7 @@ def linear_predictions(sources: Floats, target: Floats) -> Floats:
     return found
 
 
-def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats, **changes: object) -> Evidence:
+def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats) -> Evidence:
     """Evidence as if ``sources`` were codes and these rows were held out."""
     n, rows = len(names), len(target)
     predictions = linear_predictions(sources, target)
@@ -45,7 +43,7 @@ def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats, **chang
     groups = np.arange(rows) % 30
     score = accuracy(target, predictions[:, -1])
     singles = np.full(n, 1 / (n + n * (n - 1) / 2))
-    evidence = Evidence(
+    return Evidence(
         run=RunFacts("pidreg fit table.parquet", "2025-06-01T12:00:00Z", 0, "cpu", 2),
         table=TableFacts(
             ("table.parquet",),
@@ -87,7 +85,6 @@ def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats, **chang
         selection=SelectionFacts(errors, groups, "valid", 0.01),
         training=TrainingFacts(target),
     )
-    return replace(evidence, **changes)
 
 
 def drawn(names: tuple[str, ...], mixing: Floats, rows: int = 900, seed: int = 0) -> Evidence:
@@ -125,5 +122,8 @@ def eight() -> Evidence:
 
 @pytest.fixture
 def nothing() -> Evidence:
+    """Two modalities that have nothing to do with the target, and a test that says so."""
     rng = np.random.default_rng(3)
-    return evidence_of(("a", "b"), rng.standard_normal((400, 2)), rng.standard_normal(400))
+    evidence = evidence_of(("a", "b"), rng.standard_normal((400, 2)), rng.standard_normal(400))
+    assert evidence.information is not None
+    return replace(evidence, information=replace(evidence.information, p_values={3: 0.4}))

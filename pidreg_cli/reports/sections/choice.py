@@ -30,20 +30,18 @@ def selection(report: Report) -> Section | None:
 
 
 def candidates(chosen: Selection) -> tuple[Subset, ...]:
-    """All sets where they are few; else the recommended, the complete one and the best of the rest."""
-    if len(chosen.subsets) <= SHOWN:
-        return chosen.subsets
+    """All sets where they are few, else the most interesting ones; in the order of the report."""
     full = len(chosen.subsets[-1].modalities)
-    ranked = sorted(
-        chosen.subsets, key=lambda s: (not telling(s, chosen, full), s.dominated, s.expected_rmse or 0)
-    )
+    ranked = sorted(chosen.subsets, key=lambda subset: dullness(subset, chosen, full))
     kept = {subset.modalities for subset in ranked[:SHOWN]}
     return tuple(subset for subset in chosen.subsets if subset.modalities in kept)
 
 
-def telling(subset: Subset, chosen: Selection, full: int) -> bool:
-    """Whether the reader will look for this set."""
-    return subset.modalities == chosen.recommended or len(subset.modalities) == full
+def dullness(subset: Subset, chosen: Selection, full: int) -> tuple[bool, bool, bool, float]:
+    """Sort key: the recommended and the complete set, the Pareto front, single modalities, small errors."""
+    size = len(subset.modalities)
+    sought = subset.modalities == chosen.recommended or size == full
+    return not sought, subset.dominated, size > 1, subset.expected_rmse or 0.0
 
 
 def candidate_table(report: Report, shown: tuple[Subset, ...]) -> Table:

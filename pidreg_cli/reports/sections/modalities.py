@@ -7,6 +7,9 @@ from pidreg_cli.reports.model import Decomposition, Report
 from pidreg_cli.reports.reading import Reading, meaning, readings
 from pidreg_cli.reports.wording import Wording, listing
 
+FEW = 3
+"""Modalities whose unique information is listed even where it is zero."""
+
 
 def single(report: Report) -> Section | None:
     """Instead of a decomposition where there is one modality."""
@@ -60,11 +63,13 @@ def parts(report: Report) -> Section | None:
 
 
 def part_rows(pid: Decomposition, wording: Wording) -> tuple[tuple[str, ...], ...]:
-    """The parts and their sum."""
+    """The parts and their sum; of many modalities only those with something unique."""
     summary, spans = pid.summary, pid.summary_ci
+    few = len(summary.unique) <= FEW
     unique = [
         (f"unique to {name}", wording.cell(value, spans.unique[name] if spans else None), "only it has this")
         for name, value in summary.unique.items()
+        if few or wording.visible(value)
     ]
     shared = wording.cell(summary.redundant, spans.redundant if spans else None)
     joint = wording.cell(summary.synergistic, spans.synergistic if spans else None)
