@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.metadata import TableMetadata
 from pidreg_cli.data.synthetic.interactions import Floats
 from pidreg_cli.data.synthetic.mixing import FEATURES, distractors, mix, mixing_matrix
 from pidreg_cli.data.synthetic.systems import SyntheticSystem, system_named
@@ -31,10 +32,11 @@ class SyntheticTable:
     """Rows of a system and what is known of them.
 
     ``table`` holds the features ``NAME__f0``, ... (float32), ``target`` (float64) and ``id`` (int64);
-    ``truth`` is the JSON-ready truth of ``truth_of``.
+    ``roles`` names them; ``truth`` is the JSON-ready truth of ``truth_of``.
     """
 
     table: pa.Table
+    roles: TableMetadata
     truth: dict[str, Any]
 
 
@@ -53,8 +55,9 @@ def generate(system: str | SyntheticSystem, rows: int, seed: int) -> SyntheticTa
 
     from pidreg_cli.data.synthetic.truth import truth_of
 
-    columns = dict(_Draw(system, rows, seed).columns())
-    return SyntheticTable(pa.table(columns), truth_of(system, rows, seed))
+    table = pa.table(dict(_Draw(system, rows, seed).columns()))
+    roles = TableMetadata(feature_columns(system), target="target", id="id")
+    return SyntheticTable(table, roles, truth_of(system, rows, seed))
 
 
 def check_request(rows: int, seed: int) -> None:
@@ -67,9 +70,9 @@ def check_request(rows: int, seed: int) -> None:
         raise UsageError("synth.seed", f"a seed must not be negative, however: seed={seed}")
 
 
-def feature_columns(system: SyntheticSystem) -> dict[str, list[str]]:
+def feature_columns(system: SyntheticSystem) -> dict[str, tuple[str, ...]]:
     """The feature columns of each modality, in the order of a table drawn from ``system``."""
-    return {name: [f"{name}__f{j}" for j in range(FEATURES)] for name in system.modalities}
+    return {name: tuple(f"{name}__f{j}" for j in range(FEATURES)) for name in system.modalities}
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Interaction(Protocol):
         """The contribution's law for a subset that sees the latents ``seen``."""
 
 
-def normal_rule(step: float = 0.1, reach: float = 8.5) -> tuple[Floats, Floats]:
+def normal_rule(step: float = 0.125, reach: float = 7.5) -> tuple[Floats, Floats]:
     """Nodes and weights of the trapezoidal rule for a standard normal: exponentially accurate if smooth."""
     nodes = np.linspace(-reach, reach, 2 * round(reach / step) + 1)
     density = np.exp(-0.5 * nodes**2)

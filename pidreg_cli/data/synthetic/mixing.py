@@ -34,6 +34,10 @@ def mixing_matrix(key: str, latents: int) -> Floats:
 
 
 def mix(latents: Floats, matrix: Floats) -> Floats:
-    """Features (n_rows, FEATURES) of ``latents`` (n_rows, n_latents): a linear map, then each bent."""
-    linear = latents @ matrix.T
-    return np.asarray(linear + _BENDS * linear / np.sqrt(1.0 + linear**2))
+    """Features (n_rows, FEATURES) of ``latents`` (n_rows, n_latents): a linear map, then a bend each."""
+    return bend(latents @ matrix.T)
+
+
+def bend(features: Floats) -> Floats:
+    """Each column of ``features`` (n_rows, FEATURES) through a strictly increasing curve of its own."""
+    return np.asarray(features + _BENDS * features / np.sqrt(1.0 + features**2))

@@ -17,7 +17,7 @@ from pidreg_cli.information.bivariate import ScalarMeasure, scalar_pid, squared_
 from pidreg_cli.information.lattice import antichain_id, listed_atoms, summary
 
 TRUTH_VERSION = "1.0"
-# The quadratures agree with finer ones to 1e-8 bits; the last digits beyond would differ between machines.
+# The quadratures agree with finer ones to 3e-8 bits; the last digits beyond would differ between machines.
 DECIMALS = 6
 
 Informations = Callable[[frozenset[str]], float]
