@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pidreg_cli.errors import OutputError, RunError, UsageError
+from pidreg_cli.runs import RunBuilder
+
+CONFIG = "seed: 0\nstage1:\n  max_epochs: 5\n"
+DATA = "sha256:00"
+
+
+def complete(folder, text="report", **options):
+    with RunBuilder(folder, **options) as run:
+        run.begin(CONFIG, DATA)
+        run.checkpoints.write("fold1/state.safetensors", b"state")
+        run.write_text("report.json", text)
+        run.commit()
+
+
+def interrupted(folder, **options):
+    with pytest.raises(ZeroDivisionError) as caught, RunBuilder(folder, **options) as run:
+        begin_and_fail(run)
+    return caught.value
+
+
+def begin_and_fail(run):
+    run.begin(CONFIG, DATA)
+    run.checkpoints.write("state", b"epoch 3")
+    1 / 0  # noqa: B018
+
+
+def refusal(folder, **options):
+    with pytest.raises(UsageError) as caught, RunBuilder(folder, **options):
+        pytest.fail("entered")
+    return caught.value
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "first.pidreg"
+
+
+def test_a_complete_run_has_its_files_and_nothing_else(folder):
+    complete(folder)
+    assert names(folder) == ["config.yaml", "report.json"]
+    assert (folder / "config.yaml").read_text() == CONFIG
+    assert names(folder.parent) == ["first.pidreg"]
+
+
+def test_files_appear_in_the_partial_folder_and_only_whole(folder):
+    with RunBuilder(folder) as run:
+        run.begin(CONFIG, DATA)
+        with run.replacing("heldout.parquet") as part:
+            part.write_bytes(b"rows")
+            assert not (run.partial / "heldout.parquet").exists()
+        assert (run.partial / "heldout.parquet").read_bytes() == b"rows"
+        assert not folder.exists()
+
+
+def test_an_existing_run_is_refused_and_untouched(folder):
+    complete(folder, "old")
+    error = refusal(folder)
+    assert error.code == "run.exists"
+    assert "--force" in error.hint
+    assert refusal(folder, resume=True).code == "run.exists"
+    assert (folder / "report.json").read_text() == "old"
+    assert names(folder.parent) == ["first.pidreg"]
+
+
+def test_force_replaces_an_old_run_only_at_the_end(folder):
+    complete(folder, "old")
+    with RunBuilder(folder, force=True) as run:
+        run.begin(CONFIG, DATA)
+        run.write_text("report.json", "new")
+        assert (folder / "report.json").read_text() == "old"
+        run.commit()
+    assert (folder / "report.json").read_text() == "new"
+    assert names(folder.parent) == ["first.pidreg"]
+
+
+def test_a_failed_replacement_leaves_the_old_run(folder):
+    complete(folder, "old")
+    interrupted(folder, force=True)
+    assert (folder / "report.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_force_never_replaces_what_is_no_run(folder, kind):
+    if kind == "file":
+        folder.write_text("mine")
+    else:
+        target = folder if kind == "folder" else folder.parent / "elsewhere"
+        target.mkdir()
+        (target / "thesis.tex").write_text("mine")
+        if kind == "link":
+            folder.symlink_to(target)
+    assert refusal(folder, force=True).code == "run.not_a_run"
+    assert refusal(folder).code == "run.exists"
+
+
+def test_a_linked_run_is_replaced_by_taking_the_link(folder):
+    complete(folder.parent / "elsewhere")
+    folder.symlink_to(folder.parent / "elsewhere")
+    complete(folder, "new", force=True)
+    assert not folder.is_symlink()
+    assert (folder / "report.json").read_text() == "new"
+    assert names(folder.parent / "elsewhere") == ["config.yaml", "report.json"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+def test_a_folder_without_a_name_is_refused(name, tmp_path, monkeypatch):
+    from pathlib import Path
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no name for a run"):
+        RunBuilder(Path(name))
+
+
+def test_an_interrupted_run_is_kept_and_says_how_to_go_on(folder):
+    error = interrupted(folder)
+    assert any("--resume" in note and "--force" in note for note in error.__notes__)
+    refused = refusal(folder)
+    assert refused.code == "run.partial"
+    assert "--resume" in refused.hint
+    assert "--force" in refused.hint
+
+
+def test_what_fails_before_it_begins_leaves_nothing_behind(folder):
+    with pytest.raises(ZeroDivisionError) as caught, RunBuilder(folder):
+        1 / 0  # noqa: B018
+    assert not hasattr(caught.value, "__notes__")
+    assert names(folder.parent) == []
+
+
+def test_resume_continues_with_the_checkpoints(folder):
+    interrupted(folder)
+    with RunBuilder(folder, resume=True) as run:
+        assert run.resumed
+        run.begin(CONFIG, DATA)
+        state = run.checkpoints.path("state")
+        assert state is not None
+        assert state.read_bytes() == b"epoch 3"
+        run.checkpoints.remove("state")
+        run.checkpoints.remove("state")
+        assert run.checkpoints.path("state") is None
+        run.write_text("report.json", "done")
+        run.commit()
+    assert names(folder) == ["config.yaml", "report.json"]
+
+
+def test_resume_without_an_unfinished_run_starts_one(folder):
+    with RunBuilder(folder, resume=True) as run:
+        assert not run.resumed
+        run.begin(CONFIG, DATA)
+        assert not run.resumed
+        run.commit()
+    assert names(folder) == ["config.yaml"]
+
+
+def test_force_drops_the_unfinished_run_once_the_new_one_begins(folder):
+    interrupted(folder)
+    with pytest.raises(ZeroDivisionError), RunBuilder(folder, force=True):
+        1 / 0  # noqa: B018
+    with RunBuilder(folder, force=True) as run:
+        assert run.checkpoints.path("state") is not None
+        run.begin("seed: 1\n", "sha256:01")
+        assert run.checkpoints.path("state") is None
+        run.commit()
+    assert (folder / "config.yaml").read_text() == "seed: 1\n"
+
+
+def test_resume_and_force_continue_the_unfinished_and_replace_the_old(folder):
+    complete(folder, "old")
+    interrupted(folder, force=True)
+    with RunBuilder(folder, resume=True, force=True) as run:
+        assert run.resumed
+        run.begin(CONFIG, DATA)
+        run.write_text("report.json", "new")
+        run.commit()
+    assert (folder / "report.json").read_text() == "new"
+
+
+def test_resume_with_other_settings_names_the_keys(folder):
+    interrupted(folder)
+    with pytest.raises(UsageError) as caught, RunBuilder(folder, resume=True) as run:
+        run.begin("seed: 3\nstage1:\n  max_epochs: 6\n", DATA)
+    assert caught.value.code == "run.other_configuration"
+    assert "seed was 0, now 3; stage1.max_epochs was 5, now 6" in caught.value.message
+    with RunBuilder(folder, resume=True) as run:
+        assert run.checkpoints.path("state") is not None
+
+
+def test_resume_with_other_data_is_refused(folder):
+    interrupted(folder)
+    with pytest.raises(UsageError) as caught, RunBuilder(folder, resume=True) as run:
+        run.begin(CONFIG, "sha256:01")
+    assert caught.value.code == "run.other_data"
+
+
+def test_a_broken_unfinished_run_is_a_run_error(folder):
+    interrupted(folder)
+    (folder.parent / "first.pidreg.partial" / "config.yaml").write_bytes(b"\xff")
+    with pytest.raises(RunError, match=r"config\.yaml"), RunBuilder(folder, resume=True) as run:
+        run.begin(CONFIG, DATA)
+
+
+def test_a_foreign_partial_folder_is_left_alone(folder):
+    partial = folder.parent / "first.pidreg.partial"
+    partial.mkdir()
+    (partial / "mine.txt").write_text("mine")
+    assert refusal(folder, force=True).code == "run.not_a_run"
+    assert refusal(folder, resume=True).code == "run.not_a_run"
+
+
+def test_two_processes_cannot_write_one_run(folder):
+    with RunBuilder(folder) as run:
+        run.begin(CONFIG, DATA)
+        assert refusal(folder, resume=True).code == "run.locked"
+        assert refusal(folder, force=True).code == "run.locked"
+        run.write_text("report.json", "mine")
+        run.commit()
+    assert (folder / "report.json").read_text() == "mine"
+
+
+def test_a_run_that_appears_meanwhile_is_not_replaced(folder):
+    with RunBuilder(folder) as run:
+        run.begin(CONFIG, DATA)
+        run.write_text("report.json", "late")
+        folder.mkdir()
+        (folder / "report.json").write_text("early")
+        with pytest.raises(UsageError, match="already exists"):
+            run.commit()
+    assert (folder / "report.json").read_text() == "early"
+    assert (folder.parent / "first.pidreg.partial" / "report.json").read_text() == "late"
+
+
+@pytest.mark.parametrize("state", ["between the renames", "before the old one is deleted"])
+def test_a_replacement_that_was_killed_loses_nothing(folder, state):
+    complete(folder, "old")
+    folder.rename(folder.parent / "first.pidreg.replaced")
+    if state == "before the old one is deleted":
+        complete_beside = folder.parent / "first.pidreg"
+        complete_beside.mkdir()
+        (complete_beside / "report.json").write_text("new")
+    assert refusal(folder).code == "run.exists"
+    expected = "old" if state == "between the renames" else "new"
+    assert (folder / "report.json").read_text() == expected
+    complete(folder, "newer", force=True)
+    assert names(folder.parent) == ["first.pidreg"]
+
+
+@pytest.mark.parametrize("parent", ["absent", "file"])
+def test_a_parent_that_takes_no_folder_is_an_output_error(tmp_path, parent):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="could not be written"), RunBuilder(tmp_path / parent / "run"):
+        pytest.fail("entered")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_parent_is_an_output_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"), RunBuilder(tmp_path / "run"):
+        pytest.fail("entered")
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from pidreg_cli.runs import RunBuilder
+with RunBuilder(Path(sys.argv[1])) as run:
+    run.begin(sys.argv[2], sys.argv[3])
+    run.checkpoints.write("state", b"epoch 3")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_process_leaves_a_run_that_can_be_continued(folder):
+    command = [sys.executable, "-c", KILLED, str(folder), CONFIG, DATA]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert refusal(folder, resume=True).code == "run.locked"
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with RunBuilder(folder, resume=True) as run:
+        run.begin(CONFIG, DATA)
+        assert run.checkpoints.path("state") is not None
