@@ -132,7 +132,8 @@ def lattice_steps(v: Floats) -> tuple[Step, ...]:
     """
     v = coherent(v)
     order = np.argsort(v, kind="stable")
-    starts = np.flatnonzero(np.diff(v[order], prepend=0.0) > TIE)
+    levels = v[order]
+    starts = np.flatnonzero(levels[1:] - levels[:-1] > TIE) + 1
     # The last subset of each level stands for it; below the first step there is the empty set.
     tops = np.append(order[starts - 1], order[-1])
     lowers = np.append(0, tops[1:])[:-1]
