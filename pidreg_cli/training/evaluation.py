@@ -165,6 +165,6 @@ def code_divergence(held: ReadoutRows, settings: Settings, number: int) -> float
     codes = [torch.from_numpy(np.asarray(code)[:most]) for code in held.blocks.codes]
     noise = torch_generator(settings.seed, Stream.DIVERGENCE, number)
     width = sum(code.shape[1] for code in codes)
-    directions = mixing_directions(width, DIVERGENCE_DIRECTIONS, noise, torch.device("cpu")).double()
+    directions = mixing_directions(width, DIVERGENCE_DIRECTIONS, noise, codes[0])
     score = torch.from_numpy(held.targets[:most, 0])
     return float(joint_gaussianity(score, codes, settings.loss.bandwidth, directions))

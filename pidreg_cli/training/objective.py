@@ -45,7 +45,6 @@ def code_terms(
     codes: Sequence[Tensor], batch: Rows, settings: LossSettings, noise: torch.Generator
 ) -> dict[str, Tensor]:
     """The weighted terms that shape the codes, on at most ``settings.rows`` rows of the batch (kernels are n x n)."""
-    device = batch.score.device
     codes = [code[: settings.rows] for code in codes]
     d, k = codes[0].shape[1], settings.directions
     terms: dict[str, Tensor] = {}
@@ -56,7 +55,7 @@ def code_terms(
         inputs = [torch.cat(pair, -1)[: settings.rows] for pair in batch.inputs]
         terms["conditional"] = settings.conditional * conditional_independence(inputs, codes)
     if settings.gaussianity:
-        mixed = mixing_directions(d * len(codes), k, noise, device)
+        mixed = mixing_directions(d * len(codes), k, noise, codes[0])
         statistic = joint_gaussianity(batch.score[: settings.rows], codes, settings.bandwidth, mixed)
         terms["gaussianity"] = settings.gaussianity * statistic
     return terms

@@ -32,9 +32,9 @@ def cs_to_normal(sample: Tensor, bandwidth: float) -> Tensor:
     return log_pp + log_qq - 2 * log_pq
 
 
-def random_directions(dimension: int, count: int, noise: torch.Generator, device: torch.device) -> Tensor:
-    """Unit vectors, uniform on the sphere, as columns of a (dimension, count) tensor."""
-    drawn = torch.empty(dimension, count, device=device).normal_(generator=noise)
+def random_directions(dimension: int, count: int, noise: torch.Generator, like: Tensor) -> Tensor:
+    """Unit vectors, uniform on the sphere, as columns of a (dimension, count) tensor of the kind of ``like``."""
+    drawn = like.new_empty(dimension, count).normal_(generator=noise)
     return functional.normalize(drawn, dim=0)
 
 
@@ -46,5 +46,5 @@ def sliced_cs_to_normal(code: Tensor, bandwidth: float, count: int, noise: torch
     """
     d = code.shape[1]
     axes = torch.randperm(d, generator=noise, device=code.device)[:count]
-    directions = random_directions(d, count, noise, code.device)
+    directions = random_directions(d, count, noise, code)
     return cs_to_normal(torch.cat([code[:, axes], code @ directions], -1), bandwidth).mean()

@@ -25,15 +25,15 @@ def standardise(x: Tensor) -> Tensor:
     return centred / centred.square().mean(0).sqrt().clamp_min(MINIMUM_DEVIATION)
 
 
-def mixing_directions(dimension: int, count: int, noise: torch.Generator, device: torch.device) -> Tensor:
+def mixing_directions(dimension: int, count: int, noise: torch.Generator, like: Tensor) -> Tensor:
     """Unit directions of (Y', Z), (1 + dimension, count): Y' with one coordinate, and Y' with all, half and half.
 
     One coordinate at a time, because a mixture of many is near normal whatever they are. The angle to Y' is between
     30 and 60 degrees, so that neither part drowns the other.
     """
-    angle = torch.empty(count, device=device).uniform_(math.pi / 6, math.pi / 3, generator=noise)
-    chosen = torch.randint(dimension, (count,), generator=noise, device=device)
-    codes = random_directions(dimension, count, noise, device)
+    angle = like.new_empty(count).uniform_(math.pi / 6, math.pi / 3, generator=noise)
+    chosen = torch.randint(dimension, (count,), generator=noise, device=like.device)
+    codes = random_directions(dimension, count, noise, like)
     half = count // 2 + count % 2
     codes[:, :half] = torch.nn.functional.one_hot(chosen[:half], dimension).T.to(codes.dtype)
     return torch.cat([torch.cos(angle)[None], torch.sin(angle) * codes])

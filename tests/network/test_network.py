@@ -1,0 +1,162 @@
+"""The network: who sees what, what is random, what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
+from pidreg_cli.network.encoders import Encoder, EncoderShape
+from pidreg_cli.network.fusion import Fusion, hadamard_products, pair_indices
+from pidreg_cli.network.heads import Head, SubsetHead
+from pidreg_cli.network.noise import dropout
+from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
+
+SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def network(modalities: int = 2, seed: int = 0) -> PIDRegNetwork:
+    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, 16, 1, 16)
+    return PIDRegNetwork(shape, generator(seed))
+
+
+def inputs(modalities: int = 2, rows: int = 40, seed: int = 1) -> list[ModalityInput]:
+    noise = generator(seed)
+    return [
+        (torch.randn(rows, 3, generator=noise), (torch.rand(rows, 1, generator=noise) < 0.3).float())
+        for _ in range(modalities)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["periodic", "mlp", "linear"])
+def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
+    encoder = Encoder(replace(SHAPE, kind=kind))
+    if encoder.embedding is not None:
+        encoder.embedding.reset(generator())
+    (values, indicators), *_ = inputs()
+    code = encoder(values, indicators, generator())
+    assert code.shape == (40, 8)
+    code.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_a_linear_encoder_is_linear() -> None:
+    encoder = Encoder(replace(SHAPE, kind="linear"))
+    (a, q), (b, r) = inputs()
+    with torch.no_grad():
+        middle = encoder((a + b) / 2, (q + r) / 2, None)
+        assert torch.allclose(middle, (encoder(a, q, None) + encoder(b, r, None)) / 2, atol=1e-6)
+
+
+def test_a_code_sees_its_own_modality_alone() -> None:
+    net = network()
+    (values, _), (others, _) = rows = inputs()
+    values.requires_grad_()
+    others.requires_grad_()
+    net.encode(rows, None)[0].sum().backward()
+    assert values.grad is not None
+    assert others.grad is None
+
+
+def test_evaluation_is_a_function_of_the_row() -> None:
+    net = network()
+    rows = inputs()
+    with torch.no_grad():
+        whole = net.predict(net.encode(rows, None))
+        alone = net.predict(net.encode([(v[:1], q[:1]) for v, q in rows], None))
+    assert torch.allclose(whole[:1], alone, atol=1e-6)
+
+
+def test_equal_seeds_draw_equal_parameters_whatever_the_global_state() -> None:
+    first = network(seed=3).state_dict()
+    torch.rand(7)
+    second = network(seed=3).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], value) for name, value in network(seed=4).state_dict().items())
+
+
+def test_training_draws_from_the_generator_alone() -> None:
+    rows = inputs()
+    first, second = network(), network()
+    codes = first.encode(rows, generator(5))
+    torch.rand(7)
+    assert all(torch.equal(a, b) for a, b in zip(codes, second.encode(rows, generator(5)), strict=True))
+    other = network().encode(rows, generator(6))
+    assert not torch.equal(codes[0], other[0])
+
+
+def test_bottleneck_keeps_the_mean_and_mixes_noise_of_the_batch_moments() -> None:
+    gate = LinearNoiseBottleneck(2, 0.7)
+    h = torch.randn(20_000, 2, generator=generator()) * torch.tensor([1.0, 3.0]) + torch.tensor([5.0, -1.0])
+    with torch.no_grad():
+        code = gate(h, generator(1))
+    assert float(gate.share.detach()) == pytest.approx(0.7)
+    assert torch.allclose(code.mean(0), h.mean(0), atol=0.05)
+    expected = (0.7**2 + 0.3**2) ** 0.5 * h.std(0)
+    assert torch.allclose(code.std(0), expected, rtol=0.02)
+
+
+def test_bottleneck_evaluates_with_its_running_mean() -> None:
+    gate = LinearNoiseBottleneck(1, 0.8)
+    h = torch.full((10, 1), 4.0)
+    with torch.no_grad():
+        for _ in range(300):
+            gate(h, generator())
+        assert torch.allclose(gate(torch.zeros(1, 1), None), torch.tensor([[0.2 * 4.0]]), atol=1e-3)
+
+
+def test_fusion_is_the_weighted_sum_of_codes_and_products() -> None:
+    codes = [torch.randn(5, 3, generator=generator(i)) for i in range(3)]
+    fusion = Fusion(3)
+    weights = torch.tensor([0.3, 0.1, 0.0, 0.4, 0.2, 0.0])
+    fusion.weights.copy_(weights)
+    expected = 0.3 * codes[0] + 0.1 * codes[1] + 0.4 * codes[0] * codes[1] + 0.2 * codes[0] * codes[2]
+    assert torch.allclose(fusion(codes), expected / weights.norm(), atol=1e-6)
+    assert pair_indices(3) == [(0, 1), (0, 2), (1, 2)]
+    assert torch.equal(hadamard_products(codes)[2], codes[1] * codes[2])
+
+
+def test_weights_of_zero_leave_a_modality_out() -> None:
+    net = network()
+    net.fusion.weights.copy_(torch.tensor([1.0, 0.0, 0.0]))
+    codes = net.encode(inputs(), None)
+    changed = [codes[0], torch.zeros_like(codes[1])]
+    assert torch.equal(net.predict(codes), net.predict(changed))
+
+
+def test_subset_head_ignores_absent_modalities() -> None:
+    head = SubsetHead(3, 4, 8)
+    codes = [torch.randn(6, 4, generator=generator(i)) for i in range(3)]
+    present = torch.tensor([1.0, 0.0, 1.0])
+    other = [codes[0], torch.randn(6, 4, generator=generator(9)), codes[2]]
+    assert torch.allclose(head(codes, present), head(other, present))
+    assert not torch.allclose(head(codes, torch.ones(3)), head(codes, present))
+
+
+def test_subset_head_takes_flags_of_each_row() -> None:
+    head = SubsetHead(2, 4, 8)
+    codes = [torch.randn(2, 4, generator=generator(i)) for i in range(2)]
+    mixed = head(codes, torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    assert torch.allclose(mixed[0], head(codes, torch.tensor([1.0, 0.0]))[0])
+    assert torch.allclose(mixed[1], head(codes, torch.tensor([1.0, 1.0]))[1])
+
+
+def test_head_without_hidden_layers_is_linear() -> None:
+    head = Head(3, 8, depth=0)
+    x = torch.randn(4, 3, generator=generator())
+    with torch.no_grad():
+        assert torch.allclose(head(2 * x) - head(x), head(x) - head(0 * x), atol=1e-6)
+
+
+def test_dropout_keeps_the_expectation_and_rests_in_evaluation() -> None:
+    x = torch.ones(200_000)
+    dropped = dropout(x, 0.25, generator())
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    assert torch.equal(dropout(x, 0.25, None), x)
