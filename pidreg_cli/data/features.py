@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, compress
 from typing import NamedTuple
 
 import numpy as np
@@ -11,39 +12,81 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pidreg_cli.data.columns import Floats, as_floats, is_list
+from pidreg_cli.data.tables import ColumnPiece, ParquetTable
 from pidreg_cli.errors import DataError
 
 Block = NDArray[np.float32]
 # Features are kept in single precision; the target keeps to the same range, so that its squares stay finite.
 LARGEST = float(np.finfo(np.float32).max)
-# A column that rounding to single precision moves by more than this share of its spread deserves a word.
+# A feature that rounding to single precision moves by more than this share of its range deserves a word.
 ROUNDING_SHARE = 1e-3
 
 
 class FeatureBlock(NamedTuple):
-    """``values`` (n_rows, n_features), NaN where missing; ``names``; columns that rounding ``blurred``."""
+    """``values`` (n_rows, n_features), NaN where missing; ``names``; features that rounding ``blurred``."""
 
     values: Block
     names: tuple[str, ...]
     blurred: tuple[str, ...]
 
 
-def feature_block(table: pa.Table) -> FeatureBlock:
-    """All columns of ``table`` side by side, numbers or lists of numbers: list ``a`` as ``a[0]``, ``a[1]``...
+def feature_block(table: ParquetTable, columns: Sequence[str]) -> FeatureBlock:
+    """``columns`` side by side, numbers or lists of numbers: list ``a`` as ``a[0]``, ``a[1]``...
 
     A null list is a row of missing values. Raises DataError for infinite or too large numbers, and lists of
     unequal length or with null elements, each with its row.
     """
-    widths = [_width(name, table[name]) for name in table.column_names]
-    values = np.empty((table.num_rows, sum(widths)), np.float32)
-    names: list[str] = []
-    blurred: list[str] = []
-    for column, width in zip(table.column_names, widths, strict=True):
-        place = values[:, len(names) : len(names) + width]
-        if _fill(place, column, table[column]):
-            blurred.append(column)
-        names += [f"{column}[{i}]" for i in range(width)] if is_list(table[column].type) else [column]
-    return FeatureBlock(values, tuple(names), tuple(blurred))
+    widths = {column: _width(table, column) for column in columns}
+    places = dict(zip(columns, _places([width or 1 for width in widths.values()]), strict=True))
+    names = tuple(name for column, width in widths.items() for name in _names(column, width))
+    values = np.empty((table.rows, len(names)), np.float32)
+    rounding = _Rounding(len(names))
+    for piece in table.pieces(columns):
+        for first_row, exact in _numbers(piece, widths[piece.column]):
+            rounded = values[first_row : first_row + len(exact), places[piece.column]]
+            rounded[:] = exact
+            rounding.update(places[piece.column], exact, rounded)
+    return FeatureBlock(values, names, tuple(compress(names, rounding.blurs())))
+
+
+def _places(widths: Sequence[int]) -> Iterator[slice]:
+    ends = accumulate(widths)
+    return (slice(end - width, end) for width, end in zip(widths, ends, strict=True))
+
+
+def _names(column: str, width: int | None) -> list[str]:
+    return [column] if width is None else [f"{column}[{place}]" for place in range(width)]
+
+
+def _numbers(piece: ColumnPiece, width: int | None) -> Iterator[tuple[int, Floats]]:
+    """First row and numbers, (rows, features), of each chunk."""
+    column, first_row, cells = piece
+    for chunk in cells.chunks:
+        numbers = _column(chunk) if width is None else _list_numbers(chunk, column, width, first_row)
+        check_range(numbers, column, first_row)
+        yield first_row, numbers
+        first_row += len(chunk)
+
+
+class _Rounding:
+    """What rounding to single precision does to each feature."""
+
+    def __init__(self, features: int) -> None:
+        self.low = np.full(features, np.inf)
+        self.high = np.full(features, -np.inf)
+        self.error = np.zeros(features)
+
+    def update(self, place: slice, exact: Floats, rounded: Block) -> None:
+        if len(exact):
+            self.low[place] = np.fmin(self.low[place], np.fmin.reduce(exact))
+            self.high[place] = np.fmax(self.high[place], np.fmax.reduce(exact))
+            self.error[place] = np.fmax(self.error[place], np.fmax.reduce(np.abs(exact - rounded)))
+
+    def blurs(self) -> list[bool]:
+        """Features that rounding moves by a visible share of their range."""
+        spread = self.high - self.low
+        blurred: list[bool] = ((spread > 0) & (self.error > ROUNDING_SHARE * spread)).tolist()
+        return blurred
 
 
 def at_row(row: int) -> str:
@@ -71,38 +114,24 @@ def check_range(values: Floats, column: str, first_row: int = 0) -> None:
     )
 
 
-def _width(name: str, column: pa.ChunkedArray) -> int:
-    if not is_list(column.type):
-        return 1
-    lengths = pc.unique(pc.list_value_length(column)).drop_null()
-    if len(lengths) == 0 or lengths[0].as_py() == 0:
-        raise DataError(
-            "data.empty_lists",
-            f"The lists of column {name!r} are all empty or missing.",
-            "Leave the column out, or fill its lists.",
-        )
-    return int(lengths[0].as_py())
+def _width(table: ParquetTable, name: str) -> int | None:
+    """Elements of the first list of a column of lists, None for a column of numbers."""
+    if not is_list(table.schema.field(name).type):
+        return None
+    for piece in table.pieces([name]):
+        lengths = pc.list_value_length(piece.cells)
+        filled = lengths.filter(pc.greater(lengths, 0))
+        if len(filled):
+            return int(filled[0].as_py())
+    raise DataError(
+        "data.empty_lists",
+        f"The lists of column {name!r} are all empty or missing.",
+        "Leave the column out, or fill its lists.",
+    )
 
 
-def _fill(place: Block, name: str, column: pa.ChunkedArray) -> bool:
-    """Write the column's numbers to ``place``, (n_rows, width); whether rounding blurs them."""
-    blurred = False
-    for first_row, chunk in _with_rows(column):
-        numbers = (
-            _list_numbers(chunk, name, place.shape[1], first_row) if is_list(chunk.type) else as_floats(chunk)
-        )
-        check_range(numbers, name, first_row)
-        rows = place[first_row : first_row + len(chunk)]
-        rows[:] = numbers.reshape(rows.shape)
-        blurred |= _is_blurred(numbers.reshape(rows.shape), rows)
-    return blurred
-
-
-def _with_rows(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
-    first_row = 0
-    for chunk in column.chunks:
-        yield first_row, chunk
-        first_row += len(chunk)
+def _column(chunk: pa.Array) -> Floats:
+    return as_floats(chunk)[:, None]
 
 
 def _list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Floats:
@@ -127,11 +156,3 @@ def _list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Flo
     numbers = np.full((len(chunk), width), np.nan)
     numbers[present] = as_floats(elements).reshape(len(present), width)
     return numbers
-
-
-def _is_blurred(exact: Floats, rounded: Block) -> bool:
-    present = ~np.isnan(exact)
-    if not present.any():
-        return False
-    error = np.abs(exact - rounded, where=present, out=np.zeros_like(exact)).max()
-    return bool(error > ROUNDING_SHARE * np.std(exact[present]))

@@ -53,7 +53,7 @@ def load_arrays(table: ParquetTable, roles: Roles, *, require_target: bool = Tru
 
 
 def _present_block(table: ParquetTable, modality: str, columns: tuple[str, ...]) -> FeatureBlock:
-    block = feature_block(table.read(columns))
+    block = feature_block(table, columns)
     if np.isnan(block.values).all():
         raise DataError(
             "data.empty_modality",

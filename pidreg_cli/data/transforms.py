@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -132,7 +133,7 @@ class FeatureTransform:
             kind,
             tuple(columns),
             tuple(_scale(column[~np.isnan(column)], kind) for column in block.T.astype(np.float64)),
-            tuple(np.asarray(columns)[missing.all(axis=0)].tolist()),
+            tuple(compress(columns, np.all(missing, axis=0))),
             tuple(np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0)).tolist()),
             bool(absent.any()),
         )

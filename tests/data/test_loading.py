@@ -123,6 +123,11 @@ def test_null_elements_name_the_row(refused, row, kind):
     assert "place 1" in message
 
 
+def test_an_empty_list_among_others_names_its_row(refused):
+    lists = [[], None, [1.0, 2.0], [3.0, 4.0], [3.0, 4.0], [3.0, 4.0]]
+    assert "2 elements, 0 in row 0 " in refused("data.uneven_lists", {"a": lists, **TARGET})
+
+
 @pytest.mark.parametrize("lists", [[[]] * ROWS, [None] * ROWS])
 def test_lists_without_elements_are_refused(refused, lists):
     refused("data.empty_lists", {"a": pa.array(lists, pa.list_(pa.float64())), **TARGET})
@@ -256,7 +261,11 @@ def test_groups_divided_by_the_split_are_said(load):
 
 def test_rounding_to_single_precision_is_said_where_it_blurs(load):
     stamps = 1.7e9 + np.arange(ROWS)
-    _, notices = load(feature(a__time=stamps))
+    sorted_far_apart = [0.1, 0.1, 1e3, 1e3, 1e9, 1e9 + 1e-3]
+    _, notices = load(feature(a__time=stamps, a__constant=[0.1] * ROWS, a__far=sorted_far_apart))
+    assert len(notices) == 1
+    assert "'a__constant'" not in notices[0]
+    assert "'a__far'" not in notices[0]
     assert any("'a__time'" in notice and "'a__x'" not in notice for notice in notices)
 
 

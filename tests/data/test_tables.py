@@ -211,6 +211,19 @@ def test_names_with_dots_and_of_nothing_are_read_alone(tmp_path):
         assert opened.read([name]).to_pydict() == table.select([name]).to_pydict()
 
 
+def test_pieces_are_the_columns_of_each_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("pidreg_cli.data.tables.CELLS_AT_ONCE", 4)
+    for site in ("A", "B"):
+        write(tmp_path / f"site={site}" / "x.parquet")
+    names = ["target", "site", "b__x"]
+    pieces = list(open_table([tmp_path]).pieces(names))
+    assert [(piece.column, piece.first_row) for piece in pieces] == [
+        (n, row) for row in (0, 2) for n in names
+    ]
+    assert pieces[0].cells.to_pylist() == [5.0, 6.0]
+    assert pieces[4].cells.to_pylist() == ["B", "B"]
+
+
 def test_an_unknown_column_has_near_ones(tmp_path):
     with pytest.raises(DataError, match="'target'") as caught:
         open_table([write(tmp_path / "x.parquet")]).read(["Tagret"])
