@@ -237,7 +237,10 @@ def test_column_order_and_exchange_of_sources(measure: Measure) -> None:
 )
 def test_additivity_over_independent_systems(measure: str, exact: bool) -> None:
     """Two different independent systems: only ``broja`` adds up; two identical ones: all do."""
-    first, second = CASES["strong correlation"][0], CASES["gain 2"][0]
+    shared = 1 + 0.9 * ROOT
+    first = CASES["strong correlation"][0]
+    # Here the other source is stronger, and noise common to both makes 1 and 2 dependent given the target.
+    second = (np.array([[1, 1, 1], [1, 2, shared], [1, shared, 3]]), 1, 1)
     together, apart = four(decompose(beside(first, second), measure)), four(decompose(first, measure))
     assert (together == pytest.approx(apart + four(decompose(second, measure)), abs=1e-7)) is exact
     doubled = four(decompose(beside(second, second), measure))
