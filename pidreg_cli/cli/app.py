@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -50,12 +51,11 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     """Run the program; its exit status. By default with the arguments and the streams of the process."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     console = console or Console.of_process()
-    signal.signal(signal.SIGTERM, _terminate)
     try:
-        with warnings.catch_warnings():
+        with _raising_on_sigterm(), warnings.catch_warnings():
             warnings.showwarning = _library_warnings(console)
             status = _run(arguments, console)
-        console.flush()
+            console.flush()
     # Every way to end becomes an exit status here, and nowhere else.
     except BaseException as error:
         return int(fail(console, error, arguments))
@@ -79,6 +79,16 @@ def _library_warnings(console: Console) -> Callable[..., None]:
         console.detail(f"{category.__name__}: {message}")
 
     return show
+
+
+@contextmanager
+def _raising_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the program as Ctrl-C does, so that files and locks are left in order."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -17,9 +17,21 @@ class ReportFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+def whole_number(text: str) -> int:
+    """The number that ``text`` writes out.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
 Data: TypeAlias = Annotated[
     list[str],
-    typer.Argument(help="Parquet files, a folder of them (plain or hive) or a glob."),
+    typer.Argument(metavar="DATA", help="Parquet files, a folder of them (plain or hive) or a glob."),
 ]
 Output: TypeAlias = Annotated[
     Path | None,
@@ -71,9 +83,11 @@ Folds: TypeAlias = Annotated[
     ),
 ]
 Seed: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="N", help="Seed of everything random. Default: 0.")
+    int | None, typer.Option(parser=whole_number, metavar="N", help="Seed of everything random. Default: 0.")
 ]
-Threads: TypeAlias = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. Default: all cores.")]
+Threads: TypeAlias = Annotated[
+    int | None, typer.Option(parser=whole_number, metavar="N", help="CPU threads. Default: all cores.")
+]
 Device: TypeAlias = Annotated[
     str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto.")
 ]

@@ -80,7 +80,8 @@ def _failure(error: BaseException) -> Failure:
 def _misused(error: typer.TyperException) -> Failure:
     context = getattr(error, "ctx", None)
     command = "pidreg" if context is None else context.command_path
-    message = error.format_message().rstrip(".")
+    # Typer checks values with pydantic and lets its prefix through.
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
     return Failure(ExitStatus.USAGE, "usage.arguments", message, f"{command} --help shows the usage")
 
 

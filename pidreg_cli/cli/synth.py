@@ -21,8 +21,12 @@ def synth(
             "--output", "-o", metavar="FILE", help="Parquet file; its truth goes to FILE's .truth.json."
         ),
     ] = None,
-    rows: Annotated[int, typer.Option(metavar="N", help="Number of rows.")] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the rows.")] = 0,
+    rows: Annotated[
+        int, typer.Option(parser=options.whole_number, metavar="N", help="Number of rows.")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option(parser=options.whole_number, metavar="N", help="Seed of the rows.")
+    ] = 0,
     listing: Annotated[bool, typer.Option("--list", help="Describe the systems.")] = False,
     force: options.Force = False,
     quiet: options.Quiet = False,

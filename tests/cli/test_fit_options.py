@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pidreg_cli.cli.fit import run_folder_for
+from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns", "expected"),
+    [
+        (None, [], None),
+        ("b,a", [], {"b": [], "a": []}),
+        (" b , a ", [], {"b": [], "a": []}),
+        (None, ["labs=blood_*, urine_*"], {"labs": ["blood_*", "urine_*"]}),
+        ("b,a", ["labs=x=y"], {"b": [], "a": [], "labs": ["x=y"]}),
+    ],
+)
+def test_modalities_keep_their_order(names, patterns, expected):
+    found = named_modalities(names, patterns)
+    assert found == expected
+    assert list(found or []) == list(expected or [])
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [
+        ("", []),
+        ("a,", []),
+        ("a,a", []),
+        ("a", ["a=x"]),
+        (None, ["a"]),
+        (None, ["a="]),
+        (None, ["=x"]),
+        (None, ["a=x,,y"]),
+        (None, ["a=x", "a=y"]),
+    ],
+)
+def test_modalities_that_say_nothing_or_twice_are_refused(names, patterns):
+    with pytest.raises(UsageError):
+        named_modalities(names, patterns)
+
+
+@pytest.mark.parametrize(
+    ("data", "folder"),
+    [
+        ("data.parquet", "data.pidreg"),
+        ("/somewhere/data.v2.parquet", "data.v2.pidreg"),
+        ("tables/", "tables.pidreg"),
+        ("tables/*.parquet", "tables.pidreg"),
+        ("tables/**/part-?.parquet", "tables.pidreg"),
+        (".", "here.pidreg"),
+        ("a[1].parquet", "a[1].pidreg"),
+    ],
+)
+def test_a_run_is_named_after_its_data_and_lies_in_this_folder(data, folder, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("a[1].parquet").touch()
+    assert run_folder_for(data) == Path(folder)
+
+
+@pytest.mark.parametrize("data", ["*.parquet", "**/*.parquet", "/"])
+def test_data_without_a_name_need_an_output(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no name"):
+        run_folder_for(data)
