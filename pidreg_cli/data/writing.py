@@ -30,10 +30,11 @@ def write_table(
     import pyarrow.parquet as pq
 
     metadata = {ROLES_KEY: encoded_roles(roles), **(extra or {})}
-    with replacing(path) as part:
+    # An open file rather than its name: the operating system's own words reach the error message.
+    with replacing(path) as part, part.open("wb") as file:
         pq.write_table(
             table.replace_schema_metadata(metadata),
-            part,
+            file,
             compression="zstd",
             compression_level=9,
             use_dictionary=False,

@@ -147,7 +147,7 @@ def test_existing_outputs_are_refused_without_force(existing: str, tmp_path: Pat
 
 
 def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError) as raised:
+    with pytest.raises(OutputError, match=r"data.parquet could not be written: No such file") as raised:
         write_synthetic(generate("null", 20, seed=0), tmp_path / "nowhere" / "data.parquet")
     assert raised.value.status == ExitStatus.OUTPUT
 
