@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_diabetes
 
+from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.metadata import ROLES_KEY, parse_metadata
+from pidreg_cli.data.roles import RoleRequest, resolve_roles
+from pidreg_cli.data.tables import open_table
 
 FOLDER = Path(__file__).parents[2] / "sample_data"
 SYNTHETIC = ("mixed", "synergy", "unique", "null", "three")
@@ -60,6 +63,36 @@ def test_diabetes_holds_the_patients_as_measured() -> None:
     np.testing.assert_array_equal(values, patients.data)
     np.testing.assert_array_equal(table["progression"].to_numpy(), patients.target)
     assert (roles.target, roles.id, table.num_rows) == ("progression", "id", 442)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        RoleRequest(),
+        RoleRequest(modalities={"clinical": (), "serum": ()}, target="progression"),
+    ],
+)
+def test_diabetes_loads_with_and_without_options(request_: RoleRequest) -> None:
+    table = open_table([FOLDER / "diabetes.parquet"])
+    arrays = load_arrays(table, resolve_roles(table.schema, table.metadata, request_)).arrays
+    assert {name: block.shape for name, block in arrays.features.items()} == {
+        "clinical": (442, 4),
+        "serum": (442, 6),
+    }
+    assert arrays.target is not None
+    assert (arrays.target.min(), arrays.target.max()) == (25.0, 346.0)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_synthetic_samples_load_with_metadata_and_by_convention(name: str, stored: bool) -> None:
+    table = open_table([FOLDER / f"{name}.parquet"])
+    roles = resolve_roles(table.schema, table.metadata if stored else None, RoleRequest())
+    truth = json.loads((FOLDER / f"{name}.truth.json").read_text())
+    assert {modality: len(columns) for modality, columns in roles.modalities.items()} == dict.fromkeys(
+        truth["modalities"], 6
+    )
+    assert (roles.target, roles.id, table.rows) == ("target", "id", truth["rows"])
 
 
 @pytest.mark.parametrize("name", SYNTHETIC)
