@@ -50,10 +50,11 @@ def allowed(tolerance: float) -> str:
 
 def nothing_reason(choice: Choice, confidence: float) -> str:
     """Nothing predicts better than the mean."""
+    gain = 1 - 1 / (1 + choice.against.loss)
+    effect = f"lower RMSE by {percent(gain)}" if gain > 0 else f"raise RMSE by {percent(-gain)}"
     return (
-        "keep none: all modalities together are not distinguishable from none; they tell "
-        f"{bits_of(choice.against, confidence)} and change RMSE by {percent(-choice.against.loss)} against "
-        "predicting the mean"
+        "keep none: all modalities together do not predict measurably better than the mean; they tell "
+        f"{bits_of(choice.against, confidence)} and {effect}"
     )
 
 

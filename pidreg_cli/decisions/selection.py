@@ -49,7 +49,7 @@ class Choice:
     """The recommended set (bitmask, 0 for none), all candidates, and the numbers behind the choice.
 
     ``against``: the recommended set and the reference; where nothing can be dropped, the least harmful
-    smaller set and the reference.
+    smaller set and the reference; where nothing is worth keeping, the empty set and all modalities.
     """
 
     recommended: int
@@ -115,7 +115,7 @@ def choose(
     )
     good[reference] = True
     recommended = int(min(masks[good], key=lambda m: (total_costs[m], int(m).bit_count(), compared.rmse[m])))
-    smaller = recommended if recommended != reference else least_harmful(compared.rmse, reference)
+    smaller, larger = compared_sets(recommended, reference, compared.rmse)
     spans = (
         None if jackknife is None else containing(information_intervals(jackknife, confidence), information)
     )
@@ -125,8 +125,15 @@ def choose(
         tolerance=tolerance,
         mean_rmse=float(compared.rmse[0]),
         candidates=candidates(information, spans, compared.rmse, total_costs),
-        against=contrast(compared, information, jackknife, smaller, reference, confidence),
+        against=contrast(compared, information, jackknife, smaller, larger, confidence),
     )
+
+
+def compared_sets(recommended: int, reference: int, rmse: Floats) -> tuple[int, int]:
+    """The smaller and the larger set whose difference explains the choice."""
+    if recommended == 0:
+        return 0, len(rmse) - 1
+    return (least_harmful(rmse, reference) if recommended == reference else recommended), reference
 
 
 def least_harmful(rmse: Floats, reference: int) -> int:

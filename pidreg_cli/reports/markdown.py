@@ -25,14 +25,13 @@ def to_markdown(report: Report) -> str:
 @cache
 def _environment() -> Environment:
     # The escaping is Markdown's, not HTML's: ``finalize`` applies it to all that the template inserts.
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(templates_folder() / "reports"),
         autoescape=False,  # noqa: S701
         finalize=escaped,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment
 
 
 def escaped(value: object) -> str:

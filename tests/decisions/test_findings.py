@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pidreg_cli.decisions import data_checks, information_checks, training_checks
+from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.information.intervals import jackknife_of_errors
+
+
+def expect(found: Diagnostic | None, code: str, *words: str) -> Diagnostic:
+    assert found is not None
+    assert found.code == code
+    assert found.hint
+    for word in words:
+        assert word in found.message, found.message
+    return found
+
+
+def test_target_with_few_values() -> None:
+    found = expect(
+        data_checks.target_not_continuous(np.arange(500.0) % 7, "stage"),
+        "data.target_not_continuous",
+        "'stage'",
+        "7 distinct values",
+    )
+    assert found.value == 7
+
+
+def test_target_with_a_heavy_tie() -> None:
+    target = np.random.default_rng(0).standard_normal(500)
+    assert data_checks.target_not_continuous(target, "y") is None
+    target[:150] = 0
+    found = expect(
+        data_checks.target_not_continuous(target, "y"), "data.target_not_continuous", "value 0 in 30%"
+    )
+    assert found.value == pytest.approx(0.3)
+
+
+def test_age_in_years_is_continuous_enough() -> None:
+    ages = np.random.default_rng(0).integers(20, 90, 2000).astype(float)
+    assert data_checks.target_not_continuous(ages, "age") is None
+
+
+def test_rows_without_target_are_counted() -> None:
+    assert data_checks.missing_target(100, 0, "y") is None
+    found = expect(data_checks.missing_target(10_000, 1_200, "y"), "data.missing_target", "1,200 of 10,000")
+    assert found.severity == "warning"
+
+
+def test_constant_features_are_named_up_to_five() -> None:
+    assert data_checks.constant_features("lab", ()) is None
+    expect(data_checks.constant_features("lab", ("x",)), "data.constant_features", "x of 'lab' has")
+    many = tuple(f"x{i}" for i in range(9))
+    expect(data_checks.constant_features("lab", many), "data.constant_features", "x4 and 4 more", "have")
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.01, "info"), (0.05, "warning"), (0.5, "warning")])
+def test_absent_modality(share: float, severity: str) -> None:
+    assert data_checks.absent_modality("pet", 0) is None
+    assert expect(data_checks.absent_modality("pet", share), "data.absent_modality").severity == severity
+
+
+def test_few_rows() -> None:
+    assert data_checks.few_rows(200) is None
+    expect(data_checks.few_rows(199), "information.few_rows", "199")
+
+
+def test_total_by_p_value_before_interval() -> None:
+    rng = np.random.default_rng(0)
+    target, other = rng.standard_normal((2, 400))
+    nothing = jackknife_of_errors(
+        np.column_stack([target**2, (target - 0.1 * other) ** 2]), np.arange(400) % 30
+    )
+    something = jackknife_of_errors(np.column_stack([target**2, (0.5 * target) ** 2]), np.arange(400) % 30)
+    check = information_checks.indistinguishable_total
+    code = "information.indistinguishable_from_zero"
+    expect(check(nothing, None, 0.95, "products"), code)
+    assert check(something, None, 0.95, "products") is None
+    assert check(nothing, 0.01, 0.95, "products") is None
+    assert expect(check(something, 0.2, 0.95, "products"), code).value == 0.2
+    assert check(None, None, 0.95, "products") is None
+    assert "--interactions products" in expect(check(nothing, None, 0.95, "none"), code).hint
+
+
+def test_order_of_the_two_largest_singles() -> None:
+    rng = np.random.default_rng(1)
+    target, a, b = rng.standard_normal((3, 600))
+    views = [target + 2 * a, target + 2 * b, target + 30 * a]
+    errors = [target**2]
+    for mask in range(1, 8):
+        chosen = np.column_stack([views[i] for i in range(3) if mask >> i & 1])
+        errors.append((target - chosen @ np.linalg.lstsq(chosen, target, rcond=None)[0]) ** 2)
+    jackknife = jackknife_of_errors(np.column_stack(errors), np.arange(600) % 30)
+    v = jackknife.estimate
+    check = information_checks.unresolved_order
+    names = ("left", "right", "weak")
+    found = expect(check(jackknife, v, names, 0.95), "information.order_unresolved", "left", "right")
+    assert found.value is not None
+    assert found.value >= 0
+    pair = jackknife_of_errors(np.column_stack(errors)[:, [0, 1, 4, 5]], np.arange(600) % 30)
+    assert check(pair, pair.estimate, ("left", "weak"), 0.95) is None
+    assert check(None, v, names, 0.95) is None
+
+
+def test_repair_says_how_much() -> None:
+    raw = np.array([0, -0.04, 0.5, 0.49])
+    found = expect(
+        information_checks.repaired(raw, np.array([0, 0, 0.5, 0.5])),
+        "information.repaired",
+        "0.040",
+        "-0.040",
+    )
+    assert (found.severity, found.value) == ("warning", pytest.approx(0.04))
+    assert information_checks.repaired(raw[[0, 2]], raw[[0, 2]]) is None
+
+
+def test_unconverged_weights_say_by_how_much() -> None:
+    assert training_checks.unconverged_weights(True, 0.5, 0.01) is None
+    found = expect(
+        training_checks.unconverged_weights(False, 0.034, 0.01),
+        "training.weights_not_converged",
+        "0.034",
+        "0.01",
+    )
+    assert found.value == 0.034
+    expect(training_checks.unconverged_weights(False, None, None), "training.weights_not_converged")
+
+
+def test_worse_than_baseline() -> None:
+    assert training_checks.worse_than_baseline(1.0, 1.0, "ridge") is None
+    expect(training_checks.worse_than_baseline(1.1, 1.0, "ridge"), "training.worse_than_baseline", "ridge")
+
+
+def test_starved_modality() -> None:
+    check = training_checks.starved_modality
+    assert check("b", 0.3, 0.35) is None
+    assert check("b", 0.0, 0.04) is None
+    assert check("b", 0.1, float("nan")) is None
+    expect(check("b", 0.05, 0.4), "training.starved_modality", "'b'", "5%", "40%")
+
+
+def test_collapsed_synergy() -> None:
+    assert training_checks.collapsed_synergy(0.2, 0.5) is None
+    assert training_checks.collapsed_synergy(0.0, 0.02) is None
+    expect(training_checks.collapsed_synergy(0.001, 0.5), "training.synergy_collapse", "50%")
+
+
+def test_codes_not_normal() -> None:
+    assert training_checks.codes_not_normal(0.004) is None
+    expect(training_checks.codes_not_normal(0.157), "training.codes_not_normal", "0.157")
