@@ -94,18 +94,18 @@ def drawn(names: tuple[str, ...], mixing: Floats, rows: int = 900, seed: int = 0
     return evidence_of(names, values[:, :-1], values[:, -1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def two() -> Evidence:
     """a: shared and its own part; b: the shared part, noisy."""
     return drawn(("a", "b"), np.array([[1.0, 0.0, 0, 1], [1, 0, 1.5, 0], [1, 0.5, 0, 0.7]]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def one() -> Evidence:
     return drawn(("only",), np.array([[1.0, 0.3], [1.0, 0.9]]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def three() -> Evidence:
     """Two noisy views of one quantity and an independent one."""
     return drawn(
@@ -114,13 +114,13 @@ def three() -> Evidence:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eight() -> Evidence:
     mixing = np.vstack([np.eye(8, 9), np.arange(9.0)])
     return drawn(tuple("abcdefgh"), mixing)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nothing() -> Evidence:
     """Two modalities that have nothing to do with the target, and a test that says so."""
     rng = np.random.default_rng(3)

@@ -14,7 +14,7 @@ from pidreg_cli.reports.evidence import Evidence, ModalityFacts
 from pidreg_cli.reports.model import Report
 
 
-@pytest.fixture(params=["two", "three", "eight", "nothing"])
+@pytest.fixture(scope="module", params=["two", "three", "eight", "nothing"])
 def report(request: pytest.FixtureRequest) -> Report:
     return assemble(request.getfixturevalue(request.param))
 

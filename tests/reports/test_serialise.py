@@ -37,7 +37,7 @@ TOP_LEVEL = [
 VALIDATOR = jsonschema.Draft202012Validator(report_schema())
 
 
-@pytest.fixture(params=["one", "two", "three", "eight", "nothing"])
+@pytest.fixture(scope="module", params=["one", "two", "three", "eight", "nothing"])
 def report(request: pytest.FixtureRequest) -> Report:
     return assemble(request.getfixturevalue(request.param))
 
