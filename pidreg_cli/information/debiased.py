@@ -7,7 +7,7 @@ For a Gaussian target and p linear features on N rows, ``E[-1/2 ln(SSE/SST)]`` e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,10 @@ ROWS_PER_FEATURE = 1.5
 # Share of a standardised feature's variance not explained by those before it, below which it adds no
 # dimension.
 DEPENDENT = 1e-10
+
+
+# From effective rows and numbers of features to a bias in bits.
+Bias = Callable[[float, Floats], Floats]
 
 
 def scalar_bias(rows: float, features: Floats) -> Floats:
@@ -50,20 +54,32 @@ def debiased_jackknife(
     """
     if not debiased_allowed(len(groups), held, interactions):
         raise TooFewRowsError(
-            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature of the readout"
+            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {len(groups)} rows"
         )
+    return _jackknife(held, target, groups, interactions, scalar_bias)
+
+
+def plugin_jackknife(
+    held: ReadoutBlocks, target: ArrayLike, groups: Ints, interactions: Interactions = "products"
+) -> Jackknife:
+    """The same without the correction: the published estimate, biased upwards by about p / (2 N ln 2)
+    bits.
+    """
+    return _jackknife(held, target, groups, interactions, lambda _, features: np.zeros_like(features))
+
+
+def _jackknife(
+    held: ReadoutBlocks, target: ArrayLike, groups: Ints, interactions: Interactions, bias: Bias
+) -> Jackknife:
     table = feature_table(held, interactions)
-    rows = np.hstack([table.values, columns(target, "target")])
-    rows = _standardised(rows)
+    rows = _standardised(np.hstack([table.values, columns(target, "target")]))
     weights = row_weights(held, rows.shape[0])
     everything = Moments.of(rows, weights)
     masks = range(1, 1 << len(held.codes))
     inside = (groups == group for group in np.unique(groups))
-    parts = (everything - Moments.of(rows[group], weights[group]) for group in inside)
-    return Jackknife(
-        _informations(everything, table, masks),
-        np.stack([_informations(part, table, masks) for part in parts]),
-    )
+    parts = [everything - Moments.of(rows[group], weights[group]) for group in inside]
+    estimate, *replicates = (_informations(part, table, masks, bias) for part in (everything, *parts))
+    return Jackknife(estimate, np.stack(replicates))
 
 
 def _standardised(rows: Floats) -> Floats:
@@ -71,12 +87,12 @@ def _standardised(rows: Floats) -> Floats:
     return np.asarray((rows - rows.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
 
 
-def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int]) -> Floats:
+def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int], bias: Bias) -> Floats:
     centred = moments.scatter
     fits = list(_fits(centred, table, masks))
     sums = np.array([centred[-1, -1], *(residual for residual, _ in fits)])
     dimensions = np.array([0, *(rank for _, rank in fits)], dtype=np.float64)
-    return np.asarray(informations_of_sums(sums) - scalar_bias(moments.effective_rows, dimensions))
+    return np.asarray(informations_of_sums(sums) - bias(moments.effective_rows, dimensions))
 
 
 def _fits(centred: Floats, table: FeatureTable, masks: Sequence[int]) -> Iterator[tuple[float, int]]:

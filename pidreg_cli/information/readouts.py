@@ -25,6 +25,9 @@ from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutB
 from pidreg_cli.information.moments import Moments, checked_weights, merged
 from pidreg_cli.information.ridge import RidgeProblem, solve
 
+# Standard deviation, relative to the column's size, below which a column is constant.
+NO_SPREAD = 1e-12
+
 
 @dataclass(frozen=True)
 class CrossFit:
@@ -78,9 +81,9 @@ def cross_fitted_predictions(
         raise ShapeError(f"target has {outcome.shape[0]} rows, the codes {table.values.shape[0]}")
     rows = np.hstack([table.values, outcome])
     others = _fit_rows(fit, fit_target, interactions, rows.shape[1])
-    # Moments about a common point: taking a fold out again would lose digits far from it.
-    centre = rows.mean(axis=0)
-    rows, others = rows - centre, others - centre
+    # About a common point and in common units: taking a fold out again would lose digits elsewhere.
+    centre, unit = _location(rows, outcome.shape[1])
+    rows, others = (rows - centre) / unit, (others - centre) / unit
     weights = row_weights(held, rows.shape[0])
     parts = {int(f): Moments.of(rows[folds == f], weights[folds == f]) for f in np.unique(folds)}
     everything = merged([Moments.of(others, None if fit is None else fit.weights), *parts.values()])
@@ -88,9 +91,21 @@ def cross_fitted_predictions(
     baseline = np.empty_like(outcome)
     for fold, part in parts.items():
         inside = folds == fold
-        predictions[inside], baseline[inside] = _predict(rows[inside], everything - part, table, masks)
+        fitted = fitted_predictions(rows[inside], everything - part, table, masks)
+        predictions[inside], baseline[inside] = fitted
     shift = centre[table.values.shape[1] :]
     return CrossFit(tuple(masks), predictions + shift, baseline + shift)
+
+
+def _location(rows: Floats, targets: int) -> tuple[Floats, Floats]:
+    """Means of all columns and units of the features; those of the last ``targets`` columns are kept.
+
+    A column that does not vary beyond rounding gets an infinite unit and becomes exactly zero.
+    """
+    centre, spread = rows.mean(axis=0), rows.std(axis=0)
+    unit = np.where(spread > NO_SPREAD * np.abs(centre), spread, np.inf)
+    unit[rows.shape[1] - targets :] = 1.0
+    return centre, unit
 
 
 def _checked_folds(folds: Ints, rows: int) -> Ints:
@@ -113,17 +128,21 @@ def _fit_rows(
     return rows
 
 
-def _predict(
+def fitted_predictions(
     rows: Floats, moments: Moments, table: FeatureTable, masks: Sequence[int]
 ) -> tuple[Floats, Floats]:
-    """Predictions (n, len(masks), t) of ``rows`` and the baseline (t,), from the moments of the fit rows."""
+    """Predict ``rows`` by readouts of ``masks`` fitted on the moments of other rows.
+
+    ``rows`` (n, P) are features ordered as in ``table``; ``moments`` are those of [features, targets].
+    Returns predictions (n, len(masks), t) and the baseline (t,).
+    """
     width = table.values.shape[1]
     if moments.count < 2:
         raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
     centred, mean = moments.scatter, moments.mean
     spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
-    # A column constant on the fit rows has coefficient zero; any scale keeps it from dividing by nothing.
-    scale = np.where(spread > 1e-12, spread, np.inf)
+    # A column constant on the fit rows has coefficient zero.
+    scale = np.where(spread > NO_SPREAD, spread, np.inf)
     gram = centred[:width, :width] / np.outer(scale, scale)
     products, squares = centred[:width, width:] / scale[:, None], np.diag(centred)[width:]
     baseline = mean[width:]

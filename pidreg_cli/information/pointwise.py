@@ -1,0 +1,103 @@
+"""Information row by row: how much each row contributes, and what a modality says about a row without a
+target.
+
+A row with squared error ``e_A`` and baseline error ``e_0`` has
+``i_A = 1/2 log2(v_0/v_A) + (e_0/v_0 - e_A/v_A)/(2 ln 2)`` bits; with v the pooled mean squares of the same
+rows the average over rows is exactly the reported information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pidreg_cli.information.arrays import Floats, Ints, finite
+from pidreg_cli.information.errors import ConstantTargetError, ShapeError
+from pidreg_cli.information.lattice import Atom, lattice_steps, source_count
+
+
+def pointwise_informations(errors: Floats, weights: Floats | None = None) -> Floats:
+    """Information in bits that each row has from each subset: shape (N, 2**n), column 0 zero; may be
+    negative.
+
+    ``errors`` (N, 2**n) are squared errors without weights, column 0 those of the baseline. Averages
+    (weighted by ``weights`` (N,)) are the raw subset informations.
+    """
+    errors = finite(errors, "squared errors")
+    pooled = np.average(errors, axis=0, weights=weights)
+    if np.any(pooled <= 0.0):
+        raise ConstantTargetError("rows without any error have no finite information")
+    standard = errors / pooled
+    return np.asarray(0.5 * (np.log(pooled[0] / pooled) + standard[:, :1] - standard) / np.log(2.0))
+
+
+def closure_sources(raw: Floats) -> Ints:
+    """For each subset the one inside it whose raw information its closed value is (0: none, the value is
+    zero).
+
+    ``monotone_closure(raw) == raw[closure_sources(raw)]`` with raw[0] taken as zero. Shape (2**n,).
+    """
+    values = finite(raw, "subset informations").copy()
+    values[0] = 0.0
+    sources = np.where(values > 0.0, np.arange(values.size), 0)
+    for source in range(source_count(values)):
+        pairs = sources.reshape(-1, 2, 1 << source)
+        better = values[pairs[:, 0]] > values[pairs[:, 1]]
+        pairs[:, 1] = np.where(better, pairs[:, 0], pairs[:, 1])
+    return np.asarray(sources)
+
+
+def pointwise_atoms(pointwise: Floats, weights: Floats | None = None) -> tuple[tuple[Atom, ...], Floats]:
+    """The non-zero atoms of the average and the same decomposition of every row: shape (N, number of atoms).
+
+    ``pointwise`` (N, 2**n) is from ``pointwise_informations``. An atom is a difference of two subset
+    informations, found on the average; a row's value is that difference in the row. Row values average to the
+    atoms and add up to the row's information of all sources; they may be negative where a row was predicted
+    worse.
+    """
+    raw = np.asarray(np.average(pointwise, axis=0, weights=weights))
+    sources = closure_sources(raw)
+    raw[0] = 0.0
+    steps = lattice_steps(raw[sources])
+    closed = pointwise[:, sources]
+    closed[:, sources == 0] = 0.0
+    rows = (
+        np.stack([closed[:, s.upper] - closed[:, s.lower] for s in steps], axis=1) if steps else closed[:, :0]
+    )
+    values = [float(raw[sources[s.upper]] - raw[sources[s.lower]]) for s in steps]
+    return tuple(Atom(s.members, value) for s, value in zip(steps, values, strict=True)), rows
+
+
+def prediction_divergence(
+    mean_with: ArrayLike, variance_with: float, mean_without: ArrayLike, variance_without: float
+) -> Floats:
+    """``KL(p(y|all) || p(y|all but one))`` in bits for each row, shape (N,): what a modality says about it.
+
+    No target is needed. ``mean_*`` (N,) are the predictions with and without the modality, ``variance_*``
+    their pooled mean squared errors. The mean over rows is
+    ``I_with - I_without - mean[(y - m_with)(m_with - m_without)] / (v_without ln 2)``.
+    """
+    if min(variance_with, variance_without) <= 0.0:
+        raise ConstantTargetError(f"variances must be positive: {variance_with:g}, {variance_without:g}")
+    shift = finite(mean_with, "predictions") - finite(mean_without, "predictions")
+    ratio = variance_with / variance_without
+    return np.asarray(0.5 * (ratio - 1.0 - np.log(ratio) + shift**2 / variance_without) / np.log(2.0))
+
+
+def expected_divergences(predictions: Floats, variances: Sequence[float] | Floats) -> Floats:
+    """``prediction_divergence`` of leaving out each of n sources in turn, shape (N, n), in bits.
+
+    ``predictions`` (N, 2**n) and ``variances`` (2**n,) belong to all subsets; index 0 is the baseline.
+    """
+    n = source_count(np.asarray(variances, dtype=np.float64))
+    if predictions.shape[1:] != (1 << n,):
+        raise ShapeError(f"predictions must have shape (N, {1 << n}), however: {predictions.shape}")
+    full = (1 << n) - 1
+    rests = [full - (1 << i) for i in range(n)]
+    pairs = [
+        prediction_divergence(predictions[:, full], variances[full], predictions[:, rest], variances[rest])
+        for rest in rests
+    ]
+    return np.stack(pairs, axis=1)

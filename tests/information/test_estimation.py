@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pidreg_cli.information.debiased import scalar_bias
+from pidreg_cli.information.errors import (
+    CollinearColumnsError,
+    ConstantColumnError,
+    TooFewRowsError,
+    UnknownMeasureError,
+)
+from pidreg_cli.information.estimation import estimate_information, linear_informations, linear_jackknife
+from pidreg_cli.information.features import ReadoutBlocks
+from pidreg_cli.information.gaussian import information_bias
+from pidreg_cli.information.lattice import summary
+from pidreg_cli.information.moments import Moments
+
+
+def noise(seed: int, rows: int, width: int) -> tuple[ReadoutBlocks, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    codes = tuple(rng.standard_normal((rows, width)) for _ in range(2))
+    return ReadoutBlocks(codes), rng.standard_normal(rows)
+
+
+def test_null_data_reads_nothing_heldout_and_debiased_but_a_lot_plugin() -> None:
+    totals = {name: [] for name in ("heldout", "debiased", "plugin")}
+    for seed in range(6):
+        blocks, y = noise(seed, 500, 64)
+        for name, values in totals.items():
+            estimate = estimate_information(blocks, y, np.random.default_rng(seed), name, "none")  # type: ignore[arg-type]
+            values.append(estimate.raw[3] if name != "heldout" else estimate.values[3])
+    assert max(totals["heldout"]) < 0.02
+    assert abs(np.mean(totals["debiased"])) < 3 * np.std(totals["debiased"]) / np.sqrt(6)
+    # The published estimate books 128 columns of noise as a fifth of a bit.
+    assert min(totals["plugin"]) > 0.15
+
+
+def test_estimators_agree_on_a_linear_system() -> None:
+    rng = np.random.default_rng(1)
+    m = rng.standard_normal(4000)
+    codes = tuple((m + s * rng.standard_normal(4000))[:, None] for s in (1.0, np.sqrt(2.0)))
+    truth = [0, 0.5, 0.292481, 0.660964]
+    for name in ("heldout", "debiased", "plugin"):
+        estimate = estimate_information(ReadoutBlocks(codes), m, rng, name)  # type: ignore[arg-type]
+        assert estimate.values == pytest.approx(truth, abs=0.04)
+        assert estimate.repair < 0.01
+    assert summary(estimate.values).unique[0] == pytest.approx(0.2075, abs=0.04)
+
+
+def test_repair_is_stated() -> None:
+    blocks, y = noise(2, 200, 8)
+    estimate = estimate_information(blocks, y, np.random.default_rng(0))
+    assert estimate.repair == pytest.approx(np.max(np.abs(estimate.values - estimate.raw)))
+    assert estimate.repair > 0
+
+
+def test_groups_stay_together() -> None:
+    """Rows repeated five times: only folds that keep the copies together see that there is nothing."""
+    blocks, y = noise(3, 60, 10)
+    copies = np.repeat(np.arange(60), 5)
+    repeated = ReadoutBlocks(tuple(np.asarray(code)[copies] for code in blocks.codes))
+    apart = estimate_information(repeated, y[copies], np.random.default_rng(0), interactions="none")
+    together = estimate_information(
+        repeated, y[copies], np.random.default_rng(0), interactions="none", groups=copies
+    )
+    assert apart.values[3] > 0.2
+    assert together.values[3] < 0.05
+
+
+def test_unknown_estimator_is_named() -> None:
+    with pytest.raises(UnknownMeasureError, match="bootstrap"):
+        estimate_information(*noise(4, 50, 2), np.random.default_rng(0), "bootstrap")  # type: ignore[arg-type]
+
+
+def test_vector_bias_reduces_to_the_scalar_one() -> None:
+    widths = np.arange(0.0, 9.0)
+    assert information_bias(50, 1, widths) == pytest.approx(scalar_bias(50, widths))
+
+
+def test_linear_informations_of_gaussian_rows_are_unbiased_for_vector_targets() -> None:
+    estimates = np.array(
+        [
+            linear_informations(
+                Moments.of(np.random.default_rng(seed).standard_normal((40, 7))), [0, 1], [[2, 3], [4, 5, 6]]
+            )
+            for seed in range(300)
+        ]
+    )
+    error = estimates.std(axis=0) / np.sqrt(300)
+    assert np.all(np.abs(estimates.mean(axis=0)) <= 3.5 * error)
+
+
+def test_streamed_parts_give_the_whole_and_its_jackknife() -> None:
+    rng = np.random.default_rng(5)
+    m = rng.standard_normal((3000, 1))
+    rows = np.hstack([m, m + rng.standard_normal((3000, 2)), m + 2 * rng.standard_normal((3000, 1))])
+    parts = [Moments.of(batch) for batch in np.split(rows, 30)]
+    jackknife = linear_jackknife(parts, [0], [[1, 2], [3]])
+    assert jackknife.estimate == pytest.approx(linear_informations(Moments.of(rows), [0], [[1, 2], [3]]))
+    low, high = jackknife.interval(3, 0, 0.99)
+    assert low < 0.5 * np.log2(1 + 2 + 0.25) < high
+    plain = linear_jackknife(parts, [0], [[1, 2], [3]], debias=False)
+    assert plain.estimate[3] > jackknife.estimate[3]
+
+
+def test_columns_that_cannot_be_used_are_named() -> None:
+    rng = np.random.default_rng(6)
+    rows = rng.standard_normal((50, 4))
+    rows[:, 3] = rows[:, 1] + rows[:, 2]
+    with pytest.raises(CollinearColumnsError, match="c is a linear combination of a, b"):
+        linear_informations(Moments.of(rows), [0], [[1, 2], [3]], columns=["y", "a", "b", "c"])
+    rows[:, 3] = 1.0
+    with pytest.raises(ConstantColumnError, match="c"):
+        linear_informations(Moments.of(rows), [0], [[1, 2], [3]], columns=["y", "a", "b", "c"])
+    with pytest.raises(TooFewRowsError, match="4 columns"):
+        linear_informations(Moments.of(rows[:5]), [0], [[1, 2], [3]])
