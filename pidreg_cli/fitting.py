@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.splits import Protocol, choose_protocol
-from pidreg_cli.errors import UsageError
+from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors, p_values
 from pidreg_cli.information.readouts import subset_informations
 from pidreg_cli.network.fusion import pair_indices
@@ -30,6 +30,7 @@ from pidreg_cli.training.seeds import Stream, numpy_generator
 
 Floats = NDArray[np.float64]
 
+ROWS_PER_SCORE = 5
 MOST_MODALITIES = 12  # every set of modalities is estimated: 4,095 of them
 
 
@@ -61,6 +62,7 @@ def fit_arrays(
     """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind."""
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
+    check_rows(usable)
     protocol = choose_protocol(usable.rows, settings.folds, usable.split)
     for notice in protocol.notices:
         progress.notice(notice)
@@ -91,6 +93,20 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
                     f"{key} names {name!r}, which is no modality of this fit",
                     f"modalities are: {', '.join(names)}",
                 )
+
+
+def check_rows(usable: MultimodalArrays) -> None:
+    """Raise DataError where the readouts of the smallest fold could not be fitted.
+
+    With five folds .28 of the rows fit a readout of n + 2 scores and a mean, and a row must be left over.
+    """
+    needed = ROWS_PER_SCORE * (len(usable.names) + 3)
+    if usable.rows < needed:
+        raise DataError(
+            "data.too_few_rows",
+            f"{usable.rows} rows have a target; a fit of {len(usable.names)} modalities needs {needed} or more",
+            "add rows, or join modalities",
+        )
 
 
 def collect(

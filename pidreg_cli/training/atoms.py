@@ -50,28 +50,39 @@ def stage_atoms(
     """Atoms and weights after an epoch of stage 1. ``previous``: smoothed informations of the last epoch, or empty."""
     n = len(valid.inputs)
     masks = summary_masks(n)
-    trained_heads = settings.loss.sufficiency > 0
-    reading = read(network, valid.inputs, masks if trained_heads else [])
-    rng = numpy_generator(settings.seed, Stream.READOUT, number)
-    folds = rng.permutation(np.arange(len(valid)) % READOUT_FOLDS)
     score = valid.score.double().cpu().numpy()
-    blocks = stage_blocks(reading)
-    interactions = settings.information.interactions
-    found = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
+    if settings.loss.sufficiency > 0:
+        found = information_of_heads(read(network, valid.inputs, masks), score)
+    else:
+        rng = numpy_generator(settings.seed, Stream.READOUT, number)
+        found = information_of_codes(read(network, valid.inputs, []), score, masks, settings, rng)
     raw = np.zeros(2**n)
-    for position, mask in enumerate(masks):
-        raw[mask] = information_of_predictions(score, found.predictions[:, position, 0], found.baseline[:, 0])
+    raw[masks] = [found[mask] for mask in masks]
     information = monotone_closure(smoothed(previous, monotone_closure(raw)))
     return StageAtoms(information.tolist(), atom_vector(information), weight_vector(information))
 
 
-def stage_blocks(reading: Reading) -> ReadoutBlocks:
-    """Features of stage 1's readouts: the heads' scores, which a few validation rows can bear; codes without heads."""
-    if not reading.scores:
-        return ReadoutBlocks(tuple(reading.codes), {})
-    rows = len(reading.prediction)
-    empty = tuple(np.empty((rows, 0)) for _ in reading.codes)
-    return ReadoutBlocks(empty, {mask: score[:, None] for mask, score in reading.scores.items()})
+def information_of_heads(reading: Reading, score: Floats) -> dict[int, float]:
+    """Information in the heads' own predictions of Y': they never saw these rows, so nothing is fitted, and a few
+    rows suffice.
+    """
+    mean = np.zeros_like(score)  # of Y' on the training rows
+    return {mask: information_of_predictions(score, s, mean) for mask, s in reading.scores.items()}
+
+
+def information_of_codes(
+    reading: Reading, score: Floats, masks: Sequence[int], settings: Settings, rng: np.random.Generator
+) -> dict[int, float]:
+    """Information in cross-fitted readouts of the codes, where the heads are not trained."""
+    folds = rng.permutation(np.arange(len(score)) % min(READOUT_FOLDS, len(score)))
+    blocks = ReadoutBlocks(tuple(reading.codes), {})
+    interactions = settings.information.interactions
+    fit = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
+    columns = fit.predictions[:, :, 0].T
+    return {
+        mask: information_of_predictions(score, column, fit.baseline[:, 0])
+        for mask, column in zip(masks, columns, strict=True)
+    }
 
 
 def atom_vector(information: Floats) -> list[float]:

@@ -47,7 +47,8 @@ def read_checkpoint(
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             document = json.loads((file.metadata() or {})[LEDGER])
-            return document, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            # Copies: a tensor of the mapped file would change when the next checkpoint is written over it.
+            return document, {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError) as error:
         raise RunError(
             "run.checkpoint",

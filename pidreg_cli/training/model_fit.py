@@ -121,6 +121,7 @@ class ModelFit:
         for step, batch in enumerate(shuffled(self.train, self.batch, noise)):
             for name, value in self._step(batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
+        self.state.share_buffers()
         return {name: float(total) / self.steps for name, total in sums.items()}
 
     def _step(self, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
@@ -132,7 +133,7 @@ class ModelFit:
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
         state.optimiser.step()
-        state.averaged.update_parameters(state.network)
+        state.average()
         return terms
 
     def _follow_atoms(self) -> StageAtoms:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pidreg_cli.config.settings import TrainingSettings
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
@@ -46,22 +47,30 @@ class Ledger:
 
 
 class TrainingState:
-    """Network, running average of its weights, optimiser, ledger, and the best weights so far."""
+    """A network in training, its optimiser, ledger, and best weights so far.
+
+    ``evaluated`` is the network that is evaluated and kept: the running average of the weights.
+    """
 
     def __init__(self, network: PIDRegNetwork, settings: TrainingSettings, steps_per_epoch: int) -> None:
         self.network = network
         self.optimiser = build_optimiser(network, settings)
         horizon = settings.weight_average * steps_per_epoch
         decay = 1 - 1 / max(1.0, horizon)
-        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self.averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=False)
+        self.evaluated = copy.deepcopy(network)
+        self._average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        self._pairs = list(self.evaluated.parameters()), list(network.parameters())
         self.ledger = Ledger()
         self.best: dict[str, Tensor] = {}
 
-    @property
-    def evaluated(self) -> PIDRegNetwork:
-        """The network that is evaluated and kept: the running average of the weights."""
-        return cast(PIDRegNetwork, self.averaged.module)
+    def average(self) -> None:
+        """Move the running average of the weights towards those of the network."""
+        self._average(*self._pairs, None)
+
+    def share_buffers(self) -> None:
+        """Give the evaluated network the running means of the network in training."""
+        for own, other in zip(self.evaluated.buffers(), self.network.buffers(), strict=True):
+            own.copy_(other)
 
     def set_fusion_weights(self, weights: Tensor) -> None:
         """Give the same fusion weights to the network in training and to its average."""
@@ -75,7 +84,7 @@ class TrainingState:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by a unique name."""
         named = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        named |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        named |= {f"evaluated.{k}": v for k, v in self.evaluated.state_dict().items()}
         named |= {f"best.{k}": v for k, v in self.best.items()}
         return named | dict(self._optimiser_tensors())
 
@@ -86,12 +95,12 @@ class TrainingState:
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Inverse of ``tensors``."""
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "best": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "evaluated": {}, "best": {}, "optimiser": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         self.network.load_state_dict(parts["network"])
-        self.averaged.load_state_dict(parts["averaged"])
+        self.evaluated.load_state_dict(parts["evaluated"])
         self.best = parts["best"]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in parts["optimiser"].items():

@@ -1,0 +1,202 @@
+"""Fits from end to end on small tables: determinism, resuming, who sees which rows, noise that reads as nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pidreg_cli.config.loading import load_settings
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.errors import DataError, TrainingError, UsageError
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.model_files import ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.training.progress import EpochRecord, Silent
+from tests.training.conftest import QUICK, FolderStore, linear_arrays, quick_settings
+
+SOURCE = TableSource(("table.parquet",), "sha256:0", "y")
+
+
+def fitted(
+    arrays: MultimodalArrays,
+    progress: Silent | None = None,
+    store: FolderStore | None = None,
+    **changed: object,
+) -> Fit:
+    return fit_arrays(arrays, SOURCE, quick_settings(**changed), progress or Silent(), store)
+
+
+def files(fit: Fit) -> tuple[str, str, bytes]:
+    model = fit.outcome.deployed.model
+    report = fit.report.model_copy(update={"created_at": "-"})
+    return to_json(report), architecture_text(model, ModelRoles({}, "y", None)), weights_bytes(model)
+
+
+class Stopping(Silent):
+    """Raises at the given epoch, as an interruption would."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+
+    def epoch(self, record: EpochRecord) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_equal_seeds_give_equal_files_and_other_seeds_do_not() -> None:
+    arrays = linear_arrays()
+    first = files(fitted(arrays))
+    assert files(fitted(arrays)) == first
+    assert files(fitted(arrays, seed=1))[2] != first[2]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4, 10, 16])
+def test_a_resumed_fit_ends_in_the_same_bytes(store: FolderStore, epochs: int) -> None:
+    arrays = linear_arrays()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(arrays, Stopping(epochs), store)
+    seen: list[EpochRecord] = []
+
+    class Counting(Silent):
+        def epoch(self, record: EpochRecord) -> None:
+            seen.append(record)
+
+    resumed = fitted(arrays, Counting(), store)
+    unbroken = fitted(arrays)
+    assert files(resumed) == files(unbroken)
+    total = sum(len(ledger.history) for ledger in unbroken.outcome.histories)
+    assert len(seen) == total - epochs
+
+
+def test_folds_hold_every_row_out_once_and_deploy_one_more_model() -> None:
+    fit = fitted(linear_arrays(), folds=4)
+    held = fit.outcome.held_out
+    assert sorted(held.readouts.rows.tolist()) == list(range(200))
+    assert held.prediction.shape == (200,)
+    assert len(fit.outcome.histories) == 5
+    assert fit.report.data.folds == 4
+    assert fit.report.data.rows_test == 200
+
+
+def test_one_split_scores_its_test_rows() -> None:
+    arrays = linear_arrays(2000)
+    split = np.array(["train"] * 1400 + ["valid"] * 200 + ["test"] * 400)
+    fit = fitted(replace(arrays, split=split), folds="auto")
+    assert fit.outcome.held_out.readouts.rows.tolist() == list(range(1600, 2000))
+    assert fit.outcome.selection.rows.tolist() == list(range(1400, 1600))
+    assert fit.report.information is not None
+    assert fit.report.information.rows == 400
+    assert set(fit.outcome.scored.split) == {"valid", "test"}
+
+
+def test_test_rows_do_not_touch_the_model() -> None:
+    arrays = linear_arrays(2000)
+    split = np.array(["train"] * 1400 + ["valid"] * 200 + ["test"] * 400)
+    whole = replace(arrays, split=split)
+    spoiled = {name: np.where(split[:, None] == "test", 99, block) for name, block in arrays.features.items()}
+    other = replace(whole, features={name: block.astype(np.float32) for name, block in spoiled.items()})
+    first, second = (files(fitted(a, folds="auto")) for a in (whole, other))
+    assert first[1:] == second[1:]
+
+
+def test_noise_reads_as_nothing() -> None:
+    arrays = linear_arrays(400)
+    noise = np.random.default_rng(5).normal(size=400)
+    report = fitted(replace(arrays, target=noise)).report
+    assert report.pid is not None
+    assert report.pid.summary.total < 0.03
+    assert "information.indistinguishable_from_zero" in {d.code for d in report.diagnostics}
+
+
+def test_information_and_prediction_of_a_linear_system_are_found() -> None:
+    report = fitted(linear_arrays(900), stage1__max_epochs=6, stage2__max_epochs=10).report
+    # R2 of a: 1 / 2.25, of both: 2 / 2.25.
+    values = {tuple(v.modalities): v.value for v in report.information.values}
+    assert values[("a",)] == pytest.approx(0.424, abs=0.12)
+    assert values[("a", "b")] == pytest.approx(1.585, abs=0.25)
+    assert report.metrics.test.r2 > 0.8
+    assert report.selection.recommended == ("a", "b")
+
+
+@pytest.mark.parametrize("modalities", [1, 3, 5])
+def test_any_number_of_modalities(modalities: int) -> None:
+    report = fitted(linear_arrays(120, modalities=modalities)).report
+    assert len(report.information.values) == 2**modalities - 1
+    assert (report.pid is None) == (modalities == 1)
+    assert sum(report.fusion.weights.values()) == pytest.approx(1)
+
+
+def test_too_many_modalities_are_refused() -> None:
+    block = np.ones((30, 1), np.float32)
+    names = [f"m{i}" for i in range(13)]
+    arrays = MultimodalArrays(
+        dict.fromkeys(names, block), dict.fromkeys(names, ("x",)), np.arange(30.0), np.arange(30)
+    )
+    with pytest.raises(UsageError, match="at most 12"):
+        fitted(arrays)
+
+
+@pytest.mark.parametrize("key", ["network__encoder__kinds", "selection__cost"])
+def test_settings_of_unknown_modalities_are_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="'zz'"):
+        fitted(linear_arrays(), **{key: {"zz": "linear" if "kinds" in key else 1.0}})
+
+
+def test_a_loss_that_is_no_number_is_an_error() -> None:
+    with pytest.raises(TrainingError, match="no longer a number"):
+        fitted(
+            linear_arrays(), training__learning_rate=1.0, training__gradient_clip=1e30, loss__sufficiency=1e38
+        )
+
+
+def test_rows_without_a_target_are_left_out_and_counted() -> None:
+    arrays = linear_arrays(220)
+    target = arrays.required_target.copy()
+    target[:20] = np.nan
+    report = fitted(replace(arrays, target=target)).report
+    assert report.data.rows == 220
+    assert report.data.rows_missing_target == 20
+    assert "data.missing_target" in {d.code for d in report.diagnostics}
+
+
+def test_absent_modalities_and_missing_cells_train_and_are_counted() -> None:
+    arrays = linear_arrays(200)
+    rng = np.random.default_rng(1)
+    a, b = arrays.features["a"].copy(), arrays.features["b"].copy()
+    a[rng.random(a.shape) < 0.4] = np.nan
+    b[:40] = np.nan
+    report = fitted(replace(arrays, features={"a": a, "b": b})).report
+    assert report.modalities[0].missing_fraction == pytest.approx(0.4, abs=0.05)
+    assert report.modalities[1].absent_rows_fraction == pytest.approx(0.2)
+    assert np.isfinite(report.metrics.test.rmse)
+
+
+def test_groups_stay_together() -> None:
+    arrays = linear_arrays(200)
+    groups = np.repeat(np.arange(20), 10)
+    fit = fitted(replace(arrays, groups=groups))
+    valid = fit.outcome.split == "valid"
+    assert not set(groups[valid]) & set(groups[~valid])
+
+
+@pytest.mark.parametrize(("modalities", "rows"), [(1, 20), (2, 25), (3, 60), (5, 60)])
+def test_few_rows_work(modalities: int, rows: int) -> None:
+    report = fitted(linear_arrays(rows, modalities=modalities), folds="auto").report
+    assert report.information.rows == rows
+    assert "information.few_rows" in {d.code for d in report.diagnostics}
+
+
+def test_too_few_rows_are_refused_with_the_number_needed() -> None:
+    with pytest.raises(DataError, match="24 rows have a target; a fit of 2 modalities needs 25"):
+        fitted(linear_arrays(24))
+
+
+def test_the_published_setting_reads_the_codes_without_heads() -> None:
+    options = {key: value for key, value in QUICK.items() if key != "training.learning_rate"}
+    settings = load_settings("paper", options=options)
+    report = fit_arrays(linear_arrays(400), SOURCE, settings, Silent()).report
+    assert report.information.interactions == "none"
+    assert report.information.values[-1].value > 0.2

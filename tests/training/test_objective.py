@@ -1,0 +1,77 @@
+"""The loss as a whole: which terms there are, and that each moves what it should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pidreg_cli.network.pidreg import PIDRegNetwork
+from pidreg_cli.training.batches import Rows, shuffled
+from pidreg_cli.training.fitted import Transforms, network_shape
+from pidreg_cli.training.objective import loss_terms, random_subsets
+from tests.training.conftest import linear_arrays, quick_settings
+
+
+def built(modalities: int = 2) -> tuple[PIDRegNetwork, Rows]:
+    arrays = linear_arrays(64, modalities=modalities)
+    transforms = Transforms.fit(arrays, "quantile")
+    shape = network_shape(transforms, quick_settings().network)
+    network = PIDRegNetwork(shape, torch.Generator().manual_seed(0))
+    return network, transforms.rows(arrays, torch.device("cpu"))
+
+
+def terms(network: PIDRegNetwork, rows: Rows, **changed: object) -> dict[str, torch.Tensor]:
+    return loss_terms(network, rows, quick_settings(**changed).loss, torch.Generator().manual_seed(1))
+
+
+def test_every_term_is_there_and_reaches_the_encoders() -> None:
+    network, rows = built()
+    found = terms(network, rows)
+    assert set(found) == {"prediction", "cauchy_schwarz", "conditional", "gaussianity", "sufficiency"}
+    for name, term in found.items():
+        network.zero_grad()
+        term.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        moved = [p.grad for encoder in network.encoders for p in encoder.parameters() if p.grad is not None]
+        assert sum(float(g.abs().sum()) for g in moved) > 0, name
+
+
+@pytest.mark.parametrize("term", ["cauchy_schwarz", "conditional", "gaussianity", "sufficiency"])
+def test_a_weight_of_zero_leaves_a_term_out_and_a_weight_scales_it(term: str) -> None:
+    network, rows = built()
+    assert term not in terms(network, rows, **{f"loss__{term}": 0.0})
+    single = terms(network, rows, **{f"loss__{term}": 0.5})[term].item()
+    double = terms(network, rows, **{f"loss__{term}": 1.0})[term].item()
+    assert double == pytest.approx(2 * single, rel=1e-5)
+
+
+def test_one_modality_has_no_conditional_term() -> None:
+    network, rows = built(modalities=1)
+    assert "conditional" not in terms(network, rows)
+
+
+def test_heads_learn_from_sufficiency_alone() -> None:
+    network, rows = built(modalities=3)
+    found = terms(network, rows)
+    found["sufficiency"].backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None for p in network.subset_head.parameters())
+    assert all(p.grad is not None for p in network.heads.parameters())
+    assert all(p.grad is None for p in network.predictor.parameters())
+
+
+def test_random_subsets_are_of_every_size_and_fair() -> None:
+    flags = random_subsets(6000, 3, torch.Generator().manual_seed(0), torch.device("cpu")).numpy()
+    sizes, counts = np.unique(flags.sum(1), return_counts=True)
+    assert sizes.tolist() == [1, 2, 3]
+    assert counts == pytest.approx([2000] * 3, rel=0.08)
+    assert flags.mean(0) == pytest.approx([2 / 3] * 3, abs=0.03)
+
+
+def test_batches_are_a_permutation_of_the_rows() -> None:
+    _, rows = built()
+    numbered = Rows(rows.inputs, torch.arange(64.0), rows.score)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.cat([b.target for b in shuffled(numbered, 16, generator)]) for _ in range(2))
+    assert torch.equal(first.sort().values, torch.arange(64.0))
+    assert not torch.equal(first, second)
+    assert [len(b) for b in shuffled(numbered, 30, generator)] == [30, 30]
