@@ -50,11 +50,9 @@ def _decoded(raw: bytes) -> dict[str, Any]:
 
 
 def _check_version(version: object) -> None:
-    if isinstance(version, bool) or not isinstance(version, int | str):
-        raise _malformed("'version' is missing or not a number")
     major = str(version).partition(".")[0]
-    if not major.isdecimal():
-        raise _malformed(f"'version' is {version!r}, not a number")
+    if not isinstance(version, int | float | str) or not major.isdecimal():
+        raise _malformed(f"'version' is {version!r}; it must be a number such as {READABLE_MAJOR}.0")
     if major != str(READABLE_MAJOR):
         raise DataError(
             "data.metadata_version",

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pidreg_cli.data.features import feature_block
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
-from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.tables import ColumnPiece, open_table
 from pidreg_cli.errors import DataError
 
 ROWS = 6
@@ -294,6 +295,26 @@ def test_rows_of_several_files_and_partitions_line_up(tmp_path):
     assert arrays.features["a"][:, 0].tolist() == [0, 1, 2, 3, 4, 5]
     np.testing.assert_array_equal(arrays.target, np.arange(6) + 0.5)
     assert arrays.groups.tolist() == ["A"] * 3 + ["B"] * 3
+
+
+class TableOfChunks:
+    """A column that comes in two chunks of one file."""
+
+    def __init__(self, *chunks):
+        self.cells = pa.chunked_array(chunks)
+        self.rows = len(self.cells)
+        self.schema = pa.schema([("a", self.cells.type)])
+
+    def pieces(self, columns):
+        return iter([ColumnPiece(name, 0, self.cells) for name in columns])
+
+
+def test_chunks_follow_each_other():
+    chunks = [[1.0, 2.0], None], [[3.0, 4.0]]
+    block = feature_block(TableOfChunks(*chunks), ["a"])
+    np.testing.assert_array_equal(block.values, [[1, 2], [NAN, NAN], [3, 4]])
+    with pytest.raises(DataError, match=r"row 3 "):
+        feature_block(TableOfChunks(*chunks, [[5.0, np.inf]]), ["a"])
 
 
 def test_rows_are_counted_across_files(tmp_path):

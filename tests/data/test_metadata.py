@@ -29,7 +29,7 @@ def test_every_field():
     assert parse_metadata(json.dumps(stored).encode()) == expected
 
 
-@pytest.mark.parametrize("version", [1, "1", "1.0", "1.17"])
+@pytest.mark.parametrize("version", [1, 1.0, "1", "1.0", "1.17"])
 def test_minor_versions_and_unknown_fields_are_read(version):
     stored = {"version": version, "modalities": ["a", "b"], "new": [1, {}]}
     assert parse_metadata(json.dumps(stored).encode()) == TableMetadata({"a": (), "b": ()})

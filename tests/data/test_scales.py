@@ -91,6 +91,12 @@ def test_beyond_the_ends_scores_go_on_for_one_score_at_the_outer_slope():
     assert fitted.inverse(np.array(99.0)) == pytest.approx(end + 1 / slope)
 
 
+def test_a_slope_that_overflows_gives_no_infinite_score():
+    fitted = NormalScores.fit(np.array([0.0, 1e-310, 1.0, 2.0]), MANY)
+    score = fitted.forward(np.array(5e-311))
+    assert fitted.scores[0] <= score <= fitted.scores[-1]
+
+
 def test_missing_values_stay_missing():
     column = np.arange(10.0)
     gap = np.array([np.nan])

@@ -124,7 +124,7 @@ def test_files_with_other_columns_are_refused(tmp_path, other, named):
 def test_the_same_file_twice_is_refused(tmp_path):
     path = write(tmp_path / "a.parquet")
     (tmp_path / "link.parquet").symlink_to(path)
-    assert refused(path, tmp_path / "*.parquet").code == "data.input_twice"
+    assert refused(path, path).code == refused(tmp_path).code == "data.input_twice"
 
 
 def test_missing_inputs_are_refused(tmp_path):
