@@ -69,7 +69,7 @@ def fit(
     }
     chosen = {key: value for key, value in options_given.items() if value is not None}
     settings = load_settings(preset, config, assignments or [], chosen)
-    console.detail(dump_settings(settings))
+    console.detail(dump_settings(settings).rstrip())
     run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
     report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
     console.result(_rendered(report, report_format))

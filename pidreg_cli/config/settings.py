@@ -44,7 +44,9 @@ class EncoderSettings(_Settings):
     dropout: float = Field(ge=0, lt=1)
     embedding_dim: int = Field(ge=1, le=256, description="numbers per feature after the periodic embedding")
     frequencies: int = Field(ge=1, le=256, description="trainable frequencies per feature")
-    frequency_scale: float = Field(gt=0, le=10, description="standard deviation of the frequencies at the start")
+    frequency_scale: float = Field(
+        gt=0, le=10, description="standard deviation of the frequencies at the start"
+    )
 
 
 class NetworkSettings(_Settings):

@@ -1,47 +1,45 @@
 from __future__ import annotations
 
+import io
 import json
 
 import pyarrow.parquet as pq
 import pytest
 
-
-@pytest.fixture(scope="module")
-def written(pidreg, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("synth")
-    done = pidreg("synth", "synergy", "-o", folder / "data.parquet", "--rows", 60, "--seed", 3)
-    assert done.returncode == 0, done.stderr
-    return folder, done
+from pidreg_cli.cli.app import main
+from pidreg_cli.cli.console import Console
 
 
-def test_it_writes_the_table_and_its_truth(written):
-    folder, _ = written
-    assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.truth.json"]
-    assert pq.read_metadata(folder / "data.parquet").num_rows == 60
-    truth = json.loads((folder / "data.truth.json").read_text())
+def synth(*arguments: object) -> tuple[int, str, str]:
+    """Status, stdout and stderr of the command."""
+    console = Console(io.StringIO(), io.StringIO())
+    status = main(["synth", *map(str, arguments)], console)
+    return status, console.stdout.getvalue(), console.stderr.getvalue()
+
+
+def test_it_writes_the_table_and_its_truth_and_says_so_on_stderr(tmp_path):
+    status, out, err = synth("synergy", "-o", tmp_path / "data.parquet", "--rows", 60, "--seed", 3)
+    assert (status, out) == (0, "")
+    assert str(tmp_path / "data.truth.json") in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.parquet", "data.truth.json"]
+    assert pq.read_metadata(tmp_path / "data.parquet").num_rows == 60
+    truth = json.loads((tmp_path / "data.truth.json").read_text())
     assert (truth["rows"], truth["seed"]) == (60, 3)
 
 
-def test_it_says_what_it_wrote_on_stderr_only(written):
-    folder, done = written
-    assert done.stdout == ""
-    assert str(folder / "data.truth.json") in done.stderr
-
-
-def test_existing_files_are_replaced_only_by_force(pidreg, tmp_path):
+def test_existing_files_are_replaced_only_by_force(tmp_path):
     (tmp_path / "data.parquet").write_text("old")
-    refused = pidreg("synth", "null", "-o", tmp_path / "data.parquet", "--rows", 60)
-    assert refused.returncode == 2
-    assert "--force" in refused.stderr
+    status, _, err = synth("null", "-o", tmp_path / "data.parquet", "--rows", 60)
+    assert status == 2
+    assert "--force" in err
     assert (tmp_path / "data.parquet").read_text() == "old"
-    done = pidreg("synth", "null", "-o", tmp_path / "data.parquet", "--rows", 60, "--force", "-q")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert synth("null", "-o", tmp_path / "data.parquet", "--rows", 60, "--force", "-q") == (0, "", "")
     assert pq.read_metadata(tmp_path / "data.parquet").num_rows == 60
 
 
-def test_the_systems_are_listed_on_stdout(pidreg):
-    done = pidreg("synth", "--list")
-    names = {line.split()[0] for line in done.stdout.splitlines()}
+def test_the_systems_are_listed_on_stdout():
+    status, out, err = synth("--list")
+    names = {line.split()[0] for line in out.splitlines()}
     assert {
         "unique",
         "redundant",
@@ -53,11 +51,11 @@ def test_the_systems_are_listed_on_stdout(pidreg):
         "three",
         "heavy-tail",
     } <= names
-    assert done.stderr == ""
+    assert (status, err) == (0, "")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"),
+    ("arguments", "expected"),
     [
         (["synergyy", "-o", "d.parquet"], 2),
         (["synergy"], 2),
@@ -65,8 +63,9 @@ def test_the_systems_are_listed_on_stdout(pidreg):
         (["synergy", "-o", "absent/d.parquet", "--rows", "60"], 6),
     ],
 )
-def test_what_it_cannot_do_leaves_nothing(pidreg, tmp_path, arguments, status):
-    done = pidreg("synth", *arguments, cwd=tmp_path)
-    assert done.returncode == status
-    assert done.stdout == ""
+def test_what_it_cannot_do_leaves_nothing(tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = synth(*arguments)
+    assert (status, out) == (expected, "")
+    assert err.startswith("error: ")
     assert list(tmp_path.iterdir()) == []

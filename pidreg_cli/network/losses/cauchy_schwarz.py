@@ -24,10 +24,13 @@ def cs_to_normal(sample: Tensor, bandwidth: float) -> Tensor:
     The one-dimensional form: in d = 64 the full kernel form is useless (a normal sample scores worse than a
     lognormal one), so callers average over directions (see ``sliced_cs_to_normal``).
     """
-    n = len(sample)
     gaps = (sample[:, None] - sample[None]).square()
-    log_pp = torch.logsumexp(log_normal_density(gaps.flatten(0, 1), 2 * bandwidth**2), 0) - 2 * math.log(n)
-    log_pq = torch.logsumexp(log_normal_density(sample.square(), 1 + 2 * bandwidth**2), 0) - math.log(n)
+    # Each row's own kernel keeps this mean above 1/n: no underflow. A far-off sample could underflow the other.
+    pp = torch.exp(gaps * (-1 / (4 * bandwidth**2))).mean((0, 1))
+    log_pp = pp.log() - 0.5 * math.log(4 * math.pi * bandwidth**2)
+    log_pq = torch.logsumexp(log_normal_density(sample.square(), 1 + 2 * bandwidth**2), 0) - math.log(
+        len(sample)
+    )
     log_qq = -0.5 * math.log(4 * math.pi * (1 + bandwidth**2))
     return log_pp + log_qq - 2 * log_pq
 

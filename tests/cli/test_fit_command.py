@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+
+import jsonschema
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pidreg_cli.cli.app import main
+from pidreg_cli.cli.console import Console
+from pidreg_cli.reports.serialise import report_schema
+
+ROWS = 160
+TINY = """
+preset: fast
+threads: 1
+folds: 2
+network:
+  code_dim: 3
+  predictor_width: 8
+  head_width: 4
+  encoder: {kind: mlp, width: 8, depth: 1}
+loss: {directions: 2, rows: 16}
+stage1: {min_epochs: 1, max_epochs: 2}
+stage2: {min_epochs: 1, max_epochs: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(5)
+    shared, own = rng.standard_normal((2, ROWS))
+    noise = rng.standard_normal((5, ROWS))
+    columns = {
+        "mri__0": shared + 0.3 * noise[0],
+        "mri__1": own + 0.3 * noise[1],
+        "fmri__0": shared + 0.3 * noise[2],
+        "fmri__1": noise[3],
+        "target": shared + own + 0.3 * noise[4],
+        "id": np.arange(ROWS) + 1000,
+    }
+    return pa.table(columns)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, table):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(table, tmp_path / "data.parquet")
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+class Ended:
+    """A command that ran within this process."""
+
+    def __init__(self, *arguments: object) -> None:
+        console = Console(io.StringIO(), io.StringIO())
+        self.status = main([str(argument) for argument in arguments], console)
+        self.out = console.stdout.getvalue()
+        self.err = console.stderr.getvalue()
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, table, pidreg):
+    """The line that must simply work, in a fresh process and folder."""
+    folder = tmp_path_factory.mktemp("fit")
+    pq.write_table(table, folder / "data.parquet")
+    (folder / "tiny.yaml").write_text(TINY)
+    done = pidreg("fit", "data.parquet", "--modalities", "mri,fmri", "--config", "tiny.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def comparable(report: str) -> dict[str, object]:
+    return {**json.loads(report), "created_at": None}
+
+
+def test_the_run_folder_is_complete_and_alone(fitted):
+    folder, _ = fitted
+    assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.pidreg", "tiny.yaml"]
+    assert {path.name for path in (folder / "data.pidreg").iterdir()} == {
+        "config.yaml",
+        "heldout.parquet",
+        "history.jsonl",
+        "model.json",
+        "model.safetensors",
+        "report.json",
+        "report.md",
+    }
+
+
+def test_stdout_has_the_report_and_no_escape_codes(fitted):
+    _, done = fitted
+    for name in ("mri", "fmri", "target", "bits"):
+        assert name in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "wrote data.pidreg" in done.stderr
+    assert "wrote data.pidreg" not in done.stdout
+
+
+def test_the_report_follows_its_schema(fitted):
+    folder, _ = fitted
+    report = json.loads((folder / "data.pidreg" / "report.json").read_text())
+    jsonschema.Draft202012Validator(report_schema()).validate(report)
+    assert [modality["name"] for modality in report["modalities"]] == ["mri", "fmri"]
+    assert report["data"]["files"] == ["data.parquet"]
+    assert (report["data"]["folds"], report["threads"], report["seed"]) == (2, 1, 0)
+
+
+def test_heldout_rows_carry_their_ids(fitted):
+    folder, _ = fitted
+    heldout = pq.read_table(folder / "data.pidreg" / "heldout.parquet")
+    assert heldout.column_names == ["id", "split", "y", "prediction"]
+    assert heldout["id"].to_pylist() == list(range(1000, 1000 + ROWS))
+
+
+def test_the_history_has_a_line_per_epoch(fitted):
+    folder, _ = fitted
+    lines = [json.loads(line) for line in (folder / "data.pidreg" / "history.jsonl").read_text().splitlines()]
+    assert len(lines) == 3 * (2 + 2)
+    assert {(line["stage"], line["epoch"]) for line in lines} == {(1, 1), (1, 2), (2, 1), (2, 2)}
+
+
+def test_quiet_without_heldout_says_and_keeps_less(place):
+    pq.write_table(
+        pq.read_table("data.parquet").rename_columns(["p", "q", "r", "s", "y", "who"]), "data.parquet"
+    )
+    roles = ["--modality", "one=[pq]", "--modality", "two=r,s", "--target", "y", "--id", "who"]
+    ended = Ended("fit", "data.parquet", *roles, "--config", "tiny.yaml", "-q", "--no-heldout", "--seed", "7")
+    assert (ended.status, ended.out) == (0, "")
+    assert "note:" not in ended.err
+    assert not (place / "data.pidreg" / "heldout.parquet").exists()
+    report = json.loads((place / "data.pidreg" / "report.json").read_text())
+    assert [(one["name"], one["features"]) for one in report["modalities"]] == [("one", 2), ("two", 2)]
+    assert (report["seed"], report["data"]["target"]) == (7, "y")
+
+
+def test_markdown_is_the_report_of_the_folder_and_force_replaces_a_run(place):
+    (place / "data.pidreg").mkdir()
+    (place / "data.pidreg" / "report.json").write_text("old")
+    refused = Ended("fit", "data.parquet", "--config", "tiny.yaml")
+    assert refused.status == 2
+    assert "--force" in refused.err
+    assert (place / "data.pidreg" / "report.json").read_text() == "old"
+    ended = Ended("fit", "data.parquet", "--config", "tiny.yaml", "--force", "--format", "markdown")
+    assert ended.status == 0, ended.err
+    assert ended.out == (place / "data.pidreg" / "report.md").read_text()
+    assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "data.pidreg", "tiny.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (["absent.parquet"], 3, None),
+        (["data.parquet", "--target", "tarGet"], 3, "tarGet"),
+        (["data.parquet", "--modalities", "mri,pet"], 3, "pet"),
+        (["data.parquet", "--modality", "a{b}=mri__0"], 2, "a{b}"),
+        (["data.parquet", "--id", "nobody"], 3, "nobody"),
+    ],
+)
+def test_what_the_data_do_not_have_leaves_no_run(place, arguments, status, code):
+    ended = Ended("fit", *arguments, "--config", "tiny.yaml", "--format", "json")
+    assert ended.status == status
+    assert ended.out == ""
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert (code or "absent.parquet") in error["message"]
+    assert error["hint"]
+    assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "tiny.yaml"]
+
+
+@pytest.fixture(scope="module")
+def terminated(fitted, tmp_path_factory, environment):
+    """A run by the saved configuration of another, terminated in the middle."""
+    folder = tmp_path_factory.mktemp("terminated")
+    pq.write_table(pq.read_table(fitted[0] / "data.parquet"), folder / "data.parquet")
+    arguments = ["fit", "data.parquet", "--config", str(fitted[0] / "data.pidreg" / "config.yaml")]
+    command = [sys.executable, "-m", "pidreg_cli", *arguments, "-v"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=folder
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("fold 1 of 2, stage 2, epoch 1"):
+                process.send_signal(signal.SIGTERM)
+                break
+        rest = process.stderr.read()
+        out = process.stdout.read()
+    return folder, arguments, subprocess.CompletedProcess(command, process.returncode, out, rest)
+
+
+def test_a_terminated_run_says_how_to_go_on(terminated):
+    folder, _, done = terminated
+    assert done.returncode == 143
+    assert done.stdout == ""
+    first, second = done.stderr.splitlines()[-2:]
+    assert first == "error: terminated"
+    assert second.startswith("hint: data.pidreg.partial keeps what was done: --resume continues it")
+    assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.pidreg.partial"]
+
+
+def test_an_unfinished_run_is_continued_only_when_asked_and_as_it_was(terminated, monkeypatch):
+    folder, arguments, _ = terminated
+    monkeypatch.chdir(folder)
+    refused = Ended(*arguments)
+    assert refused.status == 2
+    assert "--resume" in refused.err
+    assert "--force" in refused.err
+    other = Ended(*arguments, "--resume", "--seed", "1")
+    assert other.status == 2
+    assert "seed was 0, now 1" in other.err
+
+
+def test_a_saved_configuration_and_a_resumed_run_lead_to_the_same_bytes(fitted, terminated, pidreg):
+    folder, arguments, _ = terminated
+    resumed = pidreg(*arguments, "--resume", "-v", "--format", "json", cwd=folder)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "fold 1 of 2, stage 1, epoch 1" not in resumed.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.pidreg"]
+    mine, theirs = folder / "data.pidreg", fitted[0] / "data.pidreg"
+    assert resumed.stdout == (mine / "report.json").read_text()
+    assert comparable(resumed.stdout) == comparable((theirs / "report.json").read_text())
+    assert {path.name for path in mine.iterdir()} == {path.name for path in theirs.iterdir()}
+    for name in ("config.yaml", "model.safetensors", "model.json", "heldout.parquet", "history.jsonl"):
+        assert (mine / name).read_bytes() == (theirs / name).read_bytes()
