@@ -26,7 +26,7 @@ class RunBuilder:
     """A run folder under construction, held by one process at a time.
 
     Entering it claims ``RUN.partial/``; ``begin`` ties that to a configuration and data; ``commit`` renames
-    it. If the block ends before, the partial folder stays for ``resume``, unless nothing had begun.
+    it. If the block ends before, the partial folder stays for ``resume``, if there is a checkpoint in it.
     ``resumed`` says whether there is an earlier one to continue.
 
     Raises:
@@ -69,9 +69,10 @@ class RunBuilder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._created and not self._begun:
+        ours = (self._created or self._begun) and not self._committed
+        if ours and not self._holds_work():
             shutil.rmtree(self.partial)
-        if error is not None and self._begun and not self._committed:
+        elif ours and error is not None:
             error.add_note(f"{self.partial} keeps what was done: --resume continues it, --force starts over")
         os.close(self._lock)
 
@@ -103,7 +104,7 @@ class RunBuilder:
         return replacing(self.partial / name)
 
     def commit(self) -> Path:
-        """Drop the checkpoints and give the run its name; an old run of that name goes only then.
+        """Give the run its name and drop its checkpoints; an old run of that name goes only then.
 
         Raises:
             UsageError: a run of that name appeared meanwhile, and there is no ``force``.
@@ -111,11 +112,17 @@ class RunBuilder:
         """
         self._check_folder()
         with writing(self.folder):
-            shutil.rmtree(self.partial / _CHECKPOINTS)
             self._install()
+            self._committed = True
+            # Only now: a rename that fails must leave a run that can be continued.
+            shutil.rmtree(self.folder / _CHECKPOINTS)
             (self.folder / _LOCK).unlink()
-        self._committed = True
         return self.folder
+
+    def _holds_work(self) -> bool:
+        """Whether training left a state that is worth continuing."""
+        folder = self.partial / _CHECKPOINTS
+        return folder.is_dir() and any(entry.name != _FINGERPRINT for entry in folder.iterdir())
 
     def _install(self) -> None:
         aside = _beside(self.folder, "replaced")

@@ -35,6 +35,11 @@ def begin_and_fail(run):
     1 / 0  # noqa: B018
 
 
+def fail_without_checkpoint(run):
+    run.begin(CONFIG, DATA)
+    1 / 0  # noqa: B018
+
+
 def refusal(folder, **options):
     with pytest.raises(UsageError) as caught, RunBuilder(folder, **options):
         pytest.fail("entered")
@@ -142,6 +147,20 @@ def test_what_fails_before_it_begins_leaves_nothing_behind(folder):
     assert names(folder.parent) == []
 
 
+def test_what_fails_before_the_first_checkpoint_leaves_nothing_behind(folder):
+    with pytest.raises(ZeroDivisionError) as caught, RunBuilder(folder) as run:
+        fail_without_checkpoint(run)
+    assert not hasattr(caught.value, "__notes__")
+    assert names(folder.parent) == []
+
+
+def test_what_fails_before_it_begins_leaves_an_earlier_one_alone(folder):
+    interrupted(folder)
+    with pytest.raises(ZeroDivisionError), RunBuilder(folder, resume=True):
+        1 / 0  # noqa: B018
+    assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
+
+
 def test_resume_continues_with_the_checkpoints(folder):
     interrupted(folder)
     with RunBuilder(folder, resume=True) as run:
@@ -235,13 +254,16 @@ def test_two_processes_cannot_write_one_run(folder):
 def test_a_run_that_appears_meanwhile_is_not_replaced(folder):
     with RunBuilder(folder) as run:
         run.begin(CONFIG, DATA)
+        run.checkpoints.write("state", b"epoch 3")
         run.write_text("report.json", "late")
         folder.mkdir()
         (folder / "report.json").write_text("early")
         with pytest.raises(UsageError, match="already exists"):
             run.commit()
     assert (folder / "report.json").read_text() == "early"
-    assert (folder.parent / "first.pidreg.partial" / "report.json").read_text() == "late"
+    with RunBuilder(folder, resume=True, force=True) as run:
+        assert run.resumed
+        assert (run.partial / "report.json").read_text() == "late"
 
 
 @pytest.mark.parametrize("state", ["between the renames", "before the old one is deleted"])

@@ -100,6 +100,8 @@ def _fitted(
         # Options, configuration and outputs are known to be good: only now is torch worth its second.
         from pidreg_cli.pipeline import fit_run
 
+        if run.resumed:
+            progress.notice(f"continuing {run.partial}")
         fitted = fit_run([Path(one) for one in data], settings, run, progress, keep_heldout=keep_heldout)
     console.notice(f"wrote {fitted.folder}")
     return fitted.report

@@ -162,6 +162,7 @@ def test_markdown_is_the_report_of_the_folder_and_force_replaces_a_run(place):
         (["data.parquet", "--modalities", "mri,pet"], 3, "pet"),
         (["data.parquet", "--modality", "a{b}=mri__0"], 2, "a{b}"),
         (["data.parquet", "--id", "nobody"], 3, "nobody"),
+        (["data.parquet", "--set", "selection.cost.pet=2"], 2, "pet"),
     ],
 )
 def test_what_the_data_do_not_have_leaves_no_run(place, arguments, status, code):
@@ -222,6 +223,7 @@ def test_a_saved_configuration_and_a_resumed_run_lead_to_the_same_bytes(fitted, 
     folder, arguments, _ = terminated
     resumed = pidreg(*arguments, "--resume", "-v", "--format", "json", cwd=folder)
     assert resumed.returncode == 0, resumed.stderr
+    assert "continuing data.pidreg.partial" in resumed.stderr
     assert "fold 1 of 2, stage 1, epoch 1" not in resumed.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.pidreg"]
     mine, theirs = folder / "data.pidreg", fitted[0] / "data.pidreg"
