@@ -1,26 +1,28 @@
-"""Uncertainty: group jackknife intervals for informations, atoms and summary, and p-values by sign-flipped
-targets.
+"""Uncertainty: jackknife intervals of informations, atoms and summary, and p-values by sign-flipped targets.
 
 The 30-group jackknife with Student's t acts on smooth quantities only: informations and their differences.
-Atoms are minima and maxima of differences, so their intervals are the same minima and maxima of the
-endpoints; a jackknife or bootstrap of the atoms themselves fails at ties (coverage near 70 %).
+Atoms are minima of differences, so their intervals are minima of endpoints, held together at ties; a jackknife
+or bootstrap of the atoms themselves fails there (coverage near 70 %).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from pidreg_cli.information.arrays import Bools, Floats, Ints, columns, finite
 from pidreg_cli.information.errors import ShapeError, TooFewRowsError
-from pidreg_cli.information.lattice import Atom, minimal_sets, singles_and_rests, source_count, upper_sets
+from pidreg_cli.information.lattice import Atom, minimal_sets, source_count, upper_sets
 from pidreg_cli.information.readouts import CrossFit, informations_of_sums
 
 GROUPS = 30
+# Draws for the joint critical value at ties: its error is about .05 standard errors.
+DRAWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,53 @@ class Jackknife:
 
     def interval(self, upper: Ints | int, lower: Ints | int, confidence: float) -> Floats:
         """Two-sided intervals of ``I_upper - I_lower`` for arrays of bitmasks of one shape: (..., 2)."""
-        value = self.estimate[upper] - self.estimate[lower]
-        replicates = self.replicates[:, upper] - self.replicates[:, lower]
-        groups = self.replicates.shape[0]
-        variance = (groups - 1) / groups * np.sum((replicates - replicates.mean(axis=0)) ** 2, axis=0)
-        reach = stdtrit(groups - 1, 0.5 + confidence / 2.0) * np.sqrt(variance)
+        value, deviations = self._contrast(upper, lower)
+        reach = self._student(0.5 - confidence / 2.0) * np.sqrt(np.sum(deviations**2, axis=0))
         return np.stack([value - reach, value + reach], axis=-1)
+
+    def minimum_interval(self, upper: Ints, lower: Ints, confidence: float) -> Floats:
+        """Interval (2,) of the least of the differences ``I_upper - I_lower``, arrays of bitmasks of shape (k,).
+
+        The lower endpoint is the least of theirs. The upper one is the least of upper endpoints that hold together
+        for all differences that may be the least one (intersection bounds: Chernozhukov, Lee & Rosen 2013): where
+        only one may be, it is that one's own; at a tie the least of separate endpoints would lie too low.
+        """
+        spans = self.interval(upper, lower, confidence)
+        close = spans[:, 0] <= spans[:, 1].min()
+        value, deviations = self._contrast(upper[close], lower[close])
+        error = np.sqrt(np.sum(deviations**2, axis=0))
+        share = _joint_share(deviations, error, 0.5 - confidence / 2.0)
+        return np.array([spans[:, 0].min(), np.min(value + self._student(share) * error)])
+
+    def _contrast(self, upper: Ints | int, lower: Ints | int) -> tuple[Floats, Floats]:
+        """Differences (...) and the deviations (G, ...) whose sum of squares is their variance."""
+        replicates = self.replicates[:, upper] - self.replicates[:, lower]
+        groups = replicates.shape[0]
+        deviations = np.sqrt((groups - 1) / groups) * (replicates - replicates.mean(axis=0))
+        return self.estimate[upper] - self.estimate[lower], deviations
+
+    def _student(self, share: float) -> float:
+        """The point of Student's t that a ``share`` of it lies above."""
+        return float(stdtrit(self.replicates.shape[0] - 1, 1.0 - share))
+
+
+@cache
+def _multipliers(groups: int) -> Floats:
+    # The same draws every time: they integrate a distribution, nothing in the data is drawn.
+    return np.random.default_rng(0).standard_normal((DRAWS, groups))
+
+
+def _joint_share(deviations: Floats, error: Floats, share: float) -> float:
+    """The share each of k correlated normal variables may exceed so that any of them does in ``share`` of cases.
+
+    ``share`` itself for one variable, ``share / k`` for k unrelated ones; from the deviations (G, k) of the jackknife.
+    """
+    varying = error > 0.0
+    if np.count_nonzero(varying) < 2:
+        return share
+    largest = np.max(_multipliers(deviations.shape[0]) @ (deviations[:, varying] / error[varying]), axis=1)
+    # Separately each exceeds its point in ``share`` of cases, so together they cannot need less than that.
+    return min(share, float(ndtr(-np.quantile(largest, 1.0 - share))))
 
 
 @dataclass(frozen=True)
@@ -90,19 +133,28 @@ def information_intervals(jackknife: Jackknife, confidence: float = 0.95) -> Flo
 def summary_intervals(jackknife: Jackknife, confidence: float = 0.95) -> SummaryIntervals:
     """Intervals of total, unique, redundant and synergistic information of any number of sources.
 
-    Endpoints go through the definitions: ``unique_i = max(0, I_i - I_rest)``, ``redundant = max_i min(I_i,
-    I_rest)``, ``synergistic = min_i (I - I_i)``. For two sources these are [min lo, min hi] of the two
-    informations and so on.
+    Through the definitions: ``unique_i = max(0, I_i - I_rest)``, ``synergistic = min_i (I - I_i)``, ``redundant`` the
+    least of the two informations for two sources, else the largest single one less what is unique of it.
     """
     n = source_count(jackknife.estimate)
-    full, single = (1 << n) - 1, 1 << np.arange(n)
-    informations = information_intervals(jackknife, confidence)
-    alone, rest = singles_and_rests(informations.T)
-    unique = np.maximum(jackknife.interval(single, full - single, confidence), 0.0)
-    beyond = np.maximum(jackknife.interval(np.full(n, full), single, confidence), 0.0)
-    return SummaryIntervals(
-        informations[full], unique, np.minimum(alone, rest).max(axis=1), beyond.min(axis=0)
-    )
+    single = 1 << np.arange(n)
+    full = np.full(n, (1 << n) - 1)
+    unique = jackknife.interval(single, full - single, confidence)
+    synergistic = jackknife.minimum_interval(full, single, confidence)
+    total = jackknife.interval(int(full[0]), 0, confidence)
+    parts = (total, unique, _redundant_interval(jackknife, single, full, confidence), synergistic)
+    return SummaryIntervals(*(np.maximum(part, 0.0) for part in parts))
+
+
+def _redundant_interval(jackknife: Jackknife, single: Ints, full: Ints, confidence: float) -> Floats:
+    none = np.zeros_like(single)
+    if single.size == 2:
+        return jackknife.minimum_interval(single, none, confidence)
+    # The largest is the least with the opposite sign.
+    largest = -jackknife.minimum_interval(none, single, confidence)[::-1]
+    strongest = int(np.argmax(jackknife.estimate[single]))
+    rest = jackknife.interval(int((full - single)[strongest]), 0, confidence)
+    return np.minimum(largest, rest)
 
 
 def atom_intervals(jackknife: Jackknife, atoms: Sequence[Atom], confidence: float = 0.95) -> Floats:
@@ -110,7 +162,7 @@ def atom_intervals(jackknife: Jackknife, atoms: Sequence[Atom], confidence: floa
 
     An atom at antichain alpha is ``max(0, min (I_A - I_B))`` over the members A of alpha and the largest
     subsets B that contain no member: the step between the least information of the sets above and the
-    greatest of those below. The endpoints are those minima of the endpoints of the differences.
+    greatest of those below; its interval is ``Jackknife.minimum_interval`` of these differences.
     """
     n = source_count(jackknife.estimate)
     spans = [_step_interval(jackknife, atom.members, n, confidence) for atom in atoms]
@@ -120,8 +172,7 @@ def atom_intervals(jackknife: Jackknife, atoms: Sequence[Atom], confidence: floa
 def _step_interval(jackknife: Jackknife, members: tuple[int, ...], n: int, confidence: float) -> Floats:
     below = np.array(maximal_sets(~upper_sets(members, n)))
     upper, lower = np.meshgrid(np.array(members), below, indexing="ij")
-    spans = jackknife.interval(upper, lower, confidence).reshape(-1, 2)
-    return np.asarray(np.maximum(spans.min(axis=0), 0.0))
+    return np.maximum(jackknife.minimum_interval(upper.ravel(), lower.ravel(), confidence), 0.0)
 
 
 def maximal_sets(down: Bools) -> tuple[int, ...]:
