@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import get_args
+import json
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,131 +21,16 @@ from pidreg_cli.information.errors import (
 from pidreg_cli.information.gaussian_pid import GaussianPID, Measure, gaussian_pid
 
 CLOSED = ("broja", "mmi", "dep", "ig")
-ROOT = np.sqrt(2.0)
+# Sweeps of Barrett 2015 and Venkatesh & Schamberg 2022, examples of Kay & Ince 2018 and Kay 2024, random ones.
+CASES = json.loads((Path(__file__).parent / "gaussian_cases.json").read_text())["cases"]
 
 
-def channels(h_x: list, h_y: list, noise: float = 0.0) -> tuple[np.ndarray, int, int]:
-    """Covariance of M ~ N(0, 1), X = Hx M + N_x, Y = Hy M + N_y, unit noises with correlation ``noise``."""
+def channels(h_x: list, h_y: list) -> tuple[np.ndarray, int, int]:
+    """Covariance of M ~ N(0, 1), X = Hx M + N_x, Y = Hy M + N_y with unit noises."""
     hx, hy = np.atleast_2d(h_x).astype(float), np.atleast_2d(h_y).astype(float)
     gains = np.vstack([np.eye(hx.shape[1]), hx, hy])
-    covariance = gains @ gains.T
-    spread = np.eye(len(hx) + len(hy))
-    spread[: len(hx), len(hx) :] = noise * np.eye(len(hx), len(hy))
-    spread[len(hx) :, : len(hx)] = noise * np.eye(len(hy), len(hx))
-    covariance[hx.shape[1] :, hx.shape[1] :] += spread
-    return covariance, hx.shape[1], len(hx)
-
-
-def correlations(a: float, c: float, b: float) -> tuple[np.ndarray, int, int]:
-    """Correlation matrix of a scalar target and two scalar sources: a = corr(X, M), c = corr(Y, M), b =
-    corr(X, Y).
-    """
-    return np.array([[1, a, c], [a, 1, b], [c, b, 1.0]]), 1, 1
-
-
-def turned(angle: float) -> tuple[np.ndarray, int, int]:
-    """Venkatesh & Schamberg 2022: Hx = diag(sqrt 2, 1) turned by an angle, Hy = diag(1, sqrt 2)."""
-    c, s = np.cos(angle), np.sin(angle)
-    return channels(np.diag([ROOT, 1.0]) @ [[c, s], [-s, c]], np.diag([1.0, ROOT]))
-
-
-def blocks(target: int, x: int, y: int, corr: tuple[float, float, float]) -> tuple[np.ndarray, int, int]:
-    """Kay 2024: blocks of unit variance, correlation P between x and y, Q of the target with x, R with y."""
-    p, q, r = corr
-    covariance = np.eye(target + x + y)
-    spans = [slice(0, target), slice(target, target + x), slice(target + x, None)]
-    for (i, j), value in {(1, 2): p, (0, 1): q, (0, 2): r}.items():
-        covariance[spans[i], spans[j]] = value
-        covariance[spans[j], spans[i]] = value
-    return covariance, target, x
-
-
-# Atoms (unique x, unique y, redundant, synergistic) in bits. mmi, dep and broja follow from determinants and
-# scalar logarithms; ig from a search along the path; all were computed apart from this package, to seven
-# decimals.
-CASES = {
-    "two copies": (
-        channels([[1.0]], [[1.0]]),
-        {
-            "mmi": (0, 0, 0.5, 0.2924813),
-            "broja": (0, 0, 0.5, 0.2924813),
-            "dep": (0.2924813, 0.2924813, 0.2075187, 0),
-            "ig": (0.160964, 0.160964, 0.339036, 0.1315172),
-        },
-    ),
-    "copies with common noise": (
-        channels([[1.0]], [[1.0]], noise=0.9),
-        {
-            "mmi": (0, 0, 0.5, 0.0187374),
-            "dep": (0.0187374, 0.0187374, 0.4812626, 0),
-            "ig": (0.017812, 0.017812, 0.482188, 0.0009254),
-        },
-    ),
-    "noise seen by the other": (
-        channels([[1.0]], [[0.0]], noise=0.9),
-        dict.fromkeys(CLOSED, (0.5, 0, 0, 0.8234451)),
-    ),
-    "gain 2": (
-        channels(np.diag([2.0, 1.0]).tolist(), np.diag([1.0, ROOT]).tolist()),
-        {
-            "mmi": (0.3684828, 0, 1.2924813, 0.6315172),
-            "broja": (0.660964, 0.2924812, 1, 0.339036),
-            "dep": (1, 0.6315172, 0.660964, 0),
-            "ig": (0.6903131, 0.3218303, 0.9706509, 0.3096869),
-        },
-    ),
-    "gain 0": (
-        channels(np.diag([0.0, 1.0]).tolist(), np.diag([1.0, ROOT]).tolist()),
-        {
-            "broja": (0, 0.7924813, 0.5, 0.2075187),
-            "dep": (0.2075187, 1, 0.2924813, 0),
-            "ig": (0.0499875, 0.8424688, 0.4500125, 0.1575312),
-        },
-    ),
-    "turned by 45 degrees": (
-        turned(np.pi / 4),
-        {
-            "mmi": (0, 0, 1.2924813, 0.6846169),
-            "broja": (0.2075187, 0.2075187, 1.0849625, 0.4770982),
-            "dep": (0.6846169, 0.6846169, 0.6078643, 0),
-            "ig": (0.3884602, 0.3884602, 0.9040211, 0.2961567),
-        },
-    ),
-    "turned by 90 degrees": (turned(np.pi / 2), {"broja": (0, 0, 1.2924813, 0.660964)}),
-    "each source sees its own target": (
-        channels([[1.0, 0.0]], [[0.0, 1.0]]),
-        {
-            "mmi": (0, 0, 0.5, 0.5),
-            "broja": (0.5, 0.5, 0, 0),
-            "dep": (0.5, 0.5, 0, 0),
-            "ig": (0.3073549, 0.3073549, 0.1926451, 0.1926451),
-        },
-    ),
-    "negative correlation": (
-        correlations(0.5, 0.5, -0.3),
-        {
-            "dep": (0.160964, 0.160964, 0.0465547, 0.5351947),
-            "ig": (0.141467, 0.141467, 0.0660518, 0.5546917),
-        },
-    ),
-    "strong correlation": (
-        correlations(0.4, 0.6, 0.9),
-        {
-            "broja": (0, 0.1961587, 0.1257694, 0.126787),
-            "dep": (0.0829751, 0.2791338, 0.0427943, 0.0438119),
-            "ig": (0.0299713, 0.22613, 0.0957981, 0.0968158),
-        },
-    ),
-    "Kay's vector system": (
-        blocks(3, 3, 4, (-0.15, 0.15, 0.15)),
-        {
-            "mmi": (0, 0.063794, 0.1632218, 2.59987),
-            "broja": (0, 0.063794, 0.1632218, 2.59987),
-            "dep": (0.1226629, 0.186457, 0.0405588, 2.4772071),
-            "ig": (0.121817, 0.185611, 0.0414048, 2.4780531),
-        },
-    ),
-}
+    noise = np.diag(np.repeat([0.0, 1.0], [hx.shape[1], len(hx) + len(hy)]))
+    return gains @ gains.T + noise, hx.shape[1], len(hx)
 
 
 def decompose(system: tuple[np.ndarray, int, int], measure: str, **options: object) -> GaussianPID:
@@ -161,12 +48,13 @@ def random_system(seed: int, m: int, x: int, y: int) -> tuple[np.ndarray, int, i
     return np.cov(rows, rowvar=False) + 0.05 * np.eye(m + x + y), m, x
 
 
-@pytest.mark.parametrize(
-    ("name", "measure"), [(name, measure) for name, (_, truth) in CASES.items() for measure in truth]
-)
-def test_systems_with_known_atoms(name: str, measure: str) -> None:
-    system, truth = CASES[name]
-    assert four(decompose(system, measure)) == pytest.approx(truth[measure], abs=1.1e-7)
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_systems_with_known_atoms(case: dict[str, Any]) -> None:
+    m, x, _ = case["widths"]
+    for measure, atoms in case["atoms"].items():
+        d = decompose((np.array(case["covariance"]), m, x), measure)
+        assert list(d.information.values()) == pytest.approx(case["information"], abs=1e-7)
+        assert four(d) == pytest.approx(atoms, abs=1e-7)
 
 
 @pytest.mark.parametrize("measure", CLOSED)
@@ -237,8 +125,8 @@ def test_column_order_and_exchange_of_sources(measure: Measure) -> None:
 )
 def test_additivity_over_independent_systems(measure: str, exact: bool) -> None:
     """Two different independent systems: only ``broja`` adds up; two identical ones: all do."""
-    shared = 1 + 0.9 * ROOT
-    first = CASES["strong correlation"][0]
+    shared = 1 + 0.9 * np.sqrt(2.0)
+    first = (np.array([[1, 0.4, 0.6], [0.4, 1, 0.9], [0.6, 0.9, 1.0]]), 1, 1)
     # Here the other source is stronger, and noise common to both makes 1 and 2 dependent given the target.
     second = (np.array([[1, 1, 1], [1, 2, shared], [1, shared, 3]]), 1, 1)
     together, apart = four(decompose(beside(first, second), measure)), four(decompose(first, measure))

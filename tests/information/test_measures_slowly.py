@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import cvxpy
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
 from pidreg_cli.information.gaussian_pid import gaussian_pid
 
+CASES = json.loads((Path(__file__).parent / "gaussian_cases.json").read_text())["cases"]
 SHAPES = [(1, 1, 1), (1, 2, 3), (2, 1, 1), (2, 2, 2), (2, 4, 1), (3, 2, 4)]
 
 
@@ -64,7 +70,6 @@ def slow_broja(covariance: np.ndarray, y: list[int], a: list[int], b: list[int])
 
     Cov(y | a, b) is the largest P with [[S_y - P, S_ya, S_yb], [., S_a, M], [., ., S_b]] >= 0, M free.
     """
-    cvxpy = pytest.importorskip("cvxpy")
     left = cvxpy.Variable((len(y), len(y)), PSD=True)
     free = cvxpy.Variable((len(a), len(b)))
     s = {
@@ -80,7 +85,7 @@ def slow_broja(covariance: np.ndarray, y: list[int], a: list[int], b: list[int])
         ]
     )
     problem = cvxpy.Problem(cvxpy.Maximize(cvxpy.log_det(left)), [(joint + joint.T) / 2 >> 0])
-    problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    problem.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     union = 0.5 * (np.linalg.slogdet(s["y", "y"])[1] - problem.value) / np.log(2)
     return float(union - information(covariance, y, b))
 
@@ -105,11 +110,22 @@ def test_dep_and_ig_match_their_definitions(shape: tuple[int, int, int], seed: i
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_broja_matches_the_semidefinite_program(shape: tuple[int, int, int]) -> None:
-    covariance = random_covariance(2, sum(shape))
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_broja_matches_the_semidefinite_program(shape: tuple[int, int, int], seed: int) -> None:
+    covariance = random_covariance(seed, sum(shape))
     assert unique(covariance, shape, "broja") == pytest.approx(
         slow_broja(covariance, *groups(shape)), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_known_atoms_follow_from_the_definitions(case: dict[str, Any]) -> None:
+    """The slow implementations confirm the very numbers that the fast ones are tested against."""
+    covariance, systems = np.array(case["covariance"]), groups(tuple(case["widths"]))
+    unique_x = {measure: atoms[0] for measure, atoms in case["atoms"].items()}
+    assert slow_dep(covariance, *systems) == pytest.approx(unique_x["dep"], abs=1e-7)
+    assert slow_ig(covariance, *systems) == pytest.approx(unique_x["ig"], abs=2e-7)
+    assert slow_broja(covariance, *systems) == pytest.approx(unique_x["broja"], abs=1e-6)
 
 
 def test_ig_finds_a_minimum_outside_the_unit_interval() -> None:
