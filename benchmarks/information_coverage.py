@@ -27,11 +27,12 @@ from pidreg_cli.information.intervals import (
 from pidreg_cli.information.lattice import Atom, listed_atoms, monotone_closure
 from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import (
+    FoldReadouts,
     balanced_folds,
     cross_fitted_predictions,
-    fitted_predictions,
     squared_errors,
     subset_informations,
+    training_influences,
 )
 
 ROWS = (100, 300, 1000, 3000)
@@ -167,8 +168,11 @@ def study(system: System, rows: int, repetitions: int) -> dict[str, Counts]:
             found["debiased"].add(jackknife, system.truth, atoms)
         folds = balanced_folds(np.arange(rows), FOLDS, rng)
         masks = range(1, system.truth.size)
-        fitted = cross_fitted_predictions(blocks, target, folds, masks, interactions=system.interactions)
-        jackknife = jackknife_of_errors(squared_errors(target, fitted, len(codes)), groups)
+        fitted = cross_fitted_predictions(
+            blocks, target, folds, masks, interactions=system.interactions, influences=True
+        )
+        errors = squared_errors(target, fitted, len(codes))
+        jackknife = jackknife_of_errors(errors, groups, training_influences(fitted))
         value = readout_value(blocks, target, folds, population, system.interactions)
         found["heldout"].add(jackknife, monotone_closure(value), atoms)
     return found
@@ -202,8 +206,10 @@ def readout_value(
     probes = np.vstack([np.zeros(width), np.eye(width)])
     errors = np.zeros(len(masks) + 1)
     for fold in np.unique(folds):
-        predictions, baseline = fitted_predictions(probes, Moments.of(rows[folds != fold]), table, masks)
-        guesses = np.column_stack([np.full(width + 1, baseline[0]), predictions[:, :, 0]])
+        readouts = FoldReadouts.fitted(Moments.of(rows[folds != fold]), table, masks)
+        guesses = np.column_stack(
+            [np.full(width + 1, readouts.baseline[0]), readouts.predictions(probes)[:, :, 0]]
+        )
         errors += np.mean(folds == fold) * mean_squares(guesses, population)
     return subset_informations(errors[None])
 

@@ -92,6 +92,11 @@ def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int], b
     fits = list(_fits(centred, table, masks))
     sums = np.array([centred[-1, -1], *(residual for residual, _ in fits)])
     dimensions = np.array([0, *(rank for _, rank in fits)], dtype=np.float64)
+    if dimensions.max() >= moments.effective_rows - 1.0:
+        raise TooFewRowsError(
+            f"{dimensions.max():.0f} independent features need more rows, however: {moments.effective_rows:.4g}",
+            "use fewer features, or the heldout estimator",
+        )
     return np.asarray(informations_of_sums(sums) - bias(moments.effective_rows, dimensions))
 
 

@@ -28,7 +28,12 @@ from pidreg_cli.information.gaussian import (
 from pidreg_cli.information.intervals import GROUPS, Jackknife, jackknife_of_errors
 from pidreg_cli.information.lattice import largest_repair, monotone_closure
 from pidreg_cli.information.moments import Moments, merged
-from pidreg_cli.information.readouts import balanced_folds, cross_fitted_predictions, squared_errors
+from pidreg_cli.information.readouts import (
+    balanced_folds,
+    cross_fitted_predictions,
+    squared_errors,
+    training_influences,
+)
 
 Estimator = Literal["heldout", "debiased", "plugin"]
 
@@ -90,8 +95,11 @@ def _heldout(
     blocks: ReadoutBlocks, target: ArrayLike, folds: Ints, left_out: Ints, interactions: Interactions
 ) -> Jackknife:
     n = len(blocks.codes)
-    fitted = cross_fitted_predictions(blocks, target, folds, range(1, 1 << n), interactions=interactions)
-    return jackknife_of_errors(squared_errors(target, fitted, n, blocks.weights), left_out)
+    fitted = cross_fitted_predictions(
+        blocks, target, folds, range(1, 1 << n), interactions=interactions, influences=True
+    )
+    errors = squared_errors(target, fitted, n, blocks.weights)
+    return jackknife_of_errors(errors, left_out, training_influences(fitted, blocks.weights))
 
 
 def linear_informations(

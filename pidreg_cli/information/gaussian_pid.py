@@ -222,6 +222,8 @@ def _pair(
 
 def _apart(system: _System, source: int) -> tuple[Array, tuple[int, int]]:
     """The covariance ordered source, all others, target, and the widths of the two sides."""
+    if source == 0:
+        return system.covariance, (system.widths[0], sum(system.widths[1:]))
     edges = np.cumsum([0, *system.widths])
     own = list(range(edges[source], edges[source + 1]))
     rest = [i for i in range(edges[-1]) if i not in set(own)]

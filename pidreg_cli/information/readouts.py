@@ -23,10 +23,12 @@ from pidreg_cli.information.errors import (
 )
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.moments import Moments, checked_weights, merged
-from pidreg_cli.information.ridge import RidgeProblem, solve
+from pidreg_cli.information.ridge import RidgeFit, RidgeProblem, penalised_inverse, solve
 
 # Standard deviation, relative to the column's size, below which a column is constant.
 NO_SPREAD = 1e-12
+# Share of the target's variance below which an error is rounding: 16.6 bits and more count as infinite.
+NO_ERROR = 1e-10
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,14 @@ class CrossFit:
     """Predictions for held-out rows, each from a fit without the row's fold.
 
     ``predictions`` has shape (N, len(masks), t); ``baseline`` (N, t) is the mean of the rows of that fit.
+    ``influences`` (N, 1 + len(masks), t), baseline first, where they were asked for: by how much the sum of squared
+    errors of the other folds would grow if the row had not been there to fit on, to first order.
     """
 
     masks: tuple[int, ...]
     predictions: Floats
     baseline: Floats
+    influences: Floats | None = None
 
 
 def balanced_folds(labels: ArrayLike, count: int, rng: np.random.Generator) -> Ints:
@@ -67,12 +72,14 @@ def cross_fitted_predictions(
     fit: ReadoutBlocks | None = None,
     fit_target: ArrayLike | None = None,
     interactions: Interactions = "products",
+    influences: bool = False,
 ) -> CrossFit:
     """Predict ``target`` (N,) or (N, t) of each held-out row by a readout of every subset in ``masks``.
 
     Each fold is predicted from the other folds and the ``fit`` rows (rows that stopped the training, never
     those that trained), with features standardised on those rows and a ridge penalty per subset, fold and
-    target column. The same folds serve all subsets. Raises ShapeError, NonFiniteError, TooFewRowsError.
+    target column. The same folds serve all subsets. ``influences`` are for intervals: see ``CrossFit``.
+    Raises ShapeError, NonFiniteError, TooFewRowsError.
     """
     outcome = columns(target, "target")
     folds = _checked_folds(folds, outcome.shape[0])
@@ -89,12 +96,15 @@ def cross_fitted_predictions(
     everything = merged([Moments.of(others, None if fit is None else fit.weights), *parts.values()])
     predictions = np.empty((rows.shape[0], len(masks), outcome.shape[1]))
     baseline = np.empty_like(outcome)
+    influence = np.zeros((rows.shape[0], 1 + len(masks), outcome.shape[1])) if influences else None
     for fold, part in parts.items():
         inside = folds == fold
-        fitted = fitted_predictions(rows[inside], everything - part, table, masks)
-        predictions[inside], baseline[inside] = fitted
+        readouts = FoldReadouts.fitted(everything - part, table, masks)
+        predictions[inside], baseline[inside] = readouts.predictions(rows[inside]), readouts.baseline
+        if influence is not None:
+            influence[~inside] += readouts.influences(rows[~inside], rows[inside], weights[inside])
     shift = centre[table.values.shape[1] :]
-    return CrossFit(tuple(masks), predictions + shift, baseline + shift)
+    return CrossFit(tuple(masks), predictions + shift, baseline + shift, influence)
 
 
 def _location(rows: Floats, targets: int) -> tuple[Floats, Floats]:
@@ -128,43 +138,68 @@ def _fit_rows(
     return rows
 
 
-def fitted_predictions(
-    rows: Floats, moments: Moments, table: FeatureTable, masks: Sequence[int]
-) -> tuple[Floats, Floats]:
-    """Predict ``rows`` by readouts of ``masks`` fitted on the moments of other rows.
+@dataclass(frozen=True)
+class FoldReadouts:
+    """The readouts of some subsets fitted on the same rows, linear in the standardised features.
 
-    ``rows`` (n, P) are features ordered as in ``table``; ``moments`` are those of [features, targets].
-    Returns predictions (n, len(masks), t) and the baseline (t,).
+    ``mean`` and ``scale`` (P,) of the features, ``gram`` (P, P) their standardised sums of products, ``baseline``
+    (t,) the mean of the targets, ``count`` the rows; for each subset its columns and its fit.
     """
-    width = table.values.shape[1]
-    if moments.count < 2:
-        raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
-    centred, mean = moments.scatter, moments.mean
-    spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
-    # A column constant on the fit rows has coefficient zero.
-    scale = np.where(spread > NO_SPREAD, spread, np.inf)
-    gram = centred[:width, :width] / np.outer(scale, scale)
-    products, squares = centred[:width, width:] / scale[:, None], np.diag(centred)[width:]
-    baseline = mean[width:]
-    standard = (rows[:, :width] - mean[:width]) / scale
-    predictions = [
-        baseline + _readout(standard, gram, products, squares, moments.count, table, m) for m in masks
-    ]
-    return np.stack(predictions, axis=1), baseline
 
+    mean: Floats
+    scale: Floats
+    gram: Floats
+    baseline: Floats
+    count: float
+    chosen: tuple[Ints, ...]
+    fits: tuple[RidgeFit, ...]
 
-def _readout(
-    rows: Floats,
-    gram: Floats,
-    products: Floats,
-    squares: Floats,
-    count: float,
-    table: FeatureTable,
-    mask: int,
-) -> Floats:
-    chosen, free = table.columns(mask), table.free(mask).size
-    problem = RidgeProblem(gram[np.ix_(chosen, chosen)], products[chosen], squares, count)
-    return rows[:, chosen] @ solve(problem, free)
+    @classmethod
+    def fitted(cls, moments: Moments, table: FeatureTable, masks: Sequence[int]) -> FoldReadouts:
+        """Fit every subset from the moments of [features, targets], features ordered as in ``table``."""
+        width = table.values.shape[1]
+        if moments.count < 2:
+            raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
+        centred = moments.scatter
+        spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
+        # A column constant on the fit rows has coefficient zero.
+        scale = np.where(spread > NO_SPREAD, spread, np.inf)
+        gram = centred[:width, :width] / np.outer(scale, scale)
+        products, squares = centred[:width, width:] / scale[:, None], np.diag(centred)[width:]
+        chosen = tuple(table.columns(mask) for mask in masks)
+        fits = tuple(
+            solve(
+                RidgeProblem(gram[np.ix_(c, c)], products[c], squares, moments.count), table.free(mask).size
+            )
+            for c, mask in zip(chosen, masks, strict=True)
+        )
+        return cls(moments.mean[:width], scale, gram, moments.mean[width:], moments.count, chosen, fits)
+
+    def predictions(self, rows: Floats) -> Floats:
+        """Of rows (n, P + t) or (n, P), features first: shape (n, len(masks), t)."""
+        standard = self._standard(rows)
+        readouts = zip(self.chosen, self.fits, strict=True)
+        return np.stack([self.baseline + standard[:, c] @ fit.coefficients for c, fit in readouts], axis=1)
+
+    def influences(self, fit: Floats, scored: Floats, weights: Floats) -> Floats:
+        """By how much the squared errors of ``scored`` (m, P + t) would grow without each row of ``fit`` (n, P + t).
+
+        To first order in the row's part of the sums, penalties and scales held fixed: shape (n, 1 + len(masks), t),
+        that of the baseline first. ``weights`` (m,) are those of the scored rows.
+        """
+        size = self.baseline.size
+        apart, here = self._standard(fit), self._standard(scored)
+        left, missed = fit[:, -size:] - self.baseline, (scored[:, -size:] - self.baseline) * weights[:, None]
+        found = [left * missed.sum(axis=0) / self.count]
+        for c, ridge in zip(self.chosen, self.fits, strict=True):
+            errors = missed - here[:, c] @ ridge.coefficients * weights[:, None]
+            lever = penalised_inverse(self.gram[np.ix_(c, c)], ridge.penalties, here[:, c].T @ errors)
+            moved = apart[:, c] @ lever + errors.sum(axis=0) / self.count
+            found.append((left - apart[:, c] @ ridge.coefficients) * moved)
+        return 2.0 * np.stack(found, axis=1)
+
+    def _standard(self, rows: Floats) -> Floats:
+        return (rows[:, : self.mean.size] - self.mean) / self.scale
 
 
 def row_weights(blocks: ReadoutBlocks, rows: int) -> Floats:
@@ -191,6 +226,17 @@ def squared_errors(
     return errors if weights is None else errors * checked_weights(weights, outcome.size)[:, None]
 
 
+def training_influences(fitted: CrossFit, weights: ArrayLike | None = None) -> Floats:
+    """Influences of every subset for one target, (N, 2**n) as ``squared_errors``, times the row's weight (N,).
+
+    ``fitted`` must hold every non-empty subset once and its influences.
+    """
+    if fitted.influences is None:
+        raise ShapeError("the readouts were fitted without influences")
+    found = fitted.influences[:, np.argsort([0, *fitted.masks]), 0]
+    return found if weights is None else found * checked_weights(weights, len(found))[:, None]
+
+
 def subset_informations(errors: Floats) -> Floats:
     """Raw ``I_A = -1/2 log2(SSE_A / SST)`` in bits, shape (2**n,), from squared errors (N, 2**n).
 
@@ -203,7 +249,7 @@ def informations_of_sums(sums: Floats) -> Floats:
     """The same from sums of squared errors, shape (..., 2**n), index 0 the baseline."""
     if np.any(sums[..., 0] <= 0.0):
         raise ConstantTargetError("the target does not vary on the held-out rows")
-    if np.any(sums <= 0.0):
+    if np.any(sums < NO_ERROR * sums[..., :1]):
         raise DeterministicTargetError("the target is predicted without error: its information is infinite")
     return np.asarray(-0.5 * np.log2(sums / sums[..., :1]))
 

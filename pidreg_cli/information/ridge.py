@@ -33,8 +33,16 @@ class RidgeProblem:
     rows: float
 
 
-def solve(problem: RidgeProblem, free: int) -> Floats:
-    """Coefficients (p, t) of the standardised features; the first ``free`` are practically unpenalised.
+@dataclass(frozen=True)
+class RidgeFit:
+    """Coefficients (p, t) of the standardised features and the penalties (p, t) they were found with."""
+
+    coefficients: Floats
+    penalties: Floats
+
+
+def solve(problem: RidgeProblem, free: int) -> RidgeFit:
+    """Ridge regression of every target column; the first ``free`` features are practically unpenalised.
 
     The free features are projected out, the others are penalised by the value of PENALTIES that minimises
     generalised cross-validation for each target column. Raises TooFewRowsError where no penalty leaves
@@ -45,7 +53,8 @@ def solve(problem: RidgeProblem, free: int) -> Floats:
         raise TooFewRowsError(f"{free} free features need more rows than {problem.rows:g}")
     if not free:
         return _penalised(gram, products, problem.squares, problem.rows, used=1)
-    anchor = cho_factor(gram[:free, :free] + FREE_PENALTY * problem.rows * np.eye(free))
+    small = FREE_PENALTY * problem.rows
+    anchor = cho_factor(gram[:free, :free] + small * np.eye(free))
     slopes = cho_solve(anchor, gram[:free, free:])
     direct = cho_solve(anchor, products[:free])
     rest = _penalised(
@@ -55,11 +64,20 @@ def solve(problem: RidgeProblem, free: int) -> Floats:
         problem.rows,
         used=free + 1,
     )
-    return np.vstack([direct - slopes @ rest, rest])
+    return RidgeFit(
+        np.vstack([direct - slopes @ rest.coefficients, rest.coefficients]),
+        np.vstack([np.full_like(direct, small), rest.penalties]),
+    )
 
 
-def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, used: int) -> Floats:
-    """Coefficients (p, t), the penalty chosen per column; ``used`` degrees of freedom are spent already."""
+def penalised_inverse(gram: Floats, penalties: Floats, vectors: Floats) -> Floats:
+    """``(G + diag(penalties))^-1 v`` for each column of ``penalties`` and ``vectors``, both (p, t)."""
+    columns = zip(penalties.T, vectors.T, strict=True)
+    return np.stack([cho_solve(cho_factor(gram + np.diag(own)), vector) for own, vector in columns], axis=1)
+
+
+def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, used: int) -> RidgeFit:
+    """The penalty chosen per column; ``used`` degrees of freedom are spent already."""
     if gram.shape[0] < 2:
         return _single(gram, products)
     reflectors, diagonal, offdiagonal, scales = _tridiagonal(gram)
@@ -70,18 +88,20 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
     if not allowed.any():
         raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
     best, chosen = np.full(products.shape[1], np.inf), np.zeros_like(rotated)
+    penalties = np.full_like(rotated, PENALTIES[0])
     for penalty, df in zip(PENALTIES[allowed], freedom[allowed], strict=True):
         candidate = _tridiagonal_solve(diagonal + penalty, offdiagonal, rotated)
         residual = squares - np.sum(candidate * (rotated + penalty * candidate), axis=0)
         score = residual / (rows - df) ** 2
         better = score < best
-        chosen[:, better], best[better] = candidate[:, better], score[better]
-    return _rotate(reflectors, scales, chosen, "N")
+        chosen[:, better], best[better], penalties[:, better] = candidate[:, better], score[better], penalty
+    return RidgeFit(_rotate(reflectors, scales, chosen, "N"), penalties)
 
 
-def _single(gram: Floats, products: Floats) -> Floats:
+def _single(gram: Floats, products: Floats) -> RidgeFit:
     # One feature has no direction to trade against another: the smallest penalty stands for least squares.
-    return np.asarray(products / (gram.reshape(-1, 1) + PENALTIES[0]))
+    coefficients = np.asarray(products / (gram.reshape(-1, 1) + PENALTIES[0]))
+    return RidgeFit(coefficients, np.full_like(coefficients, PENALTIES[0]))
 
 
 def _tridiagonal(gram: Floats) -> tuple[Floats, Floats, Floats, Floats]:

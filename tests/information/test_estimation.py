@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,18 @@ from pidreg_cli.information.debiased import scalar_bias
 from pidreg_cli.information.errors import (
     CollinearColumnsError,
     ConstantColumnError,
+    ConstantTargetError,
+    DeterministicTargetError,
+    NonFiniteError,
     TooFewRowsError,
     UnknownMeasureError,
 )
-from pidreg_cli.information.estimation import estimate_information, linear_informations, linear_jackknife
+from pidreg_cli.information.estimation import (
+    Estimator,
+    estimate_information,
+    linear_informations,
+    linear_jackknife,
+)
 from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.gaussian import information_bias
 from pidreg_cli.information.lattice import summary
@@ -71,6 +81,40 @@ def test_groups_stay_together() -> None:
 def test_unknown_estimator_is_named() -> None:
     with pytest.raises(UnknownMeasureError, match="bootstrap"):
         estimate_information(*noise(4, 50, 2), np.random.default_rng(0), "bootstrap")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
+@pytest.mark.parametrize("shape", [np.square, np.copy])
+def test_a_target_that_a_code_determines_has_no_finite_information(
+    estimator: Estimator, shape: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    blocks, _ = noise(7, 300, 2)
+    y = shape(np.asarray(blocks.codes[0])[:, 1])
+    with pytest.raises(DeterministicTargetError, match="infinite"):
+        estimate_information(blocks, y, np.random.default_rng(0), estimator)
+
+
+@pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
+def test_values_that_are_no_numbers_are_named(estimator: Estimator) -> None:
+    blocks, y = noise(8, 100, 2)
+    codes = (np.array(blocks.codes[0]), np.array(blocks.codes[1]))
+    codes[1][7, 1] = np.nan
+    with pytest.raises(NonFiniteError, match=r"codes of modality 1 .* nan at index \(7, 1\)"):
+        estimate_information(ReadoutBlocks(codes), y, np.random.default_rng(0), estimator)
+    y[3] = np.inf
+    with pytest.raises(NonFiniteError, match=r"target .* inf at index \(3,"):
+        estimate_information(blocks, y, np.random.default_rng(0), estimator)
+    with pytest.raises(ConstantTargetError):
+        estimate_information(blocks, np.ones(100), np.random.default_rng(0), estimator)
+
+
+def test_fewer_rows_than_features() -> None:
+    """Ridge readouts read noise as nothing; estimates that need the inverse refuse."""
+    blocks, y = noise(9, 40, 64)
+    assert estimate_information(blocks, y, np.random.default_rng(0)).values[3] < 0.1
+    for estimator in ("debiased", "plugin"):
+        with pytest.raises(TooFewRowsError):
+            estimate_information(blocks, y, np.random.default_rng(0), estimator)  # type: ignore[arg-type]
 
 
 def test_vector_bias_reduces_to_the_scalar_one() -> None:
