@@ -85,6 +85,9 @@ def _predictions(covariance: Floats, widths: tuple[int, int]) -> tuple[Floats, l
 
 
 def _root(system: Floats) -> Floats:
-    """A root R with ``R'R = system``, which may be singular: predictions can coincide."""
+    """The symmetric root of ``system``, which may be singular: predictions can coincide.
+
+    It is the only one of its kind, so that the same seed gives the same draws whatever library finds the vectors.
+    """
     values, vectors = np.linalg.eigh(system)
-    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)

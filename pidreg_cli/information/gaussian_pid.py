@@ -184,7 +184,8 @@ def _lattice(informations: Array, names: tuple[str, ...]) -> tuple[dict[str, Arr
     steps = lattice_steps(detached(informations))
     zero = informations[0] * 0.0 if namespace(informations) is not np else 0.0
     listed = all_antichains(len(names)) if len(names) <= LARGEST_LISTED else ()
-    found = dict.fromkeys(listed, zero)
+    # Single sources before sets, fewer members before more: the order of every measure for two sources.
+    found = dict.fromkeys(sorted(listed, key=lambda a: (a[-1].bit_count(), len(a))), zero)
     found |= {step.members: values[step.upper] - values[step.lower] for step in steps}
     labels = [f"{{{','.join(names[i] for i in sources_of(mask))}}}" for mask in range(len(values))]
     atoms = {"".join(labels[member] for member in members): value for members, value in found.items()}

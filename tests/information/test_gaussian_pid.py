@@ -207,6 +207,12 @@ def test_bivariate_measures_set_each_source_against_the_rest() -> None:
         assert d.one_versus_rest["b"].total == pytest.approx(d.total, abs=1e-9)
 
 
+@pytest.mark.parametrize("measure", get_args(Measure))
+def test_atoms_come_in_one_order(measure: str) -> None:
+    d = decompose(random_system(8, 1, 2, 2), measure)
+    assert list(d.atoms) == ["{x}", "{y}", "{x}{y}", "{x,y}"]
+
+
 def test_one_source_is_all_unique() -> None:
     d = gaussian_pid(np.array([[1, 0.5], [0.5, 1.0]]), [0], {"x": [1]})
     assert d.atoms == {"{x}": pytest.approx(-0.5 * np.log2(0.75))}
