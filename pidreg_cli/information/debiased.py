@@ -19,7 +19,7 @@ from pidreg_cli.information.errors import TooFewRowsError
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import Jackknife
 from pidreg_cli.information.moments import Moments
-from pidreg_cli.information.readouts import informations_of_sums, row_weights
+from pidreg_cli.information.readouts import finite_informations, row_weights
 
 # Rows per feature below which the correction is larger than what it corrects.
 ROWS_PER_FEATURE = 1.5
@@ -97,7 +97,7 @@ def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int], b
             f"{dimensions.max():.0f} independent features need more rows, however: {moments.effective_rows:.4g}",
             "use fewer features, or the heldout estimator",
         )
-    return np.asarray(informations_of_sums(sums) - bias(moments.effective_rows, dimensions))
+    return np.asarray(finite_informations(sums) - bias(moments.effective_rows, dimensions))
 
 
 def _fits(centred: Floats, table: FeatureTable, masks: Sequence[int]) -> Iterator[tuple[float, int]]:

@@ -31,6 +31,7 @@ from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import (
     balanced_folds,
     cross_fitted_predictions,
+    finite_informations,
     squared_errors,
     training_influences,
 )
@@ -99,6 +100,8 @@ def _heldout(
         blocks, target, folds, range(1, 1 << n), interactions=interactions, influences=True
     )
     errors = squared_errors(target, fitted, n, blocks.weights)
+    # Refuses a target without variance or without error, which the jackknife would read as a number.
+    finite_informations(errors.sum(axis=0))
     return jackknife_of_errors(errors, left_out, training_influences(fitted, blocks.weights))
 
 

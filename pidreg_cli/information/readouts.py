@@ -29,6 +29,7 @@ from pidreg_cli.information.ridge import RidgeFit, RidgeProblem, penalised_inver
 NO_SPREAD = 1e-12
 # Share of the target's variance below which an error is rounding: 16.6 bits and more count as infinite.
 NO_ERROR = 1e-10
+DETERMINED = "the target is predicted without error: its information is infinite"
 
 
 @dataclass(frozen=True)
@@ -240,17 +241,25 @@ def training_influences(fitted: CrossFit, weights: ArrayLike | None = None) -> F
 def subset_informations(errors: Floats) -> Floats:
     """Raw ``I_A = -1/2 log2(SSE_A / SST)`` in bits, shape (2**n,), from squared errors (N, 2**n).
 
-    Negative where a readout does worse than the mean.
+    Negative where a readout does worse than the mean. Raises ConstantTargetError, and DeterministicTargetError where
+    the errors are rounding.
     """
-    return informations_of_sums(finite(errors, "squared errors").sum(axis=0))
+    return finite_informations(finite(errors, "squared errors").sum(axis=0))
+
+
+def finite_informations(sums: Floats) -> Floats:
+    """``informations_of_sums`` that refuses to read rounding as information: 16.6 bits and more."""
+    if np.any((sums < NO_ERROR * sums[..., :1]) & (sums[..., :1] > 0.0)):
+        raise DeterministicTargetError(DETERMINED)
+    return informations_of_sums(sums)
 
 
 def informations_of_sums(sums: Floats) -> Floats:
     """The same from sums of squared errors, shape (..., 2**n), index 0 the baseline."""
     if np.any(sums[..., 0] <= 0.0):
         raise ConstantTargetError("the target does not vary on the held-out rows")
-    if np.any(sums < NO_ERROR * sums[..., :1]):
-        raise DeterministicTargetError("the target is predicted without error: its information is infinite")
+    if np.any(sums <= 0.0):
+        raise DeterministicTargetError(DETERMINED)
     return np.asarray(-0.5 * np.log2(sums / sums[..., :1]))
 
 
