@@ -51,14 +51,14 @@ def seconds(run: Callable[[], object], repetitions: int) -> tuple[float, float]:
     return min(times), float(np.median(times))
 
 
-def readouts(modalities: int, width: int, rows: int) -> Callable[[], object]:
+def readouts(modalities: int, width: int, rows: int, influences: bool = False) -> Callable[[], object]:
     """Cross-fitted readouts of every subset, products included."""
     rng = np.random.default_rng(0)
     codes = tuple(rng.standard_normal((rows, width)) for _ in range(modalities))
     target = codes[0][:, 0] + codes[1][:, 0] * codes[0][:, 1] + rng.standard_normal(rows)
     folds = balanced_folds(np.arange(rows), 10, rng)
     masks = range(1, 1 << modalities)
-    return lambda: cross_fitted_predictions(ReadoutBlocks(codes), target, folds, masks)
+    return lambda: cross_fitted_predictions(ReadoutBlocks(codes), target, folds, masks, influences=influences)
 
 
 def cases() -> list[tuple[str, Callable[[], object], int]]:
@@ -70,10 +70,11 @@ def cases() -> list[tuple[str, Callable[[], object], int]]:
     ]
     found += [
         (f"2 + 600 + 600, {measure}", lambda measure=measure: gaussian_pid(*wide, measure), REPETITIONS)
-        for measure in ("broja", "dep", "ig")
+        for measure in ("broja", "mmi", "dep", "ig")
     ]
     found.append(("1 + 12 x 16: 4,095 subsets and the lattice", lambda: gaussian_pid(*many), 5))
     found.append(("readouts of 2 modalities, d = 64, 4,000 rows", readouts(2, 64, 4000), 3))
+    found.append(("the same with influences", readouts(2, 64, 4000, influences=True), 3))
     found.append(("readouts of 4 modalities, d = 16, 2,000 rows", readouts(4, 16, 2000), 3))
     found.append(("readouts of 8 modalities, d = 16, 2,000 rows", readouts(8, 16, 2000), 1))
     return found
@@ -82,11 +83,11 @@ def cases() -> list[tuple[str, Callable[[], object], int]]:
 def main() -> None:
     """Print the table."""
     print(machine())
-    print(f"{'':48}{'best':>12}{'median':>12}")
+    print("| case | best | median |\n|---|---|---|")
     with threadpool_limits(1):
         for name, run, repetitions in cases():
             best, median = seconds(run, repetitions)
-            print(f"{name:48}{1e3 * best:9.2f} ms{1e3 * median:9.2f} ms", flush=True)
+            print(f"| {name} | {1e3 * best:.2f} ms | {1e3 * median:.2f} ms |", flush=True)
 
 
 if __name__ == "__main__":

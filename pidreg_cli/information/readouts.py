@@ -188,16 +188,21 @@ class FoldReadouts:
         To first order in the row's part of the sums, penalties and scales held fixed: shape (n, 1 + len(masks), t),
         that of the baseline first. ``weights`` (m,) are those of the scored rows.
         """
-        size = self.baseline.size
-        apart, here = self._standard(fit), self._standard(scored)
+        size, width = self.baseline.size, self.mean.size
+        here = self._standard(scored)
         left, missed = fit[:, -size:] - self.baseline, (scored[:, -size:] - self.baseline) * weights[:, None]
-        found = [left * missed.sum(axis=0) / self.count]
-        for c, ridge in zip(self.chosen, self.fits, strict=True):
-            errors = missed - here[:, c] @ ridge.coefficients * weights[:, None]
-            lever = penalised_inverse(self.gram[np.ix_(c, c)], ridge.penalties, here[:, c].T @ errors)
-            moved = apart[:, c] @ lever + errors.sum(axis=0) / self.count
-            found.append((left - apart[:, c] @ ridge.coefficients) * moved)
-        return 2.0 * np.stack(found, axis=1)
+        # For every readout how a row of features moves the sum of squares, and what it predicts; the mean's first.
+        levers, slopes = np.zeros((2, width, 1 + len(self.fits), size))
+        constants = np.empty((1 + len(self.fits), size))
+        constants[0] = missed.sum(axis=0)
+        for place, (c, ridge) in enumerate(zip(self.chosen, self.fits, strict=True), start=1):
+            chosen = here[:, c]
+            errors = missed - chosen @ ridge.coefficients * weights[:, None]
+            levers[c, place] = penalised_inverse(self.gram[np.ix_(c, c)], ridge.penalties, chosen.T @ errors)
+            slopes[c, place], constants[place] = ridge.coefficients, errors.sum(axis=0)
+        apart = self._standard(fit)
+        moved = np.tensordot(apart, levers, 1) + constants / self.count
+        return np.asarray(2.0 * (left[:, None] - np.tensordot(apart, slopes, 1)) * moved)
 
     def _standard(self, rows: Floats) -> Floats:
         return (rows[:, : self.mean.size] - self.mean) / self.scale
