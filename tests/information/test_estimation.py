@@ -65,6 +65,17 @@ def test_repair_is_stated() -> None:
     assert estimate.repair > 0
 
 
+@pytest.mark.parametrize("estimator", ["debiased", "plugin"])
+def test_a_row_without_weight_is_not_there(estimator: Estimator) -> None:
+    blocks, y = noise(10, 200, 3)
+    weights = np.repeat([1.0, 0.0], 100)
+    weighted = ReadoutBlocks(blocks.codes, {}, weights)
+    kept = ReadoutBlocks(tuple(np.asarray(code)[:100] for code in blocks.codes))
+    found = estimate_information(weighted, y, np.random.default_rng(0), estimator)
+    expected = estimate_information(kept, y[:100], np.random.default_rng(0), estimator)
+    assert found.raw == pytest.approx(expected.raw)
+
+
 def test_groups_stay_together() -> None:
     """Rows repeated five times: only folds that keep the copies together see that there is nothing."""
     blocks, y = noise(3, 60, 10)

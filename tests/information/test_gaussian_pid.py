@@ -195,6 +195,20 @@ def test_three_noisy_copies_in_antichain_notation() -> None:
     assert sum(d.shapley.values()) == pytest.approx(d.total)
 
 
+def test_twelve_sources_from_one_covariance() -> None:
+    noise = np.arange(1.0, 13.0)
+    names = [f"s{i}" for i in range(12)]
+    covariance = np.ones((13, 13)) + np.diag([0.0, *noise])
+    d = gaussian_pid(covariance, [0], {name: [i] for i, name in enumerate(names, start=1)})
+    assert len(d.information) == 4095
+    precision = {names: sum(1 / noise[int(name[1:])] for name in names) for names in d.information}
+    expected = {names: 0.5 * np.log2(1 + value) for names, value in precision.items()}
+    assert d.information == pytest.approx(expected)
+    assert sum(d.atoms.values()) == pytest.approx(d.total)
+    assert d.atoms["".join(f"{{{name}}}" for name in names)] == pytest.approx(0.5 * np.log2(1 + 1 / 12))
+    assert sum(d.shapley.values()) == pytest.approx(d.total)
+
+
 def test_bivariate_measures_set_each_source_against_the_rest() -> None:
     covariance, _, _ = random_system(7, 1, 3, 3)
     sources = {"a": [1, 2], "b": [3, 4], "c": [5, 6]}
