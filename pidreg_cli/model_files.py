@@ -43,13 +43,7 @@ def architecture_text(model: FittedModel, roles: ModelRoles) -> str:
         "format_version": FORMAT_VERSION,
         "tool_version": __version__,
         "roles": asdict(roles),
-        "network": {
-            "code_dim": shape.code_dim,
-            "bottleneck_start": shape.bottleneck_start,
-            "predictor_width": shape.predictor_width,
-            "predictor_depth": shape.predictor_depth,
-            "head_width": shape.head_width,
-        },
+        "network": {key: value for key, value in asdict(shape).items() if key != "encoders"},
         "modalities": [
             {
                 "name": name,

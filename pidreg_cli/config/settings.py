@@ -31,7 +31,7 @@ class DataSettings(_Settings):
 class FeatureSettings(_Settings):
     """How raw feature columns become numbers for the encoders (fitted on training rows)."""
 
-    transform: Literal["quantile", "standard"]
+    transform: Literal["quantile", "standard", "both"]
 
 
 class EncoderSettings(_Settings):
@@ -55,6 +55,7 @@ class NetworkSettings(_Settings):
     code_dim: int | Literal["auto"]
     encoder: EncoderSettings
     bottleneck_start: float = Field(gt=0, lt=1, description="lambda at the start: share of signal in a code")
+    skip: bool = Field(description="the predictor reads the codes themselves beside their fusion")
     predictor_width: int = Field(ge=1, le=4096)
     predictor_depth: int = Field(ge=0, le=12)
     head_width: int = Field(ge=1, le=4096)
@@ -70,6 +71,11 @@ class LossSettings(_Settings):
     bandwidth: float = Field(gt=0, description="bandwidth of the sliced Cauchy-Schwarz divergence")
     directions: int = Field(ge=1, le=1024, description="fresh random directions per step")
     rows: int = Field(ge=8, le=4096, description="rows of a batch that enter the kernel terms")
+    every: int = Field(
+        ge=1,
+        le=1000,
+        description="the kernel terms enter every so many steps, with so many times their weight",
+    )
 
 
 class TrainingSettings(_Settings):

@@ -1,8 +1,9 @@
 """What turns raw columns into numbers for the network; fitted on training rows only, stored as plain numbers.
 
 The target goes to normal scores for everything in bits, and is standardised in its own units for the
-prediction loss. Features go to normal scores or are standardised; a missing cell reads 0, the training median
-or mean, and is flagged by an indicator.
+prediction loss. Features go to normal scores, are standardised, or both: scores resolve the bulk of a skewed
+feature, its own units keep the distances in its tails. A missing cell reads 0, the training median or mean, and is
+flagged by an indicator.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from pidreg_cli.data.scales import Floats, NormalScores, Standardiser
 from pidreg_cli.errors import DataError
 
-FeatureKind = Literal["quantile", "standard"]
+FeatureKind = Literal["quantile", "standard", "both"]
 Block = NDArray[np.float32]
 
 # Equally spaced scores that choose the stored knots (at most twice as many): 16,000 rows span scores of -4 to
@@ -27,6 +28,8 @@ TARGET_RESOLUTION = 1000
 FEATURE_RESOLUTION = 250
 # Normal scores of features end here, new extreme rows included.
 SCORE_LIMIT = 5.0
+# Standardised values beside normal scores end here: one wild row must not outweigh a batch.
+UNIT_LIMIT = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +104,21 @@ class TargetTransform:
 
 
 class FeatureArrays(NamedTuple):
-    """``values`` of shape (n_rows, n_features), no NaN; ``indicators``, 0 or 1, (n_rows, n_indicators)."""
+    """``values`` of shape (n_rows, n_features), no NaN; ``indicators``, 0 or 1, (n_rows, n_indicators).
+
+    ``units`` are the standardised features where ``values`` are their normal scores and both were asked for, of the
+    shape of ``values``; else of shape (n_rows, 0).
+    """
 
     values: Block
     indicators: Block
+    units: Block
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureTransform:
-    """One modality's columns to numbers. ``scales`` holds None for a column without two training values.
+    """One modality's columns to numbers. ``scales`` holds None for a column without two training values; ``units``
+    are the standardisers of kind "both", None at the same columns, and empty for the other kinds.
 
     ``flagged`` are positions of columns with an indicator of missing cells: those that miss some, but not
     all, of the training rows that have the modality. ``flags_absence`` says whether the last indicator marks
@@ -119,6 +128,7 @@ class FeatureTransform:
     kind: FeatureKind
     columns: tuple[str, ...]
     scales: tuple[NormalScores | Standardiser | None, ...]
+    units: tuple[Standardiser | None, ...]
     empty_columns: tuple[str, ...]
     flagged: tuple[int, ...]
     flags_absence: bool
@@ -129,10 +139,12 @@ class FeatureTransform:
         missing = np.isnan(block)
         absent = missing.all(axis=1)
         gaps = missing[~absent]
+        present = [column[~np.isnan(column)] for column in block.T.astype(np.float64)]
         return cls(
             kind,
             tuple(columns),
-            tuple(_scale(column[~np.isnan(column)], kind) for column in block.T.astype(np.float64)),
+            tuple(_scale(column, kind) for column in present),
+            tuple(_standardiser(column) for column in present) if kind == "both" else (),
             tuple(compress(columns, np.all(missing, axis=0))),
             tuple(np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0)).tolist()),
             bool(absent.any()),
@@ -152,12 +164,9 @@ class FeatureTransform:
     def apply(self, block: Block) -> FeatureArrays:
         """Transform rows of shape (n, p), NaN where missing."""
         missing = np.isnan(block)
-        values = np.zeros(block.shape, np.float32)
-        for position, scale in enumerate(self.scales):
-            if scale is not None:
-                values[:, position] = _bounded(scale, block[:, position])
-        values[missing] = 0
-        return FeatureArrays(values, self._indicators(missing))
+        values = _applied(self.scales, block, SCORE_LIMIT if self.kind != "standard" else None)
+        units = _applied(self.units, block[:, : len(self.units)], UNIT_LIMIT)
+        return FeatureArrays(values, self._indicators(missing), units)
 
     def _indicators(self, missing: NDArray[np.bool_]) -> Block:
         flags = missing[:, list(self.flagged)]
@@ -172,6 +181,7 @@ class FeatureTransform:
             "kind": self.kind,
             "columns": list(self.columns),
             "scales": [None if scale is None else scale.to_dict() for scale in self.scales],
+            "units": [None if unit is None else unit.to_dict() for unit in self.units],
             "empty_columns": list(self.empty_columns),
             "flagged": list(self.flagged),
             "flags_absence": self.flags_absence,
@@ -185,6 +195,7 @@ class FeatureTransform:
             stored["kind"],
             tuple(stored["columns"]),
             tuple(None if one is None else scale.from_dict(one) for one in stored["scales"]),
+            tuple(None if one is None else Standardiser.from_dict(one) for one in stored["units"]),
             tuple(stored["empty_columns"]),
             tuple(stored["flagged"]),
             bool(stored["flags_absence"]),
@@ -194,15 +205,32 @@ class FeatureTransform:
 _SCALES: Mapping[FeatureKind, type[NormalScores] | type[Standardiser]] = {
     "quantile": NormalScores,
     "standard": Standardiser,
+    "both": NormalScores,
 }
 
 
 def _scale(present: Floats, kind: FeatureKind) -> NormalScores | Standardiser | None:
-    if len(present) == 0 or present.min() == present.max():
+    if _constant(present):
         return None
-    return NormalScores.fit(present, FEATURE_RESOLUTION) if kind == "quantile" else Standardiser.fit(present)
+    return Standardiser.fit(present) if kind == "standard" else NormalScores.fit(present, FEATURE_RESOLUTION)
 
 
-def _bounded(scale: NormalScores | Standardiser, column: NDArray[np.float32]) -> Floats:
-    read = scale.forward(column)
-    return np.clip(read, -SCORE_LIMIT, SCORE_LIMIT) if isinstance(scale, NormalScores) else read
+def _standardiser(present: Floats) -> Standardiser | None:
+    return None if _constant(present) else Standardiser.fit(present)
+
+
+def _constant(present: Floats) -> bool:
+    return len(present) == 0 or present.min() == present.max()
+
+
+def _applied(
+    scales: Sequence[NormalScores | Standardiser | None], block: Block, limit: float | None
+) -> Block:
+    """Each column by its scale, within ``limit`` of zero; 0 where missing or without a scale."""
+    values = np.zeros((len(block), len(scales)), np.float32)
+    for position, scale in enumerate(scales):
+        if scale is not None:
+            read = scale.forward(block[:, position])
+            values[:, position] = read if limit is None else np.clip(read, -limit, limit)
+    values[np.isnan(block)] = 0
+    return values

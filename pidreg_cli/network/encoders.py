@@ -21,7 +21,7 @@ class EncoderShape:
 
     kind: EncoderKind
     features: int
-    indicators: int
+    plain: int
     code_dim: int
     width: int
     depth: int
@@ -65,38 +65,38 @@ class PeriodicEmbedding(nn.Module):
 class Encoder(nn.Module):
     """An MLP on embedded (``periodic``) or plain (``mlp``) features plus a linear path; ``linear``: the path alone.
 
-    Shape: ``(batch, features), (batch, indicators) -> (batch, code_dim)``. The linear path lets few rows, or linear
-    systems, be learned at once; indicators of missing cells join both paths.
+    Shape: ``(batch, features), (batch, plain) -> (batch, code_dim)``. The linear path lets few rows, or linear
+    systems, be learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
     """
 
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
-        plain = shape.features + shape.indicators
+        flat = shape.features + shape.plain
         self.rate = shape.dropout
         self.embedding: PeriodicEmbedding | None = None
         self.hidden = nn.ModuleList()
         self.output: nn.Linear | None = None
-        self.linear = nn.Linear(plain, shape.code_dim)
+        self.linear = nn.Linear(flat, shape.code_dim)
         if shape.kind == "linear":
             return
-        width = plain
+        width = flat
         if shape.kind == "periodic":
             self.embedding = PeriodicEmbedding(
                 shape.features, shape.frequencies, shape.frequency_scale, shape.embedding_dim
             )
-            width = shape.features * shape.embedding_dim + shape.indicators
+            width = shape.features * shape.embedding_dim + shape.plain
         for _ in range(shape.depth):
             self.hidden.append(nn.Linear(width, shape.width))
             width = shape.width
         self.output = nn.Linear(width, shape.code_dim)
 
-    def forward(self, values: Tensor, indicators: Tensor, noise: Noise) -> Tensor:
+    def forward(self, values: Tensor, plain: Tensor, noise: Noise) -> Tensor:
         """Encode a batch; ``noise`` drives the dropout, None in evaluation."""
-        plain = torch.cat([values, indicators], -1)
-        linear: Tensor = self.linear(plain)
+        flat = torch.cat([values, plain], -1)
+        linear: Tensor = self.linear(flat)
         if self.output is None:
             return linear
-        x = plain if self.embedding is None else torch.cat([self.embedding(values), indicators], -1)
+        x = flat if self.embedding is None else torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
             x = dropout(functional.relu(layer(x)), self.rate, noise)
         code: Tensor = self.output(x) + linear

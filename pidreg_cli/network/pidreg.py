@@ -16,16 +16,17 @@ from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
 
 ModalityInput = tuple[Tensor, Tensor]
-"""Transformed values (batch, features) and indicators of missing cells (batch, indicators) of one modality."""
+"""Values to embed (batch, features) and plain inputs (batch, plain): features in units, flags of missing cells."""
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """Everything needed to build the network again."""
+    """Everything needed to build the network again. ``skip``: the predictor reads the codes beside their fusion."""
 
     encoders: tuple[EncoderShape, ...]
     code_dim: int
     bottleneck_start: float
+    skip: bool
     predictor_width: int
     predictor_depth: int
     head_width: int
@@ -34,7 +35,10 @@ class NetworkShape:
 class PIDRegNetwork(nn.Module):
     """``f(fusion(Z_1, .., Z_n))`` with ``Z_i = bottleneck_i(h_i(x_i))``, a head per modality and a subset head.
 
-    The predictor's output is the standardised target, the heads' output is Y' (normal scores).
+    The predictor's output is the standardised target, the heads' output is Y' (normal scores). NOTE[DIFF]: with
+    ``skip`` the predictor reads ``[Z, Z_1, .., Z_n]``. For one target at most one modality has a unique part, so
+    what another adds to it counts as synergy: its code gets hardly any weight of its own, and the products alone
+    carry an additive contribution badly (PM2.5 of ``weather`` and ``calendar`` beside ``gases``, for one).
     """
 
     def __init__(self, shape: NetworkShape, generator: torch.Generator) -> None:
@@ -45,7 +49,9 @@ class PIDRegNetwork(nn.Module):
             LinearNoiseBottleneck(shape.code_dim, shape.bottleneck_start) for _ in range(n)
         )
         self.fusion = Fusion(n)
-        self.predictor = Head(shape.code_dim, shape.predictor_width, shape.predictor_depth)
+        self.skip = shape.skip
+        read = shape.code_dim * (1 + n if shape.skip else 1)
+        self.predictor = Head(read, shape.predictor_width, shape.predictor_depth)
         self.heads = nn.ModuleList(Head(shape.code_dim, shape.head_width, depth=1) for _ in range(n))
         self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width)
         self._draw_parameters(generator)
@@ -63,8 +69,8 @@ class PIDRegNetwork(nn.Module):
     def encode(self, inputs: Sequence[ModalityInput], noise: Noise) -> list[Tensor]:
         """Codes Z_i, each (batch, d); ``noise`` is None in evaluation."""
         return [
-            bottleneck(encoder(values, indicators, noise), noise)
-            for encoder, bottleneck, (values, indicators) in zip(
+            bottleneck(encoder(values, plain, noise), noise)
+            for encoder, bottleneck, (values, plain) in zip(
                 self.encoders, self.bottlenecks, inputs, strict=True
             )
         ]
@@ -77,7 +83,8 @@ class PIDRegNetwork(nn.Module):
 
     def predict(self, codes: Sequence[Tensor]) -> Tensor:
         """Prediction of the standardised target, (batch,)."""
-        prediction: Tensor = self.predictor(self.fusion(codes))
+        fused = self.fusion(codes)
+        prediction: Tensor = self.predictor(torch.cat([fused, *codes], -1) if self.skip else fused)
         return prediction
 
     def single_scores(self, codes: Sequence[Tensor]) -> list[Tensor]:

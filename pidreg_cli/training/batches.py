@@ -15,7 +15,7 @@ from pidreg_cli.network.pidreg import ModalityInput
 class Rows:
     """Inputs and targets of the same rows.
 
-    ``inputs[i]``: values (n, p_i) and indicators (n, q_i) of modality i. ``target`` (n,): standardised target.
+    ``inputs[i]``: values (n, p_i) and plain inputs (n, q_i) of modality i. ``target`` (n,): standardised target.
     ``score`` (n,): its normal scores Y'.
     """
 
@@ -28,7 +28,7 @@ class Rows:
 
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
-        inputs = [(values[index], indicators[index]) for values, indicators in self.inputs]
+        inputs = [(values[index], plain[index]) for values, plain in self.inputs]
         return Rows(inputs, self.target[index], self.score[index])
 
 

@@ -52,7 +52,10 @@ class Transforms:
         """Tensors of the rows for the network."""
         applied = [transform.apply(arrays.features[name]) for name, transform in self.features.items()]
         return [
-            (torch.from_numpy(a.values).to(device), torch.from_numpy(a.indicators).to(device))
+            (
+                torch.from_numpy(a.values).to(device),
+                torch.from_numpy(np.hstack([a.units, a.indicators])).to(device),
+            )
             for a in applied
         ]
 
@@ -72,7 +75,7 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
         EncoderShape(
             kind=encoder.kinds.get(name, encoder.kind),
             features=len(transform.columns),
-            indicators=transform.indicators,
+            plain=len(transform.units) + transform.indicators,
             code_dim=d,
             width=encoder.width,
             depth=encoder.depth,
@@ -87,6 +90,7 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
         encoders,
         d,
         settings.bottleneck_start,
+        settings.skip,
         settings.predictor_width,
         settings.predictor_depth,
         settings.head_width,

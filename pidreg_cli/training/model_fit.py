@@ -118,17 +118,18 @@ class ModelFit:
         path = (Stream.EPOCH, self.task.number, ledger.stage, ledger.epoch)
         noise = torch_generator(self.settings.seed, *path, device=self.device)
         sums: dict[str, torch.Tensor] = {}
+        done = ledger.epoch * self.steps
         for step, batch in enumerate(shuffled(self.train, self.batch, noise)):
-            for name, value in self._step(batch, noise, rate(step)).items():
+            for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
         self.state.share_buffers()
         return {name: float(total) / self.steps for name, total in sums.items()}
 
-    def _step(self, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
+    def _step(self, step: int, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
         state, settings = self.state, self.settings.training
         for group in state.optimiser.param_groups:
             group["lr"] = rate * group["base_rate"]
-        terms = loss_terms(state.network, batch, self.settings.loss, noise)
+        terms = loss_terms(state.network, batch, self.settings.loss, noise, step)
         state.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)

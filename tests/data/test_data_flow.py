@@ -33,7 +33,7 @@ def awkward(seed, rows=60):
     return pa.table({**columns, "a__constant": [7.0] * rows, "target": rng.normal(size=rows)})
 
 
-@pytest.mark.parametrize("kind", ["quantile", "standard"])
+@pytest.mark.parametrize("kind", ["quantile", "standard", "both"])
 def test_a_small_awkward_table_becomes_finite_numbers(tmp_path, kind):
     pq.write_table(awkward(0), tmp_path / "x.parquet")
     arrays = read(tmp_path / "x.parquet")
@@ -43,7 +43,7 @@ def test_a_small_awkward_table_becomes_finite_numbers(tmp_path, kind):
         training, held = arrays.take(folds != fold), arrays.take(folds == fold)
         for name in arrays.names:
             transform = FeatureTransform.fit(training.features[name], training.columns[name], kind)
-            values, indicators = transform.apply(held.features[name])
+            values, indicators, _ = transform.apply(held.features[name])
             assert np.isfinite(values).all()
             assert indicators.shape == (12, transform.indicators)
         scores = TargetTransform.fit(training.required_target).forward(held.required_target)

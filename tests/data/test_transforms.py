@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ndtri
 
-from pidreg_cli.data.transforms import SCORE_LIMIT, FeatureTransform, TargetTransform
+from pidreg_cli.data.transforms import SCORE_LIMIT, UNIT_LIMIT, FeatureTransform, TargetTransform
 from pidreg_cli.errors import DataError
 
-KINDS = ("quantile", "standard")
+KINDS = ["quantile", "standard", "both"]
 LARGEST = float(np.finfo(np.float32).max)
 cells = st.floats(-LARGEST, LARGEST, width=32, allow_nan=False) | st.just(float("nan"))
 blocks = arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 4)), elements=cells)
@@ -29,9 +29,12 @@ def fitted(block, kind="quantile"):
 def test_any_new_block_reads_finite_and_flags_are_0_or_1(training, new, kind):
     transform = fitted(training, kind)
     new = np.resize(new, (len(new), training.shape[1]))
-    values, indicators = transform.apply(new)
+    values, indicators, units = transform.apply(new)
     assert values.shape == new.shape
-    assert values.dtype == indicators.dtype == np.float32
+    assert units.shape == (new.shape if kind == "both" else (len(new), 0))
+    assert values.dtype == indicators.dtype == units.dtype == np.float32
+    assert np.abs(units).max(initial=0.0) <= UNIT_LIMIT
+    assert not units[:, : new.shape[1]][np.isnan(new[:, : units.shape[1]])].any()
     assert indicators.shape == (len(new), transform.indicators)
     assert np.isfinite(values).all()
     assert np.isin(indicators, (0, 1)).all()
@@ -84,6 +87,15 @@ def test_a_missing_cell_reads_as_the_median_or_the_mean():
         np.testing.assert_allclose(values, 0, atol=1e-6)
 
 
+def test_both_gives_normal_scores_and_the_distances_in_the_tails():
+    column = np.append(np.linspace(0, 1, 99), 10.0).astype(np.float32)[:, None]
+    scores, _, units = fitted(column, "both").apply(column)
+    np.testing.assert_array_equal(scores, fitted(column, "quantile").apply(column).values)
+    np.testing.assert_allclose(units, np.clip((column - column.mean()) / column.std(), -8, 8), atol=1e-5)
+    # The outlier is one step further in rank, and eight deviations in its units.
+    assert scores[-1, 0] < 3 < units[-1, 0]
+
+
 def test_indicators_tell_gaps_from_absence():
     nan = np.nan
     block = np.array([[1, 2, 3], [2, nan, 4], [nan, nan, nan], [3, 5, 6]], np.float32)
@@ -123,7 +135,7 @@ def test_two_fifths_missing_leaves_the_present_cells_alone(kind):
     block = rng.normal(5, 2, size=(3_000, 3)).astype(np.float32)
     holes = rng.random(block.shape) < 0.4
     block[holes] = np.nan
-    values, indicators = fitted(block, kind).apply(block)
+    values, indicators, _ = fitted(block, kind).apply(block)
     assert np.corrcoef(values[~holes[:, 0], 0], block[~holes[:, 0], 0])[0, 1] > 0.99
     np.testing.assert_array_equal(indicators[:, :3].astype(bool), holes & ~holes.all(axis=1, keepdims=True))
 

@@ -21,8 +21,8 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def network(modalities: int = 2, seed: int = 0) -> PIDRegNetwork:
-    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, 16, 1, 16)
+def network(modalities: int = 2, seed: int = 0, skip: bool = True) -> PIDRegNetwork:
+    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, skip, 16, 1, 16)
     return PIDRegNetwork(shape, generator(seed))
 
 
@@ -52,6 +52,16 @@ def test_a_linear_encoder_is_linear() -> None:
     with torch.no_grad():
         middle = encoder((a + b) / 2, (q + r) / 2, None)
         assert torch.allclose(middle, (encoder(a, q, None) + encoder(b, r, None)) / 2, atol=1e-6)
+
+
+def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_skip_alone() -> None:
+    rows = inputs()
+    for skip, reached in ((True, True), (False, False)):
+        net = network(skip=skip)
+        net.fusion.weights.copy_(torch.tensor([1.0, 0.0, 0.0]))
+        codes = net.encode(rows, None)
+        changed = [codes[0], codes[1] + 1]
+        assert torch.equal(net.predict(codes), net.predict(changed)) is not reached
 
 
 def test_a_code_sees_its_own_modality_alone() -> None:
@@ -123,7 +133,7 @@ def test_fusion_is_the_weighted_sum_of_codes_and_products() -> None:
 
 
 def test_weights_of_zero_leave_a_modality_out() -> None:
-    net = network()
+    net = network(skip=False)
     net.fusion.weights.copy_(torch.tensor([1.0, 0.0, 0.0]))
     codes = net.encode(inputs(), None)
     changed = [codes[0], torch.zeros_like(codes[1])]

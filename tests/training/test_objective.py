@@ -45,6 +45,17 @@ def test_a_weight_of_zero_leaves_a_term_out_and_a_weight_scales_it(term: str) ->
     assert double == pytest.approx(2 * single, rel=1e-5)
 
 
+def test_kernel_terms_enter_every_so_many_steps_with_so_many_times_their_weight() -> None:
+    network, rows = built()
+    settings = quick_settings(loss__every=3).loss
+    found = [loss_terms(network, rows, settings, torch.Generator().manual_seed(1), step) for step in range(4)]
+    assert ["gaussianity" in step for step in found] == [True, False, False, True]
+    always = terms(network, rows, loss__every=1)
+    for name in ("cauchy_schwarz", "conditional", "gaussianity"):
+        assert found[0][name].item() == pytest.approx(3 * always[name].item(), rel=1e-5)
+    assert found[1]["sufficiency"].item() > 0
+
+
 def test_one_modality_has_no_conditional_term() -> None:
     network, rows = built(modalities=1)
     assert "conditional" not in terms(network, rows)
