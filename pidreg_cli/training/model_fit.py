@@ -62,6 +62,9 @@ class ModelFit:
         self.device = self.train.target.device
         self.batch = batch_size_for(len(self.train), settings.training.batch_size)
         self.steps = len(self.train) // self.batch
+        # Smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted within some
+        # ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
+        self.share = self.batch / max(self.batch, settings.training.batch_size)
         seeds = torch_generator(settings.seed, Stream.PARAMETERS, task.number)
         network = PIDRegNetwork(shape, seeds).to(self.device)
         self.state = TrainingState(network, settings.training, self.steps)
@@ -128,7 +131,7 @@ class ModelFit:
     def _step(self, step: int, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
         state, settings = self.state, self.settings.training
         for group in state.optimiser.param_groups:
-            group["lr"] = rate * group["base_rate"]
+            group["lr"] = self.share * rate * group["base_rate"]
         terms = loss_terms(state.network, batch, self.settings.loss, noise, step)
         state.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
