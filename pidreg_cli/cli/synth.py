@@ -56,7 +56,9 @@ def _descriptions() -> str:
 
 
 def _write(console: Console, system: str, output: Path, rows: int, seed: int, force: bool) -> None:
-    from pidreg_cli.data.synthetic import generate, truth_path, write_synthetic
+    from pidreg_cli.data.synthetic import generate, refuse_existing, truth_path, write_synthetic
 
+    if not force:
+        refuse_existing(output)
     write_synthetic(generate(system, rows, seed), output, force)
     console.notice(f"wrote {output} ({rows} rows) and {truth_path(output)}")

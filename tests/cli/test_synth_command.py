@@ -37,6 +37,18 @@ def test_existing_files_are_replaced_only_by_force(tmp_path):
     assert pq.read_metadata(tmp_path / "data.parquet").num_rows == 60
 
 
+@pytest.mark.parametrize("existing", ["data.parquet", "data.truth.json"])
+def test_existing_files_are_refused_before_any_row_is_drawn(tmp_path, monkeypatch, existing):
+    def drawn(*_: object) -> None:
+        raise AssertionError("rows were drawn")
+
+    monkeypatch.setattr("pidreg_cli.data.synthetic.generate", drawn)
+    (tmp_path / existing).write_text("old")
+    status, _, err = synth("null", "-o", tmp_path / "data.parquet", "--rows", 60)
+    assert status == 2
+    assert f"{existing} already exists" in err
+
+
 def test_the_systems_are_listed_on_stdout():
     status, out, err = synth("--list")
     names = {line.split()[0] for line in out.splitlines()}

@@ -1,6 +1,6 @@
 """Synthetic tables whose information and atoms are known exactly."""
 
-from pidreg_cli.data.synthetic.files import truth_path, write_synthetic
+from pidreg_cli.data.synthetic.files import refuse_existing, truth_path, write_synthetic
 from pidreg_cli.data.synthetic.generate import MINIMUM_ROWS, SyntheticTable, check_request, generate
 from pidreg_cli.data.synthetic.systems import SYSTEMS, SyntheticSystem, system_named
 
@@ -11,6 +11,7 @@ __all__ = [
     "SyntheticTable",
     "check_request",
     "generate",
+    "refuse_existing",
     "system_named",
     "truth_path",
     "write_synthetic",

@@ -26,14 +26,15 @@ def write_synthetic(table: SyntheticTable, path: Path, force: bool = False) -> N
         OutputError: a file could not be written.
     """
     if not force:
-        _refuse_existing(path, truth_path(path))
+        refuse_existing(path)
     write_table(table.table, table.roles, path, {TRUTH_KEY: json.dumps(table.truth).encode()})
     atomic_write_text(truth_path(path), json.dumps(table.truth, indent=2) + "\n")
 
 
-def _refuse_existing(*paths: Path) -> None:
-    for path in paths:
-        if path.exists():
+def refuse_existing(path: Path) -> None:
+    """Raise UsageError where the table or its truth exists; to ask before drawing rows that nobody may write."""
+    for file in (path, truth_path(path)):
+        if file.exists():
             raise UsageError(
-                "output.exists", f"{path} already exists", "give another name, or --force to replace it"
+                "output.exists", f"{file} already exists", "give another name, or --force to replace it"
             )
