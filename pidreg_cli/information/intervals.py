@@ -21,6 +21,8 @@ from pidreg_cli.information.lattice import Atom, minimal_sets, source_count, upp
 from pidreg_cli.information.readouts import CrossFit, informations_of_sums
 
 GROUPS = 30
+# Share of a sum of errors up to which the first order of a refit is taken at its word.
+MOST_SHRINKAGE = 0.5
 # Draws for the joint critical value at ties: its error is about .05 standard errors.
 DRAWS = 2_000
 
@@ -111,12 +113,31 @@ def jackknife_of_errors(errors: Floats, groups: Ints, influences: Floats | None 
     Groups come from ``balanced_folds(labels, GROUPS, rng)``.
     """
     errors = finite(errors, "squared errors")
-    parts = errors if influences is None else errors - finite(influences, "influences")
     _, label = np.unique(groups, return_inverse=True)
-    sums = np.zeros((int(label.max()) + 1, errors.shape[1]))
-    np.add.at(sums, label, parts)
     total = errors.sum(axis=0)
-    return Jackknife(informations_of_sums(total), informations_of_sums(total - sums))
+    others = total - _group_sums(errors, label)
+    if influences is not None:
+        others = _refitted(others, _group_sums(finite(influences, "influences"), label))
+    return Jackknife(informations_of_sums(total), informations_of_sums(others))
+
+
+def _group_sums(values: Floats, label: Ints) -> Floats:
+    sums = np.zeros((int(label.max()) + 1, values.shape[1]))
+    np.add.at(sums, label, values)
+    return sums
+
+
+def _refitted(others: Floats, growth: Floats) -> Floats:
+    """Sums of errors (G, 2**n) of the other groups, grown to first order by fitting without the group.
+
+    An outlier can make the first order shrink a sum below zero, which no refit does: beyond MOST_SHRINKAGE the sum
+    falls off exponentially, with the same slope.
+    """
+    share = np.divide(growth, others, out=np.zeros_like(growth), where=others > 0.0)
+    beyond = np.minimum(share + MOST_SHRINKAGE, 0.0)
+    return others * np.where(
+        beyond < 0.0, (1 - MOST_SHRINKAGE) * np.exp(beyond / (1 - MOST_SHRINKAGE)), 1 + share
+    )
 
 
 def pooled_jackknife(parts: Sequence[Jackknife], rows: Sequence[int]) -> Jackknife:

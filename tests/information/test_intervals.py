@@ -78,6 +78,18 @@ def test_influences_move_a_left_out_group_out_of_the_fits_too() -> None:
     assert jackknife.replicates[4] == pytest.approx(informations_of_sums(left))
 
 
+def test_an_outlier_does_not_make_the_first_order_of_a_refit_negative() -> None:
+    errors, groups = errors_of(3), np.arange(400) % GROUPS
+    influences = np.zeros_like(errors)
+    influences[0] = -1.2 * errors.sum(axis=0)
+    influences[1, 3] = -0.4 * errors[groups != 1, 3].sum()
+    jackknife = jackknife_of_errors(errors, groups, influences)
+    assert np.isfinite(jackknife.replicates).all()
+    # Up to half the sum the first order is kept.
+    left = errors[groups != 1].sum(axis=0) * [1, 1, 1, 0.6]
+    assert jackknife.replicates[1] == pytest.approx(informations_of_sums(left))
+
+
 def population_errors(codes: tuple[np.ndarray, ...], y: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Mean squared errors of the readouts of every subset where y = x_0 + noise and all columns are independent."""
     table, masks = feature_table(ReadoutBlocks(codes), "none"), range(1, 1 << len(codes))
