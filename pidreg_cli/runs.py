@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from pidreg_cli.atomic import atomic_write_bytes, replacing, writing
 from pidreg_cli.config.yaml_text import parse_yaml
-from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.errors import DataError, RunError, UsageError
+from pidreg_cli.information.errors import InformationError
 
 CONFIG = "config.yaml"
 _CHECKPOINTS = "checkpoints"
@@ -26,7 +27,8 @@ class RunBuilder:
     """A run folder under construction, held by one process at a time.
 
     Entering it claims ``RUN.partial/``; ``begin`` ties that to a configuration and data; ``commit`` renames
-    it. If the block ends before, the partial folder stays for ``resume``, if there is a checkpoint in it.
+    it. If the block ends before, the partial folder stays for ``resume``, if there is a checkpoint in it and it was
+    not the data that were refused.
     ``resumed`` says whether there is an earlier one to continue.
 
     Raises:
@@ -70,7 +72,9 @@ class RunBuilder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         ours = (self._created or self._begun) and not self._committed
-        if ours and not self._holds_work():
+        # Training is repeatable: data that it refused once it would refuse again.
+        hopeless = isinstance(error, (DataError, InformationError))
+        if ours and (hopeless or not self._holds_work()):
             shutil.rmtree(self.partial)
         elif ours and error is not None:
             error.add_note(f"{self.partial} keeps what was done: --resume continues it, --force starts over")

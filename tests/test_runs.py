@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from pidreg_cli.errors import OutputError, RunError, UsageError
+from pidreg_cli.errors import DataError, OutputError, RunError, UsageError
+from pidreg_cli.information.errors import ConstantTargetError
 from pidreg_cli.runs import RunBuilder
 
 CONFIG = "seed: 0\nstage1:\n  max_epochs: 5\n"
@@ -33,6 +34,12 @@ def begin_and_fail(run):
     run.begin(CONFIG, DATA)
     run.checkpoints.write("state", b"epoch 3")
     1 / 0  # noqa: B018
+
+
+def begin_and_refuse(run, error):
+    run.begin(CONFIG, DATA)
+    run.checkpoints.write("state", b"epoch 3")
+    raise error
 
 
 def fail_without_checkpoint(run):
@@ -158,6 +165,21 @@ def test_what_fails_before_it_begins_leaves_an_earlier_one_alone(folder):
     interrupted(folder)
     with pytest.raises(ZeroDivisionError), RunBuilder(folder, resume=True):
         1 / 0  # noqa: B018
+    assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
+
+
+@pytest.mark.parametrize("error", [DataError("data.refused", "no"), ConstantTargetError("no")])
+def test_data_that_are_refused_leave_nothing_to_continue(folder, error):
+    with pytest.raises(type(error)) as caught, RunBuilder(folder) as run:
+        begin_and_refuse(run, error)
+    assert not hasattr(caught.value, "__notes__")
+    assert names(folder.parent) == []
+
+
+def test_data_that_cannot_be_read_do_not_cost_an_interrupted_run(folder):
+    interrupted(folder)
+    with pytest.raises(DataError), RunBuilder(folder, resume=True):
+        raise DataError("data.unreadable", "the disk is away")
     assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
 
 
