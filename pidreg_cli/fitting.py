@@ -191,7 +191,9 @@ def information_facts(
     errors = held.readouts.score_errors
     debiased = pooled_debiased(held.debiased)
     groups = row_groups(held.readouts.rows, usable, settings, Stream.INTERVALS)
-    jackknife = jackknife_of_errors(errors, groups) if debiased is None else debiased
+    jackknife = (
+        jackknife_of_errors(errors, groups, held.readouts.score_influences) if debiased is None else debiased
+    )
     tested = p_values(held.null_sums.sum(axis=0))
     return given.InformationFacts(
         estimator=settings.information.estimator,
@@ -261,6 +263,7 @@ def selection_facts(
         protocol="valid" if protocol.kind == "split" else "folds",
         tolerance=settings.selection.tolerance,
         costs=settings.selection.cost,
+        influences=selection.target_influences,
     )
 
 

@@ -73,9 +73,9 @@ class Comparison:
     jackknife: Jackknife
 
     @classmethod
-    def of(cls, errors: Floats, groups: Ints) -> Comparison:
-        """From squared errors (rows, 2**n) and the jackknife group of each row, at least two."""
-        return cls(np.sqrt(errors.mean(axis=0)), jackknife_of_errors(errors, groups))
+    def of(cls, errors: Floats, groups: Ints, influences: Floats | None = None) -> Comparison:
+        """From squared errors (rows, 2**n), the jackknife group of each row, at least two, and influences."""
+        return cls(np.sqrt(errors.mean(axis=0)), jackknife_of_errors(errors, groups, influences))
 
     def worse(self, masks: Ints, reference: int, level: float) -> NDArray[np.bool_]:
         """Which of ``masks`` have a larger error than ``reference`` at this one-sided level."""
@@ -99,14 +99,16 @@ def choose(
     costs: Floats,
     tolerance: float,
     confidence: float = 0.95,
+    influences: Floats | None = None,
 ) -> Choice:
     """The recommendation for all 2**n - 1 sets.
 
     ``information`` (2**n,) coherent, in bits, with the ``jackknife`` of its estimate; ``errors`` (rows,
     2**n) squared errors on the rows that select, column 0 of the mean alone; ``groups`` (rows,) their
-    jackknife groups; ``costs`` (n,) of the modalities; ``tolerance``: share of RMSE that may be lost.
+    jackknife groups; ``costs`` (n,) of the modalities; ``tolerance``: share of RMSE that may be lost;
+    ``influences`` (rows, 2**n) of the rows on these errors (``training_influences``), None to hold the fits fixed.
     """
-    compared = Comparison.of(errors, groups)
+    compared = Comparison.of(errors, groups, influences)
     total_costs = subset_costs(costs)
     reference = compared.reference(tolerance)
     masks = np.arange(len(information))

@@ -189,7 +189,14 @@ def selection_part(evidence: given.Evidence, found: Informations) -> model.Selec
         return None
     names, costs = evidence.names, modality_costs(evidence.names, facts.costs)
     choice = choose(
-        found.v, found.jackknife, facts.errors, facts.groups, costs, facts.tolerance, found.confidence
+        found.v,
+        found.jackknife,
+        facts.errors,
+        facts.groups,
+        costs,
+        facts.tolerance,
+        found.confidence,
+        facts.influences,
     )
     return model.Selection(
         recommended=names_of(choice.recommended, names),

@@ -130,7 +130,7 @@ class SelectionFacts:
 
     ``groups`` (rows,): jackknife group of each row. ``costs``: by name; empty where every modality counts
     the same. ``protocol``: 'valid' for validation rows, 'folds' for cross-fitted ones, or as in the
-    information.
+    information. ``influences`` (rows, 2**n): what each row as a training row did to these errors, None where not known.
     """
 
     errors: Floats
@@ -138,6 +138,7 @@ class SelectionFacts:
     protocol: Literal["valid", "folds", "new-data", "features"]
     tolerance: float
     costs: Mapping[str, float] = field(default_factory=dict)
+    influences: Floats | None = None
 
 
 @dataclass(frozen=True)

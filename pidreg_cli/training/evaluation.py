@@ -36,14 +36,17 @@ class Readouts:
     """Cross-fitted predictions of the same rows from every set of modalities.
 
     ``rows`` (N,): positions in the run's table. ``score`` (N,): Y'; ``score_predictions`` (N, 2**n): column = bitmask,
-    column 0 the mean of the rows that fitted. ``target``, ``target_predictions``: the same in the target's units.
+    column 0 the mean of the rows that fitted. ``score_influences`` (N, 2**n): see ``CrossFit``. ``target``,
+    ``target_predictions``, ``target_influences``: the same in the target's units.
     """
 
     rows: Index
     score: Floats
     score_predictions: Floats
+    score_influences: Floats
     target: Floats
     target_predictions: Floats
+    target_influences: Floats
 
     @property
     def score_errors(self) -> Floats:
@@ -57,7 +60,11 @@ class Readouts:
 
 
 def pooled(parts: Sequence[Readouts]) -> Readouts:
-    """Rows of several models together."""
+    """Rows of several models together.
+
+    Influences stay valid: sums of squared errors add over models, and a row fits readouts, other than as a validation
+    row, in the model that holds it out alone. What it did to networks and as a validation row is held fixed.
+    """
     return Readouts(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Readouts)))
 
 
@@ -99,10 +106,12 @@ def cross_fitted(
         fit=None if fit is None else fit.blocks,
         fit_target=None if fit is None else fit.targets,
         interactions=settings.information.interactions,
+        influences=True,
     )
-    both = np.concatenate([found.baseline[:, None], found.predictions], 1)
-    score, target = held.targets.T
-    return Readouts(held.rows, score, both[:, :, 0], target, both[:, :, 1])
+    predictions = np.concatenate([found.baseline[:, None], found.predictions], 1)
+    influences = np.asarray(found.influences)
+    score, target = ((held.targets[:, t], predictions[:, :, t], influences[:, :, t]) for t in (0, 1))
+    return Readouts(held.rows, *score, *target)
 
 
 def readout_folds(held: ReadoutRows, settings: Settings, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -142,6 +142,23 @@ def test_false_alarms_of_worse_keep_their_level() -> None:
     assert 0.02 < np.mean(alarms) < 0.09
 
 
+def test_what_rows_did_to_fits_widens_the_comparison() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.standard_normal(300)
+    worse = (noise + 0.4 * rng.standard_normal(300)) ** 2
+    errors = np.column_stack([(noise + 2) ** 2, worse, noise**2, noise**2])
+    groups = np.arange(300) % 30
+    influences = np.zeros_like(errors)
+    influences[:, 1] = 10 * rng.standard_normal(300)
+    fixed, refitted = (Comparison.of(errors, groups, given) for given in (None, influences))
+    assert fixed.worse(np.array([1]), 3, 0.05)[0]
+    assert not refitted.worse(np.array([1]), 3, 0.05)[0]
+    information = np.array([0.0, 0.5, 0.6, 0.6])
+    loose = {"errors": errors, "groups": groups, "costs": np.array([1.0, 9]), "tolerance": 0.5}
+    assert choose(information, None, **loose).recommended == 2
+    assert choose(information, None, **loose, influences=influences).recommended == 1
+
+
 def test_least_harmful_drops_one_member() -> None:
     rmse = np.array([9.0, 5, 4, 1, 6, 3, 2, 0])
     assert least_harmful(rmse, 7) == 3
