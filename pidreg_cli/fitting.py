@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
@@ -21,7 +20,7 @@ from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.decomposition import rest_correlations
 from pidreg_cli.reports.model import Report
 from pidreg_cli.training.checkpoints import CheckpointStore
-from pidreg_cli.training.device import available_threads, resolve_device
+from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.evaluation import jackknife_groups, tested_masks
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.progress import Progress
@@ -67,11 +66,11 @@ def fit_arrays(
     for notice in protocol.notices:
         progress.notice(notice)
     device = resolve_device(settings.device)
-    torch.set_num_threads(settings.threads or available_threads())
-    outcome = ProtocolRun(usable, settings, device, progress, store).run(protocol)
-    evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
-    evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
-    return Fit(assemble(evidence), outcome, usable)
+    with limited_threads(settings.threads or available_threads()):
+        outcome = ProtocolRun(usable, settings, device, progress, store).run(protocol)
+        evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
+        evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
+        return Fit(assemble(evidence), outcome, usable)
 
 
 def check_modalities(names: tuple[str, ...], settings: Settings) -> None:

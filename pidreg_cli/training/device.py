@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from pidreg_cli.errors import UsageError
 
@@ -26,3 +29,18 @@ def resolve_device(name: str) -> torch.device:
 def available_threads() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Torch, BLAS and OpenMP work with ``count`` threads within the block, and with as many as before after it.
+
+    Sums depend on how many threads share them: one number everywhere makes a run repeatable under any OMP_NUM_THREADS.
+    """
+    before = torch.get_num_threads()
+    with threadpool_limits(count):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -175,6 +175,22 @@ def test_what_the_data_do_not_have_leaves_no_run(place, arguments, status, code)
     assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "tiny.yaml"]
 
 
+def test_threads_are_those_of_the_option_and_not_of_the_surroundings(tmp_path, table, pidreg):
+    wide = np.random.default_rng(0).standard_normal((60, ROWS))
+    for place, noise in enumerate(wide):
+        table = table.append_column(f"mri__w{place}", pa.array(noise))
+    pq.write_table(table, tmp_path / "data.parquet")
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("code_dim: 3", "code_dim: 24"))
+    reports = []
+    for threads in ("1", "2"):
+        options = ["--modalities", "mri,fmri", "--config", "tiny.yaml", "--threads", 1, "--format", "json"]
+        limits = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        done = pidreg("fit", "data.parquet", *options, "--force", cwd=tmp_path, **limits)
+        assert done.returncode == 0, done.stderr
+        reports.append(comparable(done.stdout))
+    assert reports[0] == reports[1]
+
+
 @pytest.fixture(scope="module")
 def terminated(fitted, tmp_path_factory, environment):
     """A run by the saved configuration of another, terminated in the middle."""
