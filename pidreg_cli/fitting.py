@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
+from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors, p_values
@@ -62,12 +63,17 @@ def fit_arrays(
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
     check_rows(usable)
+    check_copies(usable, source.target)
     protocol = choose_protocol(usable.rows, settings.folds, usable.split)
     for notice in protocol.notices:
         progress.notice(notice)
     device = resolve_device(settings.device)
-    with limited_threads(settings.threads or available_threads()):
+    with (
+        limited_threads(settings.threads or available_threads()),
+        determined_targets(usable.names, source.target),
+    ):
         outcome = ProtocolRun(usable, settings, device, progress, store).run(protocol)
+        check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
         evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
         return Fit(assemble(evidence), outcome, usable)

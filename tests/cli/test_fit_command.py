@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -14,7 +15,9 @@ import pytest
 
 from pidreg_cli.cli.app import main
 from pidreg_cli.cli.console import Console
+from pidreg_cli.information.errors import DeterministicTargetError
 from pidreg_cli.reports.serialise import report_schema
+from pidreg_cli.training.protocol import ProtocolRun
 
 ROWS = 160
 TINY = """
@@ -172,6 +175,41 @@ def test_what_the_data_do_not_have_leaves_no_run(place, arguments, status, code)
     error = json.loads(ended.err.splitlines()[-1])["error"]
     assert (code or "absent.parquet") in error["message"]
     assert error["hint"]
+    assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "tiny.yaml"]
+
+
+def test_a_leaked_copy_of_the_target_is_named_and_leaves_no_run(tmp_path, table, pidreg):
+    leaked = table.append_column("fmri__sum", pa.array(3 * table["target"].to_numpy() - 1))
+    pq.write_table(leaked, tmp_path / "data.parquet")
+    done = pidreg("fit", "data.parquet", "--modalities", "mri,fmri", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    error, hint = done.stderr.splitlines()[-2:]
+    assert "Traceback" not in done.stderr
+    assert error.startswith("error: 'target' is determined by 'fmri__sum' of 'fmri': ")
+    assert "leaked copy" in hint
+    assert [path.name for path in tmp_path.iterdir()] == ["data.parquet"]
+
+
+@pytest.mark.parametrize("culprit", ["fmri", None])
+def test_codes_that_predict_without_error_end_like_other_data_and_leave_no_run(place, monkeypatch, culprit):
+    held = ProtocolRun._held_out
+
+    def exact(*arguments: object) -> object:
+        if culprit is None:
+            raise DeterministicTargetError("infinite")
+        found = held(*arguments)
+        predictions = found.readouts.score_predictions.copy()
+        predictions[:, 2:] = found.readouts.score[:, None]
+        return replace(found, readouts=replace(found.readouts, score_predictions=predictions))
+
+    monkeypatch.setattr(ProtocolRun, "_held_out", exact)
+    ended = Ended(
+        "fit", "data.parquet", "--modalities", "mri,fmri", "--config", "tiny.yaml", "--format", "json"
+    )
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert (ended.status, error["code"]) == (3, "data.determined_target")
+    assert ("the features of 'fmri':" if culprit else "among those of 'mri', 'fmri':") in error["message"]
+    assert "--resume" not in error["hint"]
     assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "tiny.yaml"]
 
 

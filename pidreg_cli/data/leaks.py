@@ -1,0 +1,78 @@
+"""Targets that features determine: their information is infinite, and most often a feature is a copy of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.errors import DataError
+from pidreg_cli.information.errors import DeterministicTargetError
+from pidreg_cli.information.readouts import NO_ERROR
+
+Floats = NDArray[np.float64]
+
+SHARED_VALUES = 0.9
+"""Distinct values of a copy over those of the target: rounding to float32 merges a few, a coarse scale many."""
+NAMED = 5
+"""Columns that a message names at most."""
+
+
+def check_copies(arrays: MultimodalArrays, target: str) -> None:
+    """Raise DataError where features rise or fall with the target without exception: copies, in any unit.
+
+    Every row has a target. A feature that lacks values, or a noisy copy, is none.
+    """
+    outcome = arrays.required_target
+    order = np.argsort(outcome, kind="stable")
+    least = SHARED_VALUES * len(np.unique(outcome))
+    copies = [
+        f"{column!r} of '{name}'"
+        for name, block in arrays.features.items()
+        for column, values in zip(arrays.columns[name], block.T, strict=True)
+        if _is_copy(values[order], outcome[order], least)
+    ]
+    if copies:
+        more = f" and {len(copies) - NAMED} more" if len(copies) > NAMED else ""
+        raise _determined(target, f"{', '.join(copies[:NAMED])}{more}")
+
+
+def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool:
+    """Whether ``values``, of rows in the order of ``outcome``, are one value for each, in that order or its reverse."""
+    steps = np.diff(values)
+    # Missing values compare as false.
+    monotone = bool(np.all(steps >= 0)) or bool(np.all(steps <= 0))
+    if not monotone or np.any(steps[np.diff(outcome) == 0]):
+        return False
+    distinct = 1 + np.count_nonzero(steps)
+    return bool(distinct > 1 and distinct >= least)
+
+
+def check_errors(errors: Floats, names: tuple[str, ...], target: str) -> None:
+    """Raise DataError where sets of modalities predict without error; ``errors`` (N, 2**n) squared, 0 the mean's."""
+    sums = errors.sum(axis=0)
+    exact = np.flatnonzero(sums < NO_ERROR * sums[0])
+    if exact.size:
+        smallest = min(exact.tolist(), key=int.bit_count)
+        members = [f"'{name}'" for place, name in enumerate(names) if smallest >> place & 1]
+        raise _determined(target, f"the features of {' and '.join(members)}")
+
+
+@contextmanager
+def determined_targets(names: tuple[str, ...], target: str) -> Iterator[None]:
+    """Turn what the mathematics says of a target without error within the block into a DataError."""
+    try:
+        yield
+    except DeterministicTargetError as error:
+        raise _determined(target, f"features among those of {', '.join(map(repr, names))}") from error
+
+
+def _determined(target: str, culprit: str) -> DataError:
+    return DataError(
+        "data.determined_target",
+        f"'{target}' is determined by {culprit}: predicted without error, its information is infinite",
+        "look for a leaked copy of the target, or what it was computed from, and leave it out",
+    )

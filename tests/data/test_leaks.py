@@ -1,0 +1,74 @@
+"""Targets that a feature, or what was predicted from features, determines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
+from pidreg_cli.errors import DataError
+from pidreg_cli.information.errors import ConstantTargetError, DeterministicTargetError
+
+RNG = np.random.default_rng(0)
+TARGET = RNG.normal(size=300)
+
+
+def table(*columns: np.ndarray, target: np.ndarray = TARGET) -> MultimodalArrays:
+    """Modality ``noise`` of one column, ``b`` of the given ones."""
+    block = np.column_stack(columns).astype(np.float32)
+    noise = RNG.normal(size=(len(target), 1)).astype(np.float32)
+    names = {"noise": ("noise__0",), "b": tuple(f"b__{i}" for i in range(len(columns)))}
+    return MultimodalArrays({"noise": noise, "b": block}, names, target, np.arange(len(target)))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [TARGET, 3 * TARGET + 1, -TARGET, np.exp(TARGET), np.argsort(np.argsort(TARGET))],
+    ids=["copy", "unit", "negative", "exponential", "ranks"],
+)
+def test_a_copy_of_the_target_is_refused_by_name(copy: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"'y' is determined by 'b__1' of 'b'") as caught:
+        check_copies(table(RNG.normal(size=300), copy), "y")
+    assert caught.value.code == "data.determined_target"
+    assert "leaked copy" in caught.value.hint
+
+
+def test_copies_of_a_target_with_few_values_are_found_and_coarser_columns_are_not() -> None:
+    levels = np.round(TARGET)
+    with pytest.raises(DataError, match="b__0"):
+        check_copies(table(10 * levels, target=levels), "y")
+    check_copies(table(levels > 0, levels == levels.max(), target=levels), "y")
+
+
+def test_what_tells_much_but_not_everything_is_no_copy() -> None:
+    swapped, absent = TARGET.copy(), TARGET.copy()
+    extremes = [TARGET.argmin(), TARGET.argmax()]
+    swapped[extremes] = swapped[extremes[::-1]]
+    absent[7] = np.nan
+    constant, empty = np.ones(300), np.full(300, np.nan)
+    check_copies(table(swapped, absent, TARGET + 0.01 * RNG.normal(size=300), constant, empty), "y")
+    # One feature of ties: the target tells more than it.
+    check_copies(table(np.round(TARGET), np.floor(50 * TARGET)), "y")
+    # The same value of the target with different ones of the feature.
+    check_copies(table(TARGET, target=np.round(TARGET, 1)), "y")
+
+
+def test_many_copies_are_named_in_part() -> None:
+    with pytest.raises(DataError, match=r"'b__4' of 'b' and 2 more"):
+        check_copies(table(*[TARGET] * 7), "y")
+
+
+def test_the_smallest_set_without_error_is_named() -> None:
+    errors = np.ones((50, 8))
+    check_errors(errors, ("a", "b", "c"), "y")
+    errors[:, [5, 7]] = 1e-12
+    with pytest.raises(DataError, match=r"'y' is determined by the features of 'a' and 'c'"):
+        check_errors(errors, ("a", "b", "c"), "y")
+
+
+def test_infinite_information_becomes_an_error_of_the_data_and_nothing_else_does() -> None:
+    with pytest.raises(DataError, match="among those of 'a', 'b'"), determined_targets(("a", "b"), "y"):
+        raise DeterministicTargetError("infinite")
+    with pytest.raises(ConstantTargetError), determined_targets(("a", "b"), "y"):
+        raise ConstantTargetError("constant")
