@@ -214,11 +214,13 @@ def test_codes_that_predict_without_error_end_like_other_data_and_leave_no_run(p
 
 
 def test_threads_are_those_of_the_option_and_not_of_the_surroundings(tmp_path, table, pidreg):
-    wide = np.random.default_rng(0).standard_normal((60, ROWS))
-    for place, noise in enumerate(wide):
-        table = table.append_column(f"mri__w{place}", pa.array(noise))
-    pq.write_table(table, tmp_path / "data.parquet")
-    (tmp_path / "tiny.yaml").write_text(TINY.replace("code_dim: 3", "code_dim: 24"))
+    # Products small enough are never shared among threads: more rows and wider codes than elsewhere.
+    rows = pa.concat_tables([table] * 3)
+    noise = np.random.default_rng(0).standard_normal(len(rows))
+    pq.write_table(
+        rows.set_column(4, "target", pa.array(rows["target"].to_numpy() + noise)), tmp_path / "data.parquet"
+    )
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("code_dim: 3", "code_dim: 64"))
     reports = []
     for threads in ("1", "2"):
         options = ["--modalities", "mri,fmri", "--config", "tiny.yaml", "--threads", 1, "--format", "json"]

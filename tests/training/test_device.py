@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pidreg_cli.training.device import limited_threads
 
 
+def pools() -> list[int]:
+    return [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())]
+
+
 def test_threads_are_limited_within_the_block_alone() -> None:
-    before = torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info()]
-    with limited_threads(2):
-        assert torch.get_num_threads() == 2
-        assert {pool["num_threads"] for pool in threadpool_info()} == {2}
-    assert (torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info()]) == before
+    with threadpool_limits(2):
+        before = pools()
+        with limited_threads(1):
+            assert set(pools()) == {1}
+        assert pools() == before
+        assert 2 in before
