@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/pidreg fit sample_data/diabetes.parquet --modalities clinical,serum --target progression --preset fast -o demo.pidreg --force
+	$(BIN)/pidreg fit sample_data/diabetes.parquet --modalities clinical,serum --target progression -o demo.pidreg --force
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
