@@ -102,16 +102,21 @@ def _folded(matrix: Array, m: int) -> Array:
 def _path_parameter(target: Floats, predictions: Floats) -> float:
     """The t that maximises ``log |K(t)|``, from canonical variates of the two predictions.
 
-    K(t) is linear in t, so ``log |K(t)| = const + sum_k log(1 + t mu_k)``, concave, mu the generalised
-    eigenvalues of (S6^-1 - S5^-1, S5^-1); its maximum is the root of the derivative between the poles next to
-    zero.
+    K(t) is linear in t, so ``log |K(t)| = const + sum_k log(1 + t mu_k)``, concave, mu the eigenvalues of
+    ``S5 (S6^-1 - S5^-1)``; its maximum is the root of the derivative between the poles next to zero. The
+    precision of the two sources together is in both ends and leaves the difference, so that sources may say
+    the same.
     """
     system, first, second = _canonical_system(target, predictions)
     m = target.shape[0]
-    one, two = list(range(m, m + first)), list(range(m + first, m + first + second))
-    start = _independent_precision(system, one, two, m)
-    end = _independent_precision(system, two, one, m)
-    mu = eigh(end - start, start, eigvals_only=True)
+    one, two = slice(m, m + first), slice(m + first, m + first + second)
+    start = system.copy()
+    start[:m, two] = system[:m, one] @ system[one, two]
+    start[two, :m] = start[:m, two].T
+    values, vectors = eigh(start)
+    half = vectors * np.sqrt(np.maximum(values, 0.0))
+    change = _added_precision(system, two, m) - _added_precision(system, one, m)
+    mu = eigh(half.T @ change @ half, eigvals_only=True)
     if mu[-1] - mu[0] < NO_CORRELATION:
         return 0.0
     low, high = -1.0 / mu[-1], -1.0 / mu[0]
@@ -140,11 +145,11 @@ def _variates(target: Floats, explained: Floats) -> Floats:
     return np.asarray(vectors[:, kept] / np.sqrt(squared[kept]))
 
 
-def _independent_precision(system: Floats, near: list[int], far: list[int], m: int) -> Floats:
-    """Precision of the system with Y and the far variates independent given the near ones."""
-    target = list(range(m))
+def _added_precision(system: Floats, near: slice, m: int) -> Floats:
+    """What Y, depending on the near variates alone, adds to the precision of the variates."""
+    place = np.ix_(*2 * [[*range(m), *range(near.start, near.stop)]])
+    variates = np.arange(near.start, near.stop)
     precision = np.zeros_like(system)
-    for clique, sign in ((target + near, 1.0), (near + far, 1.0), (near, -1.0)):
-        place = np.ix_(clique, clique)
-        precision[place] += sign * np.linalg.inv(system[place])
+    precision[place] = np.linalg.inv(system[place])
+    precision[variates, variates] -= 1.0
     return precision

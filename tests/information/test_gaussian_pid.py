@@ -316,3 +316,16 @@ def test_wrong_arguments_are_named() -> None:
 def test_no_information_reads_zero() -> None:
     for measure in CLOSED:
         assert four(decompose((np.eye(5), 2, 1), measure)) == pytest.approx([0, 0, 0, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ig_of_a_nearly_perfect_copy_has_no_synergy(seed: int) -> None:
+    # y = G x + a trace of noise: what is predicted from either source can be nearly the same.
+    rng = np.random.default_rng(seed)
+    h, g = rng.standard_normal((4, 4)), rng.standard_normal((4, 4))
+    x = h @ h.T + np.eye(4)
+    covariance = np.block(
+        [[np.eye(4), h.T, h.T @ g.T], [h, x, x @ g.T], [g @ h, g @ x, g @ x @ g.T + 1e-6 * np.eye(4)]]
+    )
+    d = decompose((covariance, 4, 4), "ig")
+    assert four(d)[1:] == pytest.approx([0, d.information["y",], 0], abs=1e-9)
