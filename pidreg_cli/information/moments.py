@@ -13,8 +13,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pidreg_cli.information.arrays import Floats, columns, finite
+from pidreg_cli.information.arrays import Bools, Floats, columns, finite
 from pidreg_cli.information.errors import ShapeError, TooFewRowsError
+
+# Standard deviation, relative to the column's size, below which a column is constant.
+NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,20 @@ class Moments:
         """
         return self.count**2 / self.squares if self.squares else 0.0
 
+    @property
+    def constant(self) -> Bools:
+        """Which columns do not vary beyond the rounding of their mean, shape (q,)."""
+        variance = np.maximum(np.diag(self.scatter), 0.0) / max(self.count, 1.0)
+        return np.asarray(np.sqrt(variance) <= NO_SPREAD * np.abs(self.mean))
+
+    @property
+    def exact_scatter(self) -> Floats:
+        """``scatter`` with exact zeros for constant columns, so that their rounding is not read as variance."""
+        constant = self.constant
+        return np.where(constant | constant[:, None], 0.0, self.scatter)
+
     def __add__(self, other: Moments) -> Moments:
+        self._check_width(other)
         count = self.count + other.count
         if not count:
             return self
@@ -67,6 +83,7 @@ class Moments:
         )
 
     def __sub__(self, part: Moments) -> Moments:
+        self._check_width(part)
         count = self.count - part.count
         if count <= 0.0:
             raise TooFewRowsError("leaving these rows out leaves none")
@@ -74,6 +91,10 @@ class Moments:
         shift = part.mean - mean
         scatter = self.scatter - part.scatter - np.outer(shift, shift) * (count * part.count / self.count)
         return Moments(count, self.squares - part.squares, mean, scatter)
+
+    def _check_width(self, other: Moments) -> None:
+        if self.mean.shape != other.mean.shape:
+            raise ShapeError(f"moments of {self.mean.size} and {other.mean.size} columns do not merge")
 
     def covariance(self) -> Floats:
         """Sample covariance (q, q), unbiased for unweighted rows; TooFewRowsError for fewer than two."""

@@ -22,11 +22,9 @@ from pidreg_cli.information.errors import (
     TooFewRowsError,
 )
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
-from pidreg_cli.information.moments import Moments, checked_weights, merged
+from pidreg_cli.information.moments import NO_SPREAD, Moments, checked_weights, merged
 from pidreg_cli.information.ridge import RidgeFit, RidgeProblem, penalised_inverse, solve
 
-# Standard deviation, relative to the column's size, below which a column is constant.
-NO_SPREAD = 1e-12
 # Share of the target's variance below which an error is rounding: 16.6 bits and more count as infinite.
 NO_ERROR = 1e-10
 DETERMINED = "the target is predicted without error: its information is infinite"
@@ -160,7 +158,10 @@ class FoldReadouts:
         """Fit every subset from the moments of [features, targets], features ordered as in ``table``."""
         width = table.values.shape[1]
         if moments.count < 2:
-            raise TooFewRowsError(f"a readout needs at least 2 rows to fit, however: {moments.count:g}")
+            raise TooFewRowsError(
+                f"a readout needs at least 2 rows to fit, however: {moments.count:g}",
+                "weights count rows: scale them to a mean of one",
+            )
         centred = moments.scatter
         spread = np.sqrt(np.maximum(np.diag(centred)[:width], 0.0) / moments.count)
         # A column constant on the fit rows has coefficient zero.

@@ -67,3 +67,20 @@ def test_bad_rows_are_named() -> None:
         Moments.of([[1.0], [2.0]], [1.0, -1.0])
     with pytest.raises(ShapeError, match="weights"):
         Moments.of([[1.0], [2.0]], [1.0])
+
+
+def test_other_columns_do_not_merge() -> None:
+    one, three = Moments.of(np.ones((4, 1))), Moments.of(np.ones((4, 3)))
+    with pytest.raises(ShapeError, match="1 and 3 columns"):
+        one + three
+    with pytest.raises(ShapeError, match="3 and 1 columns"):
+        three - one
+
+
+def test_rounding_of_a_constant_column_is_no_variance() -> None:
+    rows = np.random.default_rng(5).standard_normal((1000, 2)) * 1e-6 + 1.0
+    rows[:, 1] = 0.1
+    moments = merged(Moments.of(batch) for batch in np.array_split(rows, 7))
+    assert moments.constant.tolist() == [False, True]
+    assert moments.exact_scatter[0, 0] == moments.scatter[0, 0]
+    assert not moments.exact_scatter[1].any()
