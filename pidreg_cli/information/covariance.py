@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import index
 
 import numpy as np
 from scipy.linalg import lapack
@@ -20,10 +21,40 @@ from pidreg_cli.information.errors import (
 # Least share of a column's variance that the columns before it must leave unexplained. Informations computed
 # from a covariance that passes are accurate to about 1e-6 bits; one above 16.6 bits counts as infinite.
 INDEPENDENT_SHARE = 1e-10
-# Asymmetry, and variance below zero, of correlations that may be rounding.
-ROUNDING = 1e-8
+# Asymmetry, and variance below zero, of correlations that may be rounding, in single precision too.
+ROUNDING = 1e-6
 # A column that enters a linear combination with less than this (in standard deviations) is not named.
 NAMED_COEFFICIENT = 1e-4
+
+
+def column_order(
+    width: int,
+    target: Sequence[int],
+    sources: Mapping[str, Sequence[int]],
+    columns: Sequence[str] | None = None,
+) -> list[int]:
+    """Column numbers source by source, the target last; ``columns`` are the names of all ``width`` columns.
+
+    Raises ShapeError unless every block has columns, numbered in [0, width) and used once.
+    """
+    if columns is not None and len(columns) != width:
+        raise ShapeError(f"{width} columns need as many names, however: {len(columns)}")
+    order = [i for name, block in (*sources.items(), ("the target", target)) for i in _numbers(name, block)]
+    used, times = np.unique(order, return_counts=True)
+    wrong = used[(used < 0) | (used >= width) | (times > 1)].tolist()
+    if wrong:
+        raise ShapeError(f"columns must be in [0, {width}) and used once, however: {wrong}")
+    return order
+
+
+def _numbers(name: str, block: Sequence[int]) -> list[int]:
+    try:
+        numbers = [index(i) for i in block]
+    except TypeError:
+        raise ShapeError(f"columns of {name} must be a list of whole numbers, however: {block!r}") from None
+    if not numbers:
+        raise ShapeError(f"no columns in {name}")
+    return numbers
 
 
 def checked_correlation(
@@ -47,6 +78,7 @@ def checked_correlation(
     correlation = chosen / deviations / deviations[:, None]
     if shrinkage:
         correlation = (1.0 - shrinkage) * correlation + shrinkage * identity(len(order), like=correlation)
+    correlation = _symmetric(correlation)
     return correlation, _factor(correlation, labels)
 
 
@@ -73,11 +105,17 @@ def _check_entries(values: Floats, labels: _Labels) -> None:
     raise ConstantColumnError(labels(np.flatnonzero(variances == 0.0)))
 
 
+def _symmetric(correlation: Array) -> Array:
+    # Most are symmetric to the last digit, which is quick to see.
+    if (correlation == correlation.T).all():
+        return correlation
+    if abs(correlation - correlation.T).max() > ROUNDING:
+        raise NotPositiveDefiniteError("the covariance is not symmetric")
+    return 0.5 * (correlation + correlation.T)
+
+
 def _factor(correlation: Array, labels: _Labels) -> Array:
     xp = namespace(correlation)
-    # Most are symmetric to the last digit, which is quick to see.
-    if not (correlation == correlation.T).all() and abs(correlation - correlation.T).max() > ROUNDING:
-        raise NotPositiveDefiniteError("the covariance is not symmetric")
     try:
         factor = xp.linalg.cholesky(correlation)
     except xp.linalg.LinAlgError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pidreg_cli.information.backend import Array, as_float64, detached, namespace
 from pidreg_cli.information.bivariate import BivariateAtoms, atoms_from_union
 from pidreg_cli.information.ccs import ccs_redundancy
-from pidreg_cli.information.covariance import checked_correlation
+from pidreg_cli.information.covariance import checked_correlation, column_order
 from pidreg_cli.information.errors import ShapeError, UnknownMeasureError
 from pidreg_cli.information.gaussian import conditional_covariances, subset_informations
 from pidreg_cli.information.lattice import (
@@ -27,6 +27,8 @@ from pidreg_cli.information.shapley import shapley_values
 
 Measure = Literal["broja", "mmi", "dep", "ig", "ccs"]
 Units = Literal["bits", "nats"]
+# Atoms are written with these.
+RESERVED = frozenset("{},")
 # Subsets are counted in powers of two: 4,095 of them for twelve sources.
 MOST_SOURCES = 16
 
@@ -108,8 +110,8 @@ def gaussian_pid(
 
     ``mmi`` and, for one target column, ``broja`` give the full lattice of up to 16 sources; ``dep``, ``ig``,
     ``ccs`` and ``broja`` with several target columns decompose two sources, or each one against the rest. All
-    but ``ccs`` are differentiable: pass a torch tensor. ``ccs`` averages ``draws`` draws of ``rng`` (by
-    default seeded with 0). ``shrinkage`` in [0, 1] shrinks the correlations first; ``columns`` names the
+    but ``ccs`` are differentiable (``ig`` once): pass a torch tensor. ``ccs`` averages ``draws`` draws of
+    ``rng`` (by default seeded with 0). ``shrinkage`` in [0, 1] shrinks the correlations first; ``columns`` names the
     covariance's columns in messages.
 
     Raises ShapeError, NonFiniteError, ConstantColumnError, CollinearColumnsError, NotPositiveDefiniteError
@@ -119,6 +121,8 @@ def gaussian_pid(
         raise UnknownMeasureError(
             f"measure must be one of {get_args(Measure)}, units of {get_args(Units)}: {measure!r}, {units!r}"
         )
+    if measure == "ccs" and draws < 2:
+        raise ShapeError(f"ccs and its standard error need at least 2 draws, however: {draws}")
     system = _system(covariance, target, sources, shrinkage, columns)
     scale = 1.0 if units == "bits" else float(np.log(2.0))
     informations = subset_informations(system.conditionals) * scale
@@ -144,27 +148,21 @@ def _system(
     columns: Sequence[str] | None,
 ) -> _System:
     values = as_float64(covariance)
-    order = _order(values.shape, target, sources)
+    if len(values.shape) != 2 or values.shape[0] != values.shape[1]:
+        raise ShapeError(f"covariance must be square, however: {tuple(values.shape)}")
+    _check_names(sources)
+    order = column_order(values.shape[0], target, sources, columns)
     correlation, factor = checked_correlation(values, order, columns, shrinkage)
     widths = tuple(len(block) for block in sources.values())
     return _System(correlation, tuple(sources), widths, conditional_covariances(correlation, factor, widths))
 
 
-def _order(shape: tuple[int, ...], target: Sequence[int], sources: Mapping[str, Sequence[int]]) -> list[int]:
-    """Columns source by source, the target last, each used once."""
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise ShapeError(f"covariance must be square, however: {tuple(shape)}")
-    if not 1 <= len(sources) <= MOST_SOURCES:
-        raise ShapeError(f"between 1 and {MOST_SOURCES} sources are decomposed, however: {len(sources)}")
-    empty = [name for name, block in {**sources, "the target": target}.items() if not len(block)]
-    if empty:
-        raise ShapeError(f"no columns in {', '.join(empty)}")
-    order = [int(i) for block in (*sources.values(), target) for i in block]
-    used, times = np.unique(order, return_counts=True)
-    wrong = used[(used < 0) | (used >= shape[0]) | (times > 1)].tolist()
-    if wrong:
-        raise ShapeError(f"columns must be in [0, {shape[0]}) and used once, however: {wrong}")
-    return order
+def _check_names(names: Collection[str]) -> None:
+    if not 1 <= len(names) <= MOST_SOURCES:
+        raise ShapeError(f"between 1 and {MOST_SOURCES} sources are decomposed, however: {len(names)}")
+    strange = [name for name in names if not isinstance(name, str) or not name or RESERVED & set(name)]
+    if strange:
+        raise ShapeError(f"names of sources must be text without {{ }} and commas, however: {strange}")
 
 
 def _named_informations(informations: Array, names: tuple[str, ...]) -> dict[tuple[str, ...], Array]:

@@ -318,6 +318,41 @@ def test_no_information_reads_zero() -> None:
         assert four(decompose((np.eye(5), 2, 1), measure)) == pytest.approx([0, 0, 0, 0], abs=1e-12)
 
 
+def test_positions_that_are_no_numbers_are_refused() -> None:
+    good = np.eye(4)
+    for block in (1, ["x"], [1.5], slice(1, 2)):
+        with pytest.raises(ShapeError, match="columns of a must be"):
+            gaussian_pid(good, [0], {"a": block})  # type: ignore[dict-item]
+    with pytest.raises(ShapeError, match="columns of the target must be"):
+        gaussian_pid(good, 0, {"a": [1]})  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="4 columns need as many names, however: 2"):
+        gaussian_pid(good, [0], {"a": [1]}, columns=["y", "a"])
+
+
+def test_names_that_atoms_could_not_tell_apart_are_refused() -> None:
+    # {a,b} would be the source of that name and the pair of a and b.
+    for name in ("a,b", "{a}", "", 1):
+        with pytest.raises(ShapeError, match="names of sources"):
+            gaussian_pid(np.eye(4), [0], {"a": [1], "b": [2], name: [3]})  # type: ignore[dict-item]
+
+
+def test_a_mean_of_ccs_needs_draws() -> None:
+    for draws in (-1, 0, 1):
+        with pytest.raises(ShapeError, match="at least 2 draws"):
+            gaussian_pid(np.eye(3), [0], {"a": [1], "b": [2]}, "ccs", draws=draws)
+
+
+def test_rounding_of_single_precision_is_no_asymmetry() -> None:
+    rows = np.random.default_rng(0).standard_normal((500, 40))
+    covariance = np.cov(rows, rowvar=False)
+    rounded = torch.tensor(covariance * (1 + 1e-7 * np.triu(np.ones((40, 40)), 1)))
+    sources = {"x": range(1, 20), "y": range(20, 40)}
+    for measure in CLOSED:
+        exact = gaussian_pid(covariance, [0], sources, measure)  # type: ignore[arg-type]
+        found = gaussian_pid(rounded, [0], sources, measure)  # type: ignore[arg-type]
+        assert four(found) == pytest.approx(four(exact), abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_ig_of_a_nearly_perfect_copy_has_no_synergy(seed: int) -> None:
     # y = G x + a trace of noise: what is predicted from either source can be nearly the same.
