@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 from scipy.special import digamma
 
 from pidreg_cli.information.arrays import Floats, Ints, columns
-from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.errors import ShapeError, TooFewRowsError
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import Jackknife
 from pidreg_cli.information.moments import Moments
@@ -38,8 +38,8 @@ def scalar_bias(rows: float, features: Floats) -> Floats:
     return np.asarray((digamma(v / 2.0) - digamma((v - features) / 2.0)) / (2.0 * np.log(2.0)))
 
 
-def debiased_allowed(rows: int, blocks: ReadoutBlocks, interactions: Interactions = "products") -> bool:
-    """Whether ``rows`` suffice: 1.5 per feature of the readout of all modalities."""
+def debiased_allowed(rows: float, blocks: ReadoutBlocks, interactions: Interactions = "products") -> bool:
+    """Whether that many effective ``rows`` suffice: 1.5 per feature of the readout of all modalities."""
     table = feature_table(blocks, interactions)
     return rows >= ROWS_PER_FEATURE * table.columns((1 << len(blocks.codes)) - 1).size
 
@@ -52,9 +52,12 @@ def debiased_jackknife(
     ``target`` (N,), ``groups`` (N,). Intervals are about the information of the readouts' features. Raises
     TooFewRowsError below 1.5 rows per feature.
     """
-    if not debiased_allowed(len(groups), held, interactions):
+    weights = row_weights(held, len(groups))
+    rows = weights.sum() ** 2 / (weights @ weights) if weights.any() else 0.0
+    if not debiased_allowed(rows, held, interactions):
         raise TooFewRowsError(
-            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {len(groups)} rows"
+            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {rows:.4g} rows",
+            "use fewer features, or the heldout estimator",
         )
     return _jackknife(held, target, groups, interactions, scalar_bias)
 
@@ -72,7 +75,13 @@ def _jackknife(
     held: ReadoutBlocks, target: ArrayLike, groups: Ints, interactions: Interactions, bias: Bias
 ) -> Jackknife:
     table = feature_table(held, interactions)
-    rows = _standardised(np.hstack([table.values, columns(target, "target")]))
+    outcome = columns(target, "target")
+    if outcome.shape != (table.values.shape[0], 1) or len(groups) != len(outcome):
+        raise ShapeError(
+            f"codes of {table.values.shape[0]} rows need one target and group each, "
+            f"however: {outcome.shape}, {len(groups)}"
+        )
+    rows = _standardised(np.hstack([table.values, outcome]))
     weights = row_weights(held, rows.shape[0])
     everything = Moments.of(rows, weights)
     masks = range(1, 1 << len(held.codes))
@@ -111,6 +120,8 @@ def _residual(gram: Floats, products: Floats, square: float) -> tuple[float, int
     """Pivoted Cholesky, so that repeated or constant features count for nothing instead of failing."""
     scale = float(np.max(np.diag(gram), initial=0.0))
     factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=DEPENDENT * scale)
+    if not rank:
+        return square, 0
     chosen = pivots[:rank] - 1
     explained, _ = lapack.dtrtrs(factor[:rank, :rank], products[chosen], lower=1)
     return square - float(explained @ explained), int(rank)

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pidreg_cli.information.arrays import Floats, Ints
-from pidreg_cli.information.covariance import checked_correlation
+from pidreg_cli.information.arrays import columns as as_columns
+from pidreg_cli.information.covariance import checked_correlation, column_order
 from pidreg_cli.information.debiased import debiased_jackknife, plugin_jackknife
-from pidreg_cli.information.errors import TooFewRowsError, UnknownMeasureError
+from pidreg_cli.information.errors import ShapeError, TooFewRowsError, UnknownMeasureError
 from pidreg_cli.information.features import Interactions, ReadoutBlocks
 from pidreg_cli.information.gaussian import (
     conditional_covariances,
@@ -78,22 +79,34 @@ def estimate_information(
     ``groups`` (N,) keeps rows together in folds and in the jackknife. Raises TooFewRowsError, ShapeError,
     NonFiniteError, ConstantTargetError.
     """
-    rows = np.shape(target)[0]
-    labels = np.arange(rows) if groups is None else np.asarray(groups)
-    left_out = balanced_folds(labels, min(GROUPS, np.unique(labels).size), rng)
+    outcome = _scalar_target(target)
+    labels = np.arange(outcome.size) if groups is None else np.asarray(groups)
+    if labels.shape != outcome.shape:
+        raise ShapeError(f"groups must have shape {outcome.shape}, however: {labels.shape}")
+    apart = np.unique(labels).size
+    if min(folds, apart) < 2:
+        raise TooFewRowsError(f"at least 2 folds and groups are needed, however: {folds} and {apart}")
+    left_out = balanced_folds(labels, min(GROUPS, apart), rng)
     if estimator == "debiased":
-        return Estimate(estimator, debiased_jackknife(blocks, target, left_out, interactions))
+        return Estimate(estimator, debiased_jackknife(blocks, outcome, left_out, interactions))
     if estimator == "plugin":
-        return Estimate(estimator, plugin_jackknife(blocks, target, left_out, interactions))
+        return Estimate(estimator, plugin_jackknife(blocks, outcome, left_out, interactions))
     if estimator == "heldout":
         return Estimate(
-            estimator, _heldout(blocks, target, balanced_folds(labels, folds, rng), left_out, interactions)
+            estimator, _heldout(blocks, outcome, balanced_folds(labels, folds, rng), left_out, interactions)
         )
     raise UnknownMeasureError(f"estimator must be one of {get_args(Estimator)}, however: {estimator!r}")
 
 
+def _scalar_target(target: ArrayLike) -> Floats:
+    outcome = as_columns(target, "target")
+    if outcome.shape[1] != 1:
+        raise ShapeError(f"target must be one column, however: {outcome.shape}")
+    return outcome[:, 0]
+
+
 def _heldout(
-    blocks: ReadoutBlocks, target: ArrayLike, folds: Ints, left_out: Ints, interactions: Interactions
+    blocks: ReadoutBlocks, target: Floats, folds: Ints, left_out: Ints, interactions: Interactions
 ) -> Jackknife:
     n = len(blocks.codes)
     fitted = cross_fitted_predictions(
@@ -119,7 +132,8 @@ def linear_informations(
     are more effective rows than columns, and the errors of ``checked_correlation`` with names from
     ``columns``.
     """
-    order = [int(i) for block in (*sources, target) for i in block]
+    named = {f"source {place}": block for place, block in enumerate(sources)}
+    order = column_order(moments.mean.size, target, named, columns)
     rows = moments.effective_rows
     if rows - 1.0 <= len(order):
         raise TooFewRowsError(
@@ -128,7 +142,7 @@ def linear_informations(
         )
     widths = [len(block) for block in sources]
     raw = subset_informations(
-        conditional_covariances(*checked_correlation(moments.scatter, order, columns), widths)
+        conditional_covariances(*checked_correlation(moments.exact_scatter, order, columns), widths)
     )
     return raw - information_bias(rows, len(target), subset_widths(widths)) if debias else np.asarray(raw)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pidreg_cli.information.arrays import Floats, Ints, columns
-from pidreg_cli.information.errors import ShapeError
+from pidreg_cli.information.errors import ShapeError, UnknownMeasureError
 from pidreg_cli.information.lattice import sources_of
 
 Interactions = Literal["products", "none"]
@@ -68,6 +68,10 @@ def feature_table(blocks: ReadoutBlocks, interactions: Interactions = "products"
     Squares belong to the family of every subset: without them information that one modality carries
     non-linearly would be booked as synergy. ``interactions="none"`` leaves codes and scores.
     """
+    if interactions not in get_args(Interactions):
+        raise UnknownMeasureError(
+            f"interactions must be one of {get_args(Interactions)}, however: {interactions!r}"
+        )
     codes = [columns(code, f"codes of modality {i}") for i, code in enumerate(blocks.codes)]
     scores = {mask: columns(score, f"scores of subset {mask}") for mask, score in blocks.scores.items()}
     _check_fit(codes, scores)

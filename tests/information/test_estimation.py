@@ -12,6 +12,7 @@ from pidreg_cli.information.errors import (
     ConstantTargetError,
     DeterministicTargetError,
     NonFiniteError,
+    ShapeError,
     TooFewRowsError,
     UnknownMeasureError,
 )
@@ -165,8 +166,61 @@ def test_columns_that_cannot_be_used_are_named() -> None:
     rows[:, 3] = rows[:, 1] + rows[:, 2]
     with pytest.raises(CollinearColumnsError, match="c is a linear combination of a, b"):
         linear_informations(Moments.of(rows), [0], [[1, 2], [3]], columns=["y", "a", "b", "c"])
-    rows[:, 3] = 1.0
+    # Its mean is not exactly itself, so its variance comes out as rounding instead of zero.
+    rows[:, 3] = 0.1
     with pytest.raises(ConstantColumnError, match="c"):
         linear_informations(Moments.of(rows), [0], [[1, 2], [3]], columns=["y", "a", "b", "c"])
     with pytest.raises(TooFewRowsError, match="4 columns"):
         linear_informations(Moments.of(rows[:5]), [0], [[1, 2], [3]])
+
+
+def test_columns_that_are_not_there_are_named() -> None:
+    moments = Moments.of(np.random.default_rng(11).standard_normal((50, 4)))
+    for sources, message in (
+        ([[1], [9]], r"\[9\]"),
+        ([[1], [-1]], r"\[-1\]"),
+        ([[1, 2], [2]], r"\[2\]"),
+        ([[1], []], "no columns in source 1"),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            linear_informations(moments, [0], sources)
+
+
+@pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
+def test_arrays_that_do_not_fit_are_named(estimator: Estimator) -> None:
+    blocks, y = noise(12, 100, 2)
+    rng = np.random.default_rng(0)
+    for target, groups, message in (
+        (y[:50], None, "rows"),
+        (np.column_stack([y, y]), None, "one column"),
+        (y, np.arange(50), "groups"),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            estimate_information(blocks, target, rng, estimator, groups=groups)
+    for options in ({"groups": np.zeros(100)}, {"folds": 1}):
+        with pytest.raises(TooFewRowsError, match="at least 2 folds and groups"):
+            estimate_information(blocks, y, rng, estimator, **options)  # type: ignore[arg-type]
+    with pytest.raises(UnknownMeasureError, match="'product'"):
+        estimate_information(blocks, y, rng, estimator, "product")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
+def test_a_modality_whose_codes_are_constant_says_nothing(
+    estimator: Estimator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(13)
+    y = rng.standard_normal(300)
+    blocks = ReadoutBlocks(((y + rng.standard_normal(300))[:, None], np.full((300, 1), 0.1)))
+    estimate = estimate_information(blocks, y, rng, estimator)
+    assert estimate.raw[2] == pytest.approx(0.0, abs=1e-9)
+    # Its products copy the other's codes, which moves the penalty a little.
+    assert estimate.raw[3] == pytest.approx(estimate.raw[1], abs=1e-3)
+    # LAPACK writes its complaints to the terminal.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rows_without_weight_do_not_count_for_the_debiased_estimate() -> None:
+    blocks, y = noise(14, 200, 8)
+    weighted = ReadoutBlocks(blocks.codes, {}, np.repeat([1.0, 0.0], [30, 170]))
+    with pytest.raises(TooFewRowsError, match=r"1\.5 rows per feature, however: 30 rows"):
+        estimate_information(weighted, y, np.random.default_rng(0), "debiased")
