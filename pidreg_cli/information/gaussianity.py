@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pidreg_cli.information.arrays import Floats, Ints, columns
-from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.covariance import checked_correlation
+from pidreg_cli.information.errors import ShapeError, TooFewRowsError
 from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors
+from pidreg_cli.information.moments import Moments
 
 # Rows per column for the whitened rows to say anything beyond their covariance.
 ROWS_PER_COLUMN = 2
@@ -58,14 +60,18 @@ def gaussianity(
 ) -> Gaussianity:
     """Test rows (N, q) of target (its column number) and codes for joint Gaussianity.
 
-    Raises TooFewRowsError below two rows per column, and the smallest p-value is 1/(draws + 1).
+    The smallest p-value is 1/(draws + 1). Raises TooFewRowsError below two rows per column, and
+    ConstantColumnError and CollinearColumnsError, because the null distribution is that of distinct columns.
     """
     table = columns(rows, "rows")
     count, width = table.shape
+    if not 0 <= target < width:
+        raise ShapeError(f"target must be one of {width} columns, however: {target}")
     if count < ROWS_PER_COLUMN * width:
         raise TooFewRowsError(
             f"{width} columns need at least {ROWS_PER_COLUMN * width} rows, however: {count}"
         )
+    checked_correlation(Moments.of(table).exact_scatter, range(width))
     mixtures = _unit_vectors(width, directions, rng)
     observed, worst = _statistics(_whitened(table), target, mixtures)
     null = [
@@ -103,12 +109,9 @@ def _whitened(rows: Floats) -> Floats:
     correlations).
     """
     centred = rows - rows.mean(axis=0)
-    spread = centred.std(axis=0)
-    standard = centred / np.where(spread > 0.0, spread, 1.0)
+    standard = centred / centred.std(axis=0)
     values, vectors = np.linalg.eigh(standard.T @ standard / rows.shape[0])
-    # A direction without variance (repeated columns) stays without.
-    scale = np.where(values > values[-1] * 1e-10, 1.0 / np.sqrt(np.maximum(values, values[-1] * 1e-12)), 0.0)
-    return np.asarray(standard @ (vectors * scale) @ vectors.T)
+    return np.asarray(standard @ (vectors / np.sqrt(values)) @ vectors.T)
 
 
 def _unit_vectors(width: int, count: int, rng: np.random.Generator) -> Floats:

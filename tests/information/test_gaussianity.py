@@ -5,7 +5,12 @@ import pytest
 from scipy.integrate import quad
 
 from pidreg_cli.information.copula import normal_scores
-from pidreg_cli.information.errors import ConstantColumnError, TooFewRowsError
+from pidreg_cli.information.errors import (
+    CollinearColumnsError,
+    ConstantColumnError,
+    ShapeError,
+    TooFewRowsError,
+)
 from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.gaussianity import (
     Gaussianity,
@@ -120,3 +125,15 @@ def test_copula_recovers_informations_of_a_distorted_gaussian() -> None:
     distorted = normal_scores(np.column_stack([np.exp(2 * m), x**3]))
     r = np.corrcoef(distorted, rowvar=False)[0, 1]
     assert -0.5 * np.log2(1 - r * r) == pytest.approx(0.5, abs=0.02)
+
+
+def test_columns_that_say_the_same_are_refused() -> None:
+    """The null distribution is that of distinct columns: Gaussian rows with a copy would look peculiar."""
+    rng = np.random.default_rng(6)
+    rows = rng.standard_normal((100, 3))
+    with pytest.raises(CollinearColumnsError, match="column 3 is a linear combination of column 1"):
+        gaussianity(np.column_stack([rows, rows[:, 1]]), 0, rng)
+    with pytest.raises(ConstantColumnError, match="column 3"):
+        gaussianity(np.column_stack([rows, np.full(100, 0.1)]), 0, rng)
+    with pytest.raises(ShapeError, match="one of 3 columns, however: 3"):
+        gaussianity(rows, 3, rng)
