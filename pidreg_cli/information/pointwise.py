@@ -79,7 +79,7 @@ def prediction_divergence(
     their pooled mean squared errors. The mean over rows is
     ``I_with - I_without - mean[(y - m_with)(m_with - m_without)] / (v_without ln 2)``.
     """
-    if min(variance_with, variance_without) <= 0.0:
+    if not (variance_with > 0.0 and variance_without > 0.0):
         raise ConstantTargetError(f"variances must be positive: {variance_with:g}, {variance_without:g}")
     shift = finite(mean_with, "predictions") - finite(mean_without, "predictions")
     ratio = variance_with / variance_without

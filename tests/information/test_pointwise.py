@@ -113,5 +113,6 @@ def test_a_modality_that_changes_nothing_says_nothing() -> None:
 def test_no_error_is_no_number() -> None:
     with pytest.raises(ConstantTargetError):
         pointwise_informations(np.array([[1.0, 0.0], [1.0, 0.0]]))
-    with pytest.raises(ConstantTargetError):
-        prediction_divergence([0.0], 0.0, [0.0], 1.0)
+    for variance in (0.0, -1.0, float("nan")):
+        with pytest.raises(ConstantTargetError):
+            prediction_divergence([0.0], variance, [0.0], 1.0)
