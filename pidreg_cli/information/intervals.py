@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, stdtrit
 
 from pidreg_cli.information.arrays import Bools, Floats, Ints, columns, finite
-from pidreg_cli.information.errors import ShapeError, TooFewRowsError
+from pidreg_cli.information.errors import InformationError, ShapeError, TooFewRowsError
 from pidreg_cli.information.lattice import Atom, minimal_sets, source_count, upper_sets
 from pidreg_cli.information.readouts import CrossFit, informations_of_sums
 
@@ -44,6 +44,8 @@ class Jackknife:
 
     def interval(self, upper: Ints | int, lower: Ints | int, confidence: float) -> Floats:
         """Two-sided intervals of ``I_upper - I_lower`` for arrays of bitmasks of one shape: (..., 2)."""
+        if not 0.0 < confidence < 1.0:
+            raise InformationError(f"confidence must be between 0 and 1, however: {confidence}")
         value, deviations = self._contrast(upper, lower)
         reach = self._student(0.5 - confidence / 2.0) * np.sqrt(np.sum(deviations**2, axis=0))
         return np.stack([value - reach, value + reach], axis=-1)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 
 from pidreg_cli.information.debiased import debiased_allowed, debiased_jackknife, scalar_bias
-from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.errors import InformationError, TooFewRowsError
 from pidreg_cli.information.features import ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import (
     GROUPS,
@@ -310,3 +310,12 @@ def test_null_targets_keep_groups_together() -> None:
     signs = np.sign((draws - y.mean()) / (y - y.mean())[:, None]).reshape(10, 5, 50)
     assert np.all(signs == signs[:, :1])
     assert abs(signs.mean()) < 0.2
+
+
+def test_a_confidence_in_percent_is_refused() -> None:
+    jackknife = jackknife_of_errors(errors_of(0), np.arange(400) % GROUPS)
+    for confidence in (95.0, 0.0, 1.0, float("nan")):
+        with pytest.raises(InformationError, match="between 0 and 1"):
+            information_intervals(jackknife, confidence)
+        with pytest.raises(InformationError, match="between 0 and 1"):
+            summary_intervals(jackknife, confidence)
