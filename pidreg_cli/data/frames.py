@@ -58,6 +58,9 @@ def frame_arrays(
 
 
 def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArray[np.float32]:
+    # A run folder names columns by text, also those that were positions of an array.
+    by_text = {str(column): column for column in frame.columns}
+    columns = [column if column in frame.columns else by_text.get(column, column) for column in columns]
     absent = [column for column in columns if column not in frame.columns]
     if absent or not len(columns):
         what = (

@@ -85,7 +85,8 @@ def counts(data: Data) -> str:
         if data.folds
         else f"{data.rows_train:,} to train, {data.rows_valid:,} to validate, {data.rows_test:,} to test"
     )
-    return f"{listing(data.files)}: {data.rows:,} rows read{dropped}, {used:,} used ({split})."
+    source = f"{listing(data.files)}: " if data.files else "A table in memory: "
+    return f"{source}{data.rows:,} rows read{dropped}, {used:,} used ({split})."
 
 
 def protocol(report: Report) -> tuple[str, ...]:
