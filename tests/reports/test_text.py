@@ -12,7 +12,8 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.content import Table
 from pidreg_cli.reports.evidence import Evidence, ModalityFacts
-from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.model import Atom, Report
+from pidreg_cli.reports.sections.atoms import LONGEST, short_id
 from pidreg_cli.reports.serialise import from_json, to_json
 from pidreg_cli.reports.text import WIDTH, aligned, columns, printable, to_text
 from pidreg_cli.reports.wording import decimal, explained, measured, percent, rows_phrase
@@ -129,6 +130,18 @@ def test_atoms_are_the_largest_first_and_the_rest_counted(eight: Evidence) -> No
     assert float(rest[2]) == pytest.approx(sum(left), abs=0.006)
 
 
+def test_long_atoms_are_shortened_and_their_members_counted(eight: Evidence) -> None:
+    report = assemble(eight)
+    assert report.pid is not None
+    longest = max(report.pid.atoms, key=lambda atom: len(atom.id))
+    counted = f"... ({len(longest.members)} members)"
+    shown = short_id(longest)
+    assert shown.endswith(counted)
+    assert longest.id.startswith(shown.removesuffix(counted))
+    assert len(shown) <= LONGEST + len(counted) < len(longest.id)
+    assert short_id(Atom.model_validate({**dict(longest), "id": "{a}", "members": (("a",),)})) == "{a}"
+
+
 def test_candidates_are_marked_and_counted(eight: Evidence, three: Evidence) -> None:
     text = section(to_text(assemble(eight)), "Which modalities to keep")
     assert text.count("* ") == 2
@@ -151,6 +164,9 @@ def test_model_stands_beside_its_baseline(two: Evidence) -> None:
 
 def test_rows_read_dropped_and_used(two: Evidence) -> None:
     text = section(to_text(assemble(two)), "Data, and which rows say what")
+    report = assemble(two)
+    in_memory = report.model_copy(update={"data": report.data.model_copy(update={"files": ()})})
+    assert "A table in memory: 4,507 rows" in section(to_text(in_memory), "Data, and which rows say what")
     assert "4,507 rows read, 7 dropped (no target), 4,500 used" in text
     assert "the 900 test rows" in text
     assert "the 900 validation rows" in text

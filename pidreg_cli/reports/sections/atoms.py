@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pidreg_cli.reports.content import Paragraph, Section, Table
-from pidreg_cli.reports.model import OneVersusRest, Report, Summary
+from pidreg_cli.reports.model import Atom, OneVersusRest, Report, Summary
 from pidreg_cli.reports.wording import Wording, percent
 
 SHOWN = 12
 """Atoms listed; the others are in report.json."""
+LONGEST = 36
+"""Columns of an atom's notation; of eight modalities it can have fifty members, listed in report.json."""
 STABLE = 0.1
 """Share of the total by which a part may differ between measures and still read the same."""
 CAVEAT = (
@@ -28,7 +30,7 @@ def lattice(report: Report) -> Section | None:
     shown = [atom for atom in found[:SHOWN] if wording.visible(atom.value)]
     if not shown:
         return None
-    rows = tuple((a.id, a.kind, wording.cell(a.value, a.ci)) for a in shown)
+    rows = tuple((short_id(a), a.kind, wording.cell(a.value, a.ci)) for a in shown)
     intro = (
         "{a} is what only a tells, {a}{b} what a and b both tell, {a,b} what shows only when a and b are "
         "combined, {a}{b,c} what a tells and so do b and c combined."
@@ -40,6 +42,19 @@ def lattice(report: Report) -> Section | None:
         count = "1 smaller atom holds" if len(rest) == 1 else f"{len(rest)} smaller atoms hold"
         blocks.append(Paragraph(f"{count} the remaining {left}."))
     return Section("Atoms, largest first", tuple(blocks))
+
+
+def short_id(atom: Atom) -> str:
+    """The atom's notation; where that is long, its first members and how many there are."""
+    if len(atom.id) <= LONGEST:
+        return atom.id
+    kept = ""
+    for member in atom.members:
+        longer = f"{kept}{{{','.join(member)}}}"
+        if kept and len(longer) > LONGEST:
+            return f"{kept}... ({len(atom.members)} members)"
+        kept = longer
+    return atom.id
 
 
 def sensitivity(report: Report) -> Section | None:
