@@ -30,6 +30,8 @@ def unconverged_weights(
         return None
     moved = "" if movement is None else f": they still moved by {movement:.3f} bits"
     wanted = "" if tolerance is None else f" (settled: below {tolerance:g})"
+    if movement is not None and tolerance is not None and movement < tolerance:
+        moved, wanted = f": they moved by less than {tolerance:g} bits, but not for long enough", ""
     return Diagnostic(
         "training.weights_not_converged",
         "warning",

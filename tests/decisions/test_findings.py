@@ -125,6 +125,8 @@ def test_unconverged_weights_say_by_how_much() -> None:
     )
     assert found.value == 0.034
     expect(training_checks.unconverged_weights(False, None, None), "training.weights_not_converged")
+    calm = training_checks.unconverged_weights(False, 0.007, 0.01)
+    expect(calm, "training.weights_not_converged", "less than 0.01", "not for long enough")
 
 
 def test_worse_than_baseline() -> None:
