@@ -56,8 +56,15 @@ def _descriptions() -> str:
 
 
 def _write(console: Console, system: str, output: Path, rows: int, seed: int, force: bool) -> None:
-    from pidreg_cli.data.synthetic import generate, refuse_existing, truth_path, write_synthetic
+    from pidreg_cli.data.synthetic import (
+        generate,
+        refuse_existing,
+        refuse_suffix,
+        truth_path,
+        write_synthetic,
+    )
 
+    refuse_suffix(output)
     if not force:
         refuse_existing(output)
     write_synthetic(generate(system, rows, seed), output, force)

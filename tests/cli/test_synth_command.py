@@ -72,6 +72,7 @@ def test_the_systems_are_listed_on_stdout():
         (["synergyy", "-o", "d.parquet"], 2),
         (["synergy"], 2),
         (["synergy", "-o", "d.parquet", "--rows", "0"], 2),
+        (["synergy", "-o", "d.csv", "--rows", "60"], 2),
         (["synergy", "-o", "absent/d.parquet", "--rows", "60"], 6),
     ],
 )

@@ -11,11 +11,22 @@ from pidreg_cli.data.writing import write_table
 from pidreg_cli.errors import UsageError
 
 TRUTH_KEY = b"pidreg_truth"
+SUFFIXES = (".parquet", ".pq")
 
 
 def truth_path(path: Path) -> Path:
     """Where the truth of the table at ``path`` is written: ``data.truth.json`` beside ``data.parquet``."""
     return path.with_name(f"{path.stem}.truth.json")
+
+
+def refuse_suffix(path: Path) -> None:
+    """Raise UsageError for a name that promises another format, as tables are Parquet."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "synth.suffix",
+            f"{path} would hold Parquet; its name must end in {' or '.join(SUFFIXES)}",
+            f"give -o {path.stem or 'data'}.parquet",
+        )
 
 
 def write_synthetic(table: SyntheticTable, path: Path, force: bool = False) -> None:
