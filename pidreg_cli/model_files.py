@@ -78,14 +78,14 @@ def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRo
     """The model of a run folder. Raises RunError where a file is missing, damaged or of another major version."""
     document = _document(folder)
     try:
-        model = _built(document, device)
+        model, folds = _built(document, device), _folds(document)
         roles = ModelRoles(**document["roles"])
     except (KeyError, TypeError, ValueError) as error:
         _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
     try:
         weights, trees = _separated(load((folder / WEIGHTS).read_bytes()))
         model.network.load_state_dict(weights)
-        model = _with_scores(model, document, trees)
+        model = _with_scores(model, folds, trees)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         _refuse(folder / WEIGHTS, str(error).splitlines()[0], error)
     return model, roles
@@ -114,22 +114,28 @@ def _built(document: Mapping[str, Any], device: torch.device) -> FittedModel:
     return FittedModel(columns, transforms, shape, network)
 
 
+def _folds(document: Mapping[str, Any]) -> int | None:
+    """Fold models of the boosted scores of a modality, None where encoders read no scores."""
+    stored = document.get("boosted")
+    return None if stored is None else int(stored["folds"])
+
+
 def _separated(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The weights of the network, and the boosted trees."""
     trees = {name.removeprefix(BOOSTED): t for name, t in tensors.items() if name.startswith(BOOSTED)}
     return {name: t for name, t in tensors.items() if not name.startswith(BOOSTED)}, trees
 
 
-def _with_scores(model: FittedModel, document: Mapping[str, Any], trees: Mapping[str, Tensor]) -> FittedModel:
+def _with_scores(model: FittedModel, folds: int | None, trees: Mapping[str, Tensor]) -> FittedModel:
     """The model with the boosted scores it was trained with. Raises ValueError where they are damaged."""
-    if document.get("boosted") is None:
+    if folds is None:
         if trees:
             raise ValueError(f"it holds boosted trees, {ARCHITECTURE} names none")
         return model
     features = {
         name: encoder.features for name, encoder in zip(model.columns, model.shape.encoders, strict=True)
     }
-    scores = BoostedScores.from_tensors(features, document["boosted"]["folds"], trees)
+    scores = BoostedScores.from_tensors(features, folds, trees)
     return replace(model, transforms=replace(model.transforms, boosted=scores))
 
 

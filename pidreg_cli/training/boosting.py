@@ -65,8 +65,9 @@ class BoostedScores:
         cls, features: Mapping[str, int], folds: int, tensors: Mapping[str, Tensor]
     ) -> BoostedScores:
         """Inverse of ``to_tensors``; ``features``: number of columns by modality. Raises ValueError."""
-        expected = {f"{position}.{fold}" for position in range(len(features)) for fold in range(folds)}
-        if folds < 1 or set(tensors) != expected:
+        pairs = len(features) * folds
+        names = [f"{i}.{fold}" for i in range(len(features)) for fold in range(min(folds, len(tensors)))]
+        if pairs < 1 or pairs != len(tensors) or set(names) != set(tensors):
             raise ValueError("boosted trees are missing, or there are too many")
         found = {
             name: tuple(

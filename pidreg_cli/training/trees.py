@@ -31,6 +31,9 @@ REGULARISATION = {
 }
 REPEATABLE = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 
+CELLS_PER_THREAD = 100_000
+"""Fewer cells are not worth another thread: a split takes microseconds then, and threads wait for each other."""
+
 NOT_READ = (
     "tree_sizes=",
     "split_gain=",
@@ -76,7 +79,7 @@ class Trees:
 
     def predict(self, block: Block) -> Floats:
         """Predictions (n_rows,) for a block (n_rows, n_features), NaN where missing; the same for any threads."""
-        return np.asarray(self._booster.predict(block, num_threads=torch.get_num_threads()), np.float64)
+        return np.asarray(self._booster.predict(block, num_threads=threads_for(block)), np.float64)
 
     def packed(self) -> bytes:
         """The text compressed, with a checksum."""
@@ -110,7 +113,7 @@ def fit_trees(block: Block, target: Floats, settings: BoostingSettings, seed: in
         "objective": "regression",
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.leaves,
-        "num_threads": torch.get_num_threads(),
+        "num_threads": threads_for(block),
         "seed": seed,
         **REGULARISATION,
         **REPEATABLE,
@@ -118,6 +121,11 @@ def fit_trees(block: Block, target: Floats, settings: BoostingSettings, seed: in
     rows = library.Dataset(block, target, params=parameters)
     booster = library.train(parameters, rows, num_boost_round=settings.rounds)
     return Trees(shortened(booster.model_to_string()))
+
+
+def threads_for(block: Block) -> int:
+    """As many of torch's threads as have enough to do."""
+    return min(torch.get_num_threads(), 1 + block.size // CELLS_PER_THREAD)
 
 
 def shortened(text: str) -> str:
