@@ -285,4 +285,5 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
         head_r2=1 - errors[:, singles].sum(axis=0) / errors[:, 0].sum(),
         alone_r2=1 - alone / errors[:, 0].sum(),
         code_divergence=None if np.isnan(divergence) else divergence,
+        boosted=(sum(ledger.boosted for ledger in outcome.histories), len(outcome.histories)),
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
 EncoderKind = Literal["periodic", "mlp", "linear"]
+BoostedUse = Literal["off", "auto", "on"]
 
 
 class _Settings(BaseModel):
@@ -32,6 +33,21 @@ class FeatureSettings(_Settings):
     """How raw feature columns become numbers for the encoders (fitted on training rows)."""
 
     transform: Literal["quantile", "standard", "both"]
+    boosted: BoostedUse = Field(
+        description="whether encoders also read a prediction by boosted trees of their modality; auto: where the "
+        "validation rows are predicted better that way"
+    )
+
+
+class BoostingSettings(_Settings):
+    """The boosted trees of ``features.boosted``."""
+
+    rounds: int = Field(ge=1, le=10_000, description="trees in a model")
+    learning_rate: float = Field(gt=0, le=1)
+    leaves: int = Field(ge=2, le=4096, description="most leaves of a tree")
+    folds: int = Field(
+        ge=2, le=20, description="models; each training row is scored by the one that did not see it"
+    )
 
 
 class EncoderSettings(_Settings):
@@ -140,6 +156,7 @@ class Settings(_Settings):
     folds: int | Literal["auto"] = "auto"
     data: DataSettings = Field(default_factory=DataSettings)
     features: FeatureSettings
+    boosting: BoostingSettings
     network: NetworkSettings
     loss: LossSettings
     training: TrainingSettings

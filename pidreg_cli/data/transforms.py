@@ -168,6 +168,19 @@ class FeatureTransform:
         units = _applied(self.units, block[:, : len(self.units)], UNIT_LIMIT)
         return FeatureArrays(values, self._indicators(missing), units)
 
+    def completed(self, block: Block) -> Block:
+        """Raw rows, shape kept: a cell of a column that no training row missed reads as the training median or mean.
+
+        For models of raw columns that learn what a missing cell means, and know nothing of one they never met.
+        """
+        if self.flags_absence:
+            return block
+        filled = block.copy()
+        for position, scale in enumerate(self.scales):
+            if scale is not None and position not in self.flagged:
+                filled[np.isnan(block[:, position]), position] = scale.inverse(np.zeros(1))[0]
+        return filled
+
     def _indicators(self, missing: NDArray[np.bool_]) -> Block:
         flags = missing[:, list(self.flagged)]
         if self.flags_absence:

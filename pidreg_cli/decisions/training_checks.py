@@ -22,6 +22,20 @@ scale wrong by half .069, lognormal codes .157.
 """
 
 
+def boosted_scores(models: int, of: int) -> Diagnostic | None:
+    """``models``: how many of the models of the run read boosted scores, ``of`` how many."""
+    if models == 0:
+        return None
+    which = "The encoders" if models == of else f"In {models} of {of} models the encoders"
+    return Diagnostic(
+        "training.boosted_scores",
+        "info",
+        f"{which} also read what gradient boosted trees predict from their own modality.",
+        "Nothing to do: the score is a part of its modality. features.boosted=off fits without.",
+        models / of,
+    )
+
+
 def unconverged_weights(
     converged: bool, movement: float | None, tolerance: float | None
 ) -> Diagnostic | None:

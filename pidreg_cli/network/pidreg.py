@@ -16,7 +16,8 @@ from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
 
 ModalityInput = tuple[Tensor, Tensor]
-"""Values to embed (batch, features) and plain inputs (batch, plain): features in units, flags of missing cells."""
+"""Values to embed (batch, features) and plain inputs (batch, plain): features in units, flags of missing cells,
+a boosted score."""
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,15 @@ class TrainingFacts:
     ``target``: values of the training rows. ``head_r2`` (n,): R2 of each modality's readout on held-out
     rows. ``alone_r2`` (n,): R2 there of a ridge regression on that modality's own features, NaN where not
     fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
-    whitened target and codes from the standard normal. None leaves the check out.
+    whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
+    models read boosted scores, and how many there are.
     """
 
     target: Floats
     head_r2: Floats | None = None
     alone_r2: Floats | None = None
     code_divergence: float | None = None
+    boosted: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

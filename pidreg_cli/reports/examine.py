@@ -43,6 +43,8 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
         for name, baseline in evidence.accuracy.baselines.items():
             yield training_checks.worse_than_baseline(evidence.accuracy.test.rmse, baseline.rmse, name)
     training = evidence.training
+    if training is not None:
+        yield training_checks.boosted_scores(*training.boosted)
     if training is not None and training.code_divergence is not None:
         yield training_checks.codes_not_normal(training.code_divergence)
     if training is not None and training.head_r2 is not None and training.alone_r2 is not None:

@@ -16,6 +16,16 @@ from pidreg_cli.errors import RunError
 LEDGER = "ledger"
 
 
+def training_name(number: int, variant: str = "") -> str:
+    """File of the training state of a model; ``variant`` tells several trainings of one model apart."""
+    return f"checkpoint-{number}{variant}.safetensors"
+
+
+def scores_name(number: int) -> str:
+    """File of the boosted scores of a model."""
+    return f"scores-{number}.safetensors"
+
+
 class CheckpointStore(Protocol):
     """Where checkpoints live; names are relative and end in ``.safetensors``."""
 

@@ -15,6 +15,7 @@ from pidreg_cli.data.transforms import FeatureKind, FeatureTransform, TargetTran
 from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 from pidreg_cli.training.batches import Rows
+from pidreg_cli.training.boosting import BoostedScores
 from pidreg_cli.training.reading import Reading, read
 
 Floats = NDArray[np.float64]
@@ -34,10 +35,11 @@ def code_dimension(settings: NetworkSettings, modalities: int) -> int:
 
 @dataclass(frozen=True)
 class Transforms:
-    """Fitted transforms of every modality and of the target."""
+    """Fitted transforms of every modality and of the target; ``boosted``: scores that encoders read too, or None."""
 
     features: Mapping[str, FeatureTransform]
     target: TargetTransform
+    boosted: BoostedScores | None = None
 
     @classmethod
     def fit(cls, arrays: MultimodalArrays, kind: FeatureKind) -> Transforms:
@@ -48,23 +50,41 @@ class Transforms:
         }
         return cls(features, TargetTransform.fit(arrays.required_target))
 
-    def inputs(self, arrays: MultimodalArrays, device: torch.device) -> list[ModalityInput]:
-        """Tensors of the rows for the network."""
-        applied = [transform.apply(arrays.features[name]) for name, transform in self.features.items()]
-        return [
-            (
-                torch.from_numpy(a.values).to(device),
-                torch.from_numpy(np.hstack([a.units, a.indicators])).to(device),
+    def inputs(
+        self, arrays: MultimodalArrays, device: torch.device, scores: Floats | None = None
+    ) -> list[ModalityInput]:
+        """Tensors of the rows for the network. ``scores`` (n_rows, n_modalities): boosted scores to read instead of
+        the mean of the fold models, for rows that fitted these.
+        """
+        if scores is None and self.boosted is not None:
+            scores = self.scores(arrays, self.boosted)
+        found = []
+        for position, (name, transform) in enumerate(self.features.items()):
+            applied = transform.apply(arrays.features[name])
+            plain = [applied.units, applied.indicators]
+            if scores is not None:
+                plain.append(scores[:, [position]].astype(np.float32))
+            found.append(
+                (
+                    torch.from_numpy(applied.values).to(device),
+                    torch.from_numpy(np.hstack(plain)).to(device),
+                )
             )
-            for a in applied
-        ]
+        return found
 
-    def rows(self, arrays: MultimodalArrays, device: torch.device) -> Rows:
-        """Inputs and targets of rows that have a target."""
+    def scores(self, arrays: MultimodalArrays, boosted: BoostedScores) -> Floats:
+        """Boosted scores (n_rows, n_modalities) of rows that did not fit them."""
+        blocks = {
+            name: transform.completed(arrays.features[name]) for name, transform in self.features.items()
+        }
+        return boosted.predict(blocks)
+
+    def rows(self, arrays: MultimodalArrays, device: torch.device, scores: Floats | None = None) -> Rows:
+        """Inputs and targets of rows that have a target; ``scores`` as for ``inputs``."""
         target = arrays.required_target
         standard = torch.as_tensor(self.target.standardise(target), dtype=torch.float32, device=device)
         score = torch.as_tensor(self.target.forward(target), dtype=torch.float32, device=device)
-        return Rows(self.inputs(arrays, device), standard, score)
+        return Rows(self.inputs(arrays, device, scores), standard, score)
 
 
 def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkShape:
@@ -75,7 +95,7 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
         EncoderShape(
             kind=encoder.kinds.get(name, encoder.kind),
             features=len(transform.columns),
-            plain=len(transform.units) + transform.indicators,
+            plain=len(transform.units) + transform.indicators + (transforms.boosted is not None),
             code_dim=d,
             width=encoder.width,
             depth=encoder.depth,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -14,7 +14,7 @@ from pidreg_cli.errors import TrainingError
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
 from pidreg_cli.training.atoms import StageAtoms, stage_atoms
 from pidreg_cli.training.batches import Rows, batch_size_for, shuffled
-from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, write_checkpoint
+from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, training_name, write_checkpoint
 from pidreg_cli.training.objective import loss_terms
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.reading import predict
@@ -22,19 +22,29 @@ from pidreg_cli.training.seeds import Stream, torch_generator
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
 
+BOOSTED = "-boosted"
+
 
 @dataclass(frozen=True)
 class ModelTask:
-    """One model of a run: its name ('fold 1', 'final'), its number in the seeds, names of the modalities."""
+    """One model of a run: its name ('fold 1', 'final'), its number in the seeds, names of the modalities.
+
+    ``variant``: the part of its file's name that tells it from another training of the same model.
+    """
 
     name: str
     number: int
     modalities: tuple[str, ...]
+    variant: str = ""
 
     @property
     def checkpoint(self) -> str:
         """File of the training state."""
-        return f"checkpoint-{self.number}.safetensors"
+        return training_name(self.number, self.variant)
+
+    def boosted(self) -> ModelTask:
+        """The training of the same model with boosted scores; from the same seeds, so that both compare."""
+        return replace(self, name=f"{self.name}, boosted", variant=BOOSTED)
 
 
 @dataclass(frozen=True)

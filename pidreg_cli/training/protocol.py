@@ -26,9 +26,10 @@ from pidreg_cli.training.evaluation import (
     debiased_informations,
     null_error_sums,
 )
-from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape
+from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.metrics import Accuracy, accuracy
-from pidreg_cli.training.model_fit import ModelFit, ModelTask
+from pidreg_cli.training.model_choice import ModelChoice, Trained
+from pidreg_cli.training.model_fit import ModelTask
 from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
@@ -44,14 +45,6 @@ class Parts:
     train: Index
     valid: Index
     held: Index
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model and how its training went."""
-
-    model: FittedModel
-    ledger: Ledger
 
 
 @dataclass(frozen=True)
@@ -145,13 +138,9 @@ class ProtocolRun:
         return Parts(rows[~valid], rows[valid], held)
 
     def _train(self, name: str, number: int, parts: Parts) -> Trained:
-        train, valid = self.arrays.take(parts.train), self.arrays.take(parts.valid)
-        transforms = Transforms.fit(train, self.settings.features.transform)
-        shape = network_shape(transforms, self.settings.network)
-        rows = (transforms.rows(train, self.device), transforms.rows(valid, self.device))
+        rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
-        trained = ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
-        return Trained(FittedModel(self.arrays.columns, transforms, shape, trained.network), trained.ledger)
+        return ModelChoice(task, rows, self.settings, self.device, self.progress, self.store).run()
 
     def _held_out(self, trained: Trained, number: int, parts: Parts) -> HeldOut:
         model, arrays, settings = trained.model, self.arrays, self.settings

@@ -21,6 +21,8 @@ class Stream(IntEnum):
     SELECTION = 7
     NULL = 8
     DIVERGENCE = 9
+    BOOSTING_FOLDS = 10
+    BOOSTING = 11
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:

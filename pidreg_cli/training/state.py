@@ -20,7 +20,7 @@ from pidreg_cli.training.progress import EpochRecord
 
 @dataclass
 class Ledger:
-    """The plain part of the state, JSON-serialisable."""
+    """The plain part of the state, JSON-serialisable. ``boosted``: whether the encoders read boosted scores."""
 
     stage: int = 1
     epoch: int = 0
@@ -33,6 +33,7 @@ class Ledger:
     stage1_epochs: int = 0
     best_loss: float | None = None
     best_epoch: int = 0
+    boosted: bool = False
     history: list[EpochRecord] = field(default_factory=list)
 
     def to_document(self) -> dict[str, Any]:

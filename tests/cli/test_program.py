@@ -13,7 +13,7 @@ import pytest
 import pidreg_cli
 from pidreg_cli.cli.app import main
 
-HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich"}
+HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
 COMMANDS = ["fit", "synth", "schema"]
 
 

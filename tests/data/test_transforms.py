@@ -87,6 +87,17 @@ def test_a_missing_cell_reads_as_the_median_or_the_mean():
         np.testing.assert_allclose(values, 0, atol=1e-6)
 
 
+def test_a_raw_cell_that_training_never_missed_is_completed_and_no_other():
+    nan = np.nan
+    training = np.array([[1, 1, 5], [2, nan, 5], [3, 3, 5], [4, 4, 5], [100, 5, 5]], np.float32)
+    new = np.array([[nan, nan, nan], [7, 8, 9]], np.float32)
+    for kind, centre in (("quantile", 3.0), ("both", 3.0), ("standard", 22.0)):
+        np.testing.assert_allclose(fitted(training, kind).completed(new), [[centre, nan, nan], [7, 8, 9]])
+    absent = np.vstack([training, np.full((1, 3), nan, np.float32)])
+    np.testing.assert_array_equal(fitted(absent).completed(new), new)
+    assert np.isnan(new[0]).all()
+
+
 def test_both_gives_normal_scores_and_the_distances_in_the_tails():
     column = np.append(np.linspace(0, 1, 99), 10.0).astype(np.float32)[:, None]
     scores, _, units = fitted(column, "both").apply(column)

@@ -115,6 +115,14 @@ def test_repair_says_how_much() -> None:
     assert information_checks.repaired(raw[[0, 2]], raw[[0, 2]]) is None
 
 
+def test_boosted_scores_tell_which_models_read_them() -> None:
+    assert training_checks.boosted_scores(0, 6) is None
+    found = expect(training_checks.boosted_scores(6, 6), "training.boosted_scores", "The encoders also")
+    assert (found.severity, found.value) == ("info", 1)
+    some = expect(training_checks.boosted_scores(2, 6), "training.boosted_scores", "In 2 of 6 models")
+    assert some.value == pytest.approx(1 / 3)
+
+
 def test_unconverged_weights_say_by_how_much() -> None:
     assert training_checks.unconverged_weights(True, 0.5, 0.01) is None
     found = expect(

@@ -1,0 +1,135 @@
+"""Gradient boosted trees of one block of features: LightGBM behind two functions, its models as short texts.
+
+LightGBM (Ke et al. 2017) is imported where it is first needed: it takes a second, and it needs a system library.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pidreg_cli.config.settings import BoostingSettings
+from pidreg_cli.errors import UsageError
+
+Floats = NDArray[np.float64]
+Block = NDArray[np.float32]
+
+REGULARISATION = {
+    # Leaves of five rows: scores may be rough, the network that reads them is not.
+    "min_data_in_leaf": 5,
+    # A split sees three features in ten, a tree four rows in five: trees of correlated features differ.
+    "feature_fraction_bynode": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+}
+REPEATABLE = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+
+CELLS_PER_THREAD = 100_000
+"""Fewer cells are not worth another thread: a split takes microseconds then, and threads wait for each other."""
+
+NOT_READ = (
+    "tree_sizes=",
+    "split_gain=",
+    "leaf_weight=",
+    "leaf_count=",
+    "internal_value=",
+    "internal_weight=",
+    "internal_count=",
+)
+"""Lines of LightGBM's text that say how trees came about; predictions are the same without them, in half the size."""
+LAST_LINE = "end of trees\n"  # what follows are importances and the parameters of the fit
+COMPRESSION = 9
+MOST_CHARACTERS = 2**30  # a gigabyte: a damaged or made-up file must not fill the memory
+
+
+def lightgbm() -> Any:
+    """The library. Raises UsageError where it cannot be loaded, with what to install."""
+    try:
+        import lightgbm as library
+    except (ImportError, OSError) as error:
+        raise UsageError(
+            "usage.lightgbm",
+            f"boosted scores need LightGBM and the system's OpenMP library, but they cannot be loaded: {error}",
+            "install libgomp1 (such as: apt-get install libgomp1), or fit with --set features.boosted=off",
+        ) from error
+    return library
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The trees of one fit. ``text``: LightGBM's model format, what predictions need of it."""
+
+    text: str
+
+    @cached_property
+    def _booster(self) -> Any:
+        return lightgbm().Booster(model_str=self.text)
+
+    @property
+    def features(self) -> int:
+        """Number of columns they read."""
+        return int(self._booster.num_feature())
+
+    def predict(self, block: Block) -> Floats:
+        """Predictions (n_rows,) for a block (n_rows, n_features), NaN where missing; the same for any threads."""
+        return np.asarray(self._booster.predict(block, num_threads=threads_for(block)), np.float64)
+
+    def packed(self) -> bytes:
+        """The text compressed, with a checksum."""
+        return zlib.compress(self.text.encode(), COMPRESSION)
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Trees:
+        """Inverse of ``packed``, ready to predict. Raises ValueError for anything else."""
+        stream = zlib.decompressobj()
+        try:
+            text = stream.decompress(content, MOST_CHARACTERS).decode()
+        except (zlib.error, UnicodeDecodeError) as error:
+            raise ValueError(f"boosted trees are damaged: {error}") from error
+        if not stream.eof or not text.endswith(LAST_LINE):
+            raise ValueError("boosted trees are not whole")
+        trees = cls(text)
+        try:
+            trees._booster  # noqa: B018
+        except lightgbm().basic.LightGBMError as error:
+            raise ValueError(f"boosted trees are damaged: {error}") from error
+        return trees
+
+
+def fit_trees(block: Block, target: Floats, settings: BoostingSettings, seed: int) -> Trees:
+    """Trees for ``target`` (n_rows,) by squared error from ``block`` (n_rows, n_features), NaN where missing.
+
+    The same bytes for equal rows, settings, seed and number of torch's threads, which are used.
+    """
+    library = lightgbm()
+    parameters = {
+        "objective": "regression",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "num_threads": threads_for(block),
+        "seed": seed,
+        **REGULARISATION,
+        **REPEATABLE,
+    }
+    rows = library.Dataset(block, target, params=parameters)
+    booster = library.train(parameters, rows, num_boost_round=settings.rounds)
+    return Trees(shortened(booster.model_to_string()))
+
+
+def threads_for(block: Block) -> int:
+    """As many of torch's threads as have enough to do."""
+    return min(torch.get_num_threads(), 1 + block.size // CELLS_PER_THREAD)
+
+
+def shortened(text: str) -> str:
+    """LightGBM's text without what only explains it."""
+    trees, end, _ = text.partition(LAST_LINE)
+    lines = (line for line in trees.splitlines(keepends=True) if not line.startswith(NOT_READ))
+    return "".join(lines) + end
