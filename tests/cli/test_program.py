@@ -195,8 +195,10 @@ def test_a_stream_that_was_closed_before_the_start_does_no_harm(environment, clo
 
 
 WAITING = """
-import sys, time
+import signal, sys, time
 from pidreg_cli.cli import app
+# Whoever runs the tests in the background of a script passes on that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def wait(arguments, console):
     console.detail("never shown")
     print("ready", flush=True)
