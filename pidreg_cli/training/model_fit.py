@@ -72,8 +72,8 @@ class ModelFit:
         self.device = self.train.target.device
         self.batch = batch_size_for(len(self.train), settings.training.batch_size)
         self.steps = len(self.train) // self.batch
-        # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted within some
-        # ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
+        # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
+        # within some ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
         self.share = self.batch / max(self.batch, settings.training.batch_size)
         seeds = torch_generator(settings.seed, Stream.PARAMETERS, task.number)
         network = PIDRegNetwork(shape, seeds).to(self.device)
