@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
-EncoderKind = Literal["periodic", "mlp", "linear"]
+EncoderKind = Literal["periodic", "piecewise", "mlp", "linear"]
 BoostedUse = Literal["off", "auto", "on"]
 
 
@@ -75,6 +75,7 @@ class NetworkSettings(_Settings):
     predictor_width: int = Field(ge=1, le=4096)
     predictor_depth: int = Field(ge=0, le=12)
     head_width: int = Field(ge=1, le=4096)
+    head_dropout: float = Field(ge=0, lt=1, description="of the predictor's and the heads' hidden layers")
 
 
 class LossSettings(_Settings):

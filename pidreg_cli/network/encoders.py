@@ -12,7 +12,11 @@ from torch.nn import functional
 
 from pidreg_cli.network.noise import Noise, dropout
 
-EncoderKind = Literal["periodic", "mlp", "linear"]
+EncoderKind = Literal["periodic", "piecewise", "mlp", "linear"]
+
+
+BINS = 16
+EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,42 @@ class PeriodicEmbedding(nn.Module):
         return functional.relu(mapped).transpose(0, 1).flatten(1)
 
 
+class PiecewiseEmbedding(nn.Module):
+    """Piecewise linear encoding of each feature (Gorishniy et al. 2022, "PLE"), then a linear map of its own.
+
+    Shape: ``(batch, features) -> (batch, features * embedding_dim)``. A bin reads 0 below it, 1 above it, and rises
+    linearly within: what lies beyond the outer edges reads as at them. NOTE[DIFF]: the bins are the same for every
+    feature, ``BINS`` with edges at quantiles of N(0, 1.4^2): inputs are normal scores, and a spread above theirs puts
+    as many bins on the tails, where squared errors are made, as on the centre.
+    """
+
+    edges: Tensor
+
+    def __init__(self, features: int, embedding_dim: int) -> None:
+        super().__init__()
+        inner = torch.distributions.Normal(0, EDGE_SPREAD).icdf(torch.arange(1, BINS) / BINS)
+        end = torch.tensor([EDGE_LIMIT])
+        self.register_buffer("edges", torch.cat([-end, inner, end]), persistent=False)
+        self.weight = nn.Parameter(torch.empty(features, BINS + 1, embedding_dim))
+        self.bias = nn.Parameter(torch.empty(features, embedding_dim))
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draw the maps uniform in +-1/2: about four bins' worth of inputs vary between rows."""
+        with torch.no_grad():
+            self.weight.uniform_(-0.5, 0.5, generator=generator)
+            self.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed ``x`` of shape (batch, features)."""
+        low, high = self.edges[:-1], self.edges[1:]
+        filled = ((x[..., None] - low) / (high - low)).clamp(0, 1)
+        mapped = torch.bmm(torch.cat([filled, x[..., None]], -1).transpose(0, 1), self.weight)
+        return functional.relu(mapped + self.bias[:, None]).transpose(0, 1).flatten(1)
+
+
 class Encoder(nn.Module):
-    """An MLP on embedded (``periodic``) or plain (``mlp``) features plus a linear path; ``linear``: the path alone.
+    """An MLP on embedded (``periodic``, ``piecewise``) or plain (``mlp``) features plus a linear path; ``linear``:
+    the path alone.
 
     Shape: ``(batch, features), (batch, plain) -> (batch, code_dim)``. The linear path lets few rows, or linear
     systems, be learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
@@ -73,17 +111,15 @@ class Encoder(nn.Module):
         super().__init__()
         flat = shape.features + shape.plain
         self.rate = shape.dropout
-        self.embedding: PeriodicEmbedding | None = None
+        self.embedding: PeriodicEmbedding | PiecewiseEmbedding | None = None
         self.hidden = nn.ModuleList()
         self.output: nn.Linear | None = None
         self.linear = nn.Linear(flat, shape.code_dim)
         if shape.kind == "linear":
             return
         width = flat
-        if shape.kind == "periodic":
-            self.embedding = PeriodicEmbedding(
-                shape.features, shape.frequencies, shape.frequency_scale, shape.embedding_dim
-            )
+        self.embedding = _embedding(shape)
+        if self.embedding is not None:
             width = shape.features * shape.embedding_dim + shape.plain
         for _ in range(shape.depth):
             self.hidden.append(nn.Linear(width, shape.width))
@@ -101,3 +137,11 @@ class Encoder(nn.Module):
             x = dropout(functional.relu(layer(x)), self.rate, noise)
         code: Tensor = self.output(x) + linear
         return code
+
+
+def _embedding(shape: EncoderShape) -> PeriodicEmbedding | PiecewiseEmbedding | None:
+    if shape.kind == "periodic":
+        return PeriodicEmbedding(
+            shape.features, shape.frequencies, shape.frequency_scale, shape.embedding_dim
+        )
+    return PiecewiseEmbedding(shape.features, shape.embedding_dim) if shape.kind == "piecewise" else None

@@ -6,26 +6,29 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pidreg_cli.network.fusion import hadamard_products, pair_indices
+from pidreg_cli.network.noise import Noise, dropout
 
 
 class Head(nn.Module):
-    """An MLP with a linear path to one number. Shape: ``(batch, inputs) -> (batch,)``."""
+    """An MLP with a linear path to one number. Shape: ``(batch, inputs) -> (batch,)``. ``rate``: of the dropout."""
 
-    def __init__(self, inputs: int, width: int, depth: int) -> None:
+    def __init__(self, inputs: int, width: int, depth: int, rate: float = 0.0) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        size = inputs
-        for _ in range(depth):
-            layers += [nn.Linear(size, width), nn.ReLU()]
-            size = width
-        self.body = nn.Sequential(*layers, nn.Linear(size, 1))
+        sizes = [inputs, *[width] * depth]
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.output = nn.Linear(sizes[-1], 1)
         self.linear = nn.Linear(inputs, 1, bias=False) if depth else None
+        self.rate = rate
 
-    def forward(self, x: Tensor) -> Tensor:
-        """One number per row."""
-        out: Tensor = self.body(x)
+    def forward(self, x: Tensor, noise: Noise = None) -> Tensor:
+        """One number per row; ``noise`` drives the dropout, None in evaluation."""
+        hidden = x
+        for layer in self.hidden:
+            hidden = dropout(functional.relu(layer(hidden)), self.rate, noise)
+        out: Tensor = self.output(hidden)
         return (out if self.linear is None else out + self.linear(x)).squeeze(-1)
 
 
@@ -38,14 +41,14 @@ class SubsetHead(nn.Module):
     random subsets serves every set alike.
     """
 
-    def __init__(self, modalities: int, code_dim: int, width: int) -> None:
+    def __init__(self, modalities: int, code_dim: int, width: int, rate: float = 0.0) -> None:
         super().__init__()
         self.pairs = pair_indices(modalities)
-        self.head = Head((modalities + len(self.pairs)) * code_dim + modalities, width, depth=1)
+        self.head = Head((modalities + len(self.pairs)) * code_dim + modalities, width, 1, rate)
 
-    def forward(self, codes: Sequence[Tensor], present: Tensor) -> Tensor:
+    def forward(self, codes: Sequence[Tensor], present: Tensor, noise: Noise = None) -> Tensor:
         """Read the codes of the modalities that are present."""
         flags = present.expand(len(codes[0]), len(codes))
         masked = [code * flags[:, i, None] for i, code in enumerate(codes)]
-        head: Tensor = self.head(torch.cat([*masked, *hadamard_products(masked), flags], -1))
+        head: Tensor = self.head(torch.cat([*masked, *hadamard_products(masked), flags], -1), noise)
         return head

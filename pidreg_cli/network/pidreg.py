@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import Encoder, EncoderShape, PeriodicEmbedding
+from pidreg_cli.network.encoders import Encoder, EncoderShape, PeriodicEmbedding, PiecewiseEmbedding
 from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
@@ -31,6 +31,7 @@ class NetworkShape:
     predictor_width: int
     predictor_depth: int
     head_width: int
+    head_dropout: float
 
 
 class PIDRegNetwork(nn.Module):
@@ -52,15 +53,16 @@ class PIDRegNetwork(nn.Module):
         self.fusion = Fusion(n)
         self.skip = shape.skip
         read = shape.code_dim * (1 + n if shape.skip else 1)
-        self.predictor = Head(read, shape.predictor_width, shape.predictor_depth)
-        self.heads = nn.ModuleList(Head(shape.code_dim, shape.head_width, depth=1) for _ in range(n))
-        self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width)
+        self.predictor = Head(read, shape.predictor_width, shape.predictor_depth, shape.head_dropout)
+        single = (shape.code_dim, shape.head_width, 1, shape.head_dropout)
+        self.heads = nn.ModuleList(Head(*single) for _ in range(n))
+        self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width, shape.head_dropout)
         self._draw_parameters(generator)
 
     def _draw_parameters(self, generator: torch.Generator) -> None:
         """Initialise from the generator alone; torch's own start draws from global state."""
         for module in self.modules():
-            if isinstance(module, PeriodicEmbedding):
+            if isinstance(module, PeriodicEmbedding | PiecewiseEmbedding):
                 module.reset(generator)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
@@ -82,12 +84,12 @@ class PIDRegNetwork(nn.Module):
         gates = cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)
         return [float(gate.share.detach()) for gate in gates]
 
-    def predict(self, codes: Sequence[Tensor]) -> Tensor:
+    def predict(self, codes: Sequence[Tensor], noise: Noise = None) -> Tensor:
         """Prediction of the standardised target, (batch,)."""
         fused = self.fusion(codes)
-        prediction: Tensor = self.predictor(torch.cat([fused, *codes], -1) if self.skip else fused)
+        prediction: Tensor = self.predictor(torch.cat([fused, *codes], -1) if self.skip else fused, noise)
         return prediction
 
-    def single_scores(self, codes: Sequence[Tensor]) -> list[Tensor]:
+    def single_scores(self, codes: Sequence[Tensor], noise: Noise = None) -> list[Tensor]:
         """Each head's prediction of Y' from its own code, n tensors of shape (batch,)."""
-        return [head(code) for head, code in zip(self.heads, codes, strict=True)]
+        return [head(code, noise) for head, code in zip(self.heads, codes, strict=True)]

@@ -114,6 +114,7 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
         settings.predictor_width,
         settings.predictor_depth,
         settings.head_width,
+        settings.head_dropout,
     )
 
 

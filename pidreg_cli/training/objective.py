@@ -33,11 +33,11 @@ def sufficiency(
 ) -> Tensor:
     """Mean squared error of the heads: of each modality, of all together, and (n > 2) of random sets."""
     n = len(codes)
-    predictions = network.single_scores(codes)
-    predictions.append(network.subset_head(codes, torch.ones(n, device=score.device)))
+    predictions = network.single_scores(codes, noise)
+    predictions.append(network.subset_head(codes, torch.ones(n, device=score.device), noise))
     if n > 2:
         subsets = random_subsets(len(score), n, noise, score.device)
-        predictions.append(network.subset_head(codes, subsets))
+        predictions.append(network.subset_head(codes, subsets, noise))
     return functional.mse_loss(torch.stack(predictions), score.expand(len(predictions), -1))
 
 
@@ -70,7 +70,7 @@ def loss_terms(
 ) -> dict[str, Tensor]:
     """Weighted terms by name; their sum is the loss of this ``step``. Terms of weight 0 are not computed."""
     codes = network.encode(batch.inputs, noise)
-    terms = {"prediction": functional.mse_loss(network.predict(codes), batch.target)}
+    terms = {"prediction": functional.mse_loss(network.predict(codes, noise), batch.target)}
     if step % settings.every == 0:
         terms |= code_terms(codes, batch, settings, noise)
     if settings.sufficiency:

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pidreg_cli.config.settings import TrainingSettings
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import PeriodicEmbedding
+from pidreg_cli.network.encoders import PeriodicEmbedding, PiecewiseEmbedding
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.progress import EpochRecord
 
@@ -117,7 +117,7 @@ def build_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.opt
         for name, parameter in module.named_parameters(recurse=False):
             if isinstance(module, LinearNoiseBottleneck):
                 gates.append(parameter)
-            elif name == "weight" and isinstance(module, nn.Linear | PeriodicEmbedding):
+            elif name == "weight" and isinstance(module, nn.Linear | PeriodicEmbedding | PiecewiseEmbedding):
                 decayed.append(parameter)
             else:
                 free.append(parameter)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import Encoder, EncoderShape
+from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, PiecewiseEmbedding
 from pidreg_cli.network.fusion import Fusion, hadamard_products, pair_indices
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import dropout
@@ -22,7 +22,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def network(modalities: int = 2, seed: int = 0, skip: bool = True) -> PIDRegNetwork:
-    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, skip, 16, 1, 16)
+    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, skip, 16, 1, 16, 0.2)
     return PIDRegNetwork(shape, generator(seed))
 
 
@@ -34,7 +34,7 @@ def inputs(modalities: int = 2, rows: int = 40, seed: int = 1) -> list[ModalityI
     ]
 
 
-@pytest.mark.parametrize("kind", ["periodic", "mlp", "linear"])
+@pytest.mark.parametrize("kind", ["periodic", "piecewise", "mlp", "linear"])
 def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     encoder = Encoder(replace(SHAPE, kind=kind))
     if encoder.embedding is not None:
@@ -44,6 +44,26 @@ def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     assert code.shape == (40, 8)
     code.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_piecewise_bins_resolve_a_step_and_rest_beyond_their_edges() -> None:
+    embedding = PiecewiseEmbedding(1, 1)
+    with torch.no_grad():
+        embedding.weight.zero_()
+        embedding.weight[0, 8] = 1.0  # the bin that starts at the median
+        embedding.bias.zero_()
+        x = torch.tensor([-9.0, -0.1, 0.0, float(embedding.edges[9]), 2.0, 9.0])[:, None]
+        assert torch.allclose(embedding(x).squeeze(), torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]))
+    assert len(embedding.edges) == BINS + 1
+    assert float(embedding.edges[8]) == pytest.approx(0, abs=1e-6)
+
+
+def test_dropout_of_heads_is_drawn_in_training_only() -> None:
+    head = Head(3, 64, 1, rate=0.5)
+    x = torch.randn(4, 3, generator=generator())
+    assert torch.equal(head(x), head(x))
+    assert not torch.equal(head(x, generator()), head(x))
+    assert torch.equal(head(x, generator()), head(x, generator()))
 
 
 def test_a_linear_encoder_is_linear() -> None:
