@@ -233,9 +233,9 @@ def row_groups(
 
 def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcome) -> given.FusionFacts:
     """Weights and stages of the deployed model."""
-    network, ledger = outcome.deployed.model.network, outcome.deployed.ledger
-    weights = network.fusion.weights.double().cpu().numpy()
-    n = len(network.encoders)
+    model, ledger = outcome.deployed.model, outcome.deployed.ledger
+    weights = model.fusion_weights
+    n = len(model.columns)
     pairs = np.zeros((n, n))
     for (i, j), weight in zip(pair_indices(n), weights[n:], strict=True):
         pairs[i, j] = weight
@@ -252,7 +252,7 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         tolerance=settings.stage1.tolerance,
         stage1_epochs=ledger.stage1_epochs,
         stage2_epochs=ledger.epoch,
-        lambdas=np.array(network.shares),
+        lambdas=model.shares,
         deployment=deployment,
     )
 

@@ -27,7 +27,7 @@ from pidreg_cli.version import __version__
 
 ARCHITECTURE = "model.json"
 WEIGHTS = "model.safetensors"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "2.0"
 BOOSTED = "boosted."  # tensors of the trees start like this, no weight of the network does
 
 
@@ -42,23 +42,24 @@ class ModelRoles:
 
 def architecture_text(model: FittedModel, roles: ModelRoles) -> str:
     """Content of ``model.json``."""
-    shape, boosted = model.shape, model.transforms.boosted
+    boosted = model.transforms.boosted
     document = {
         "format_version": FORMAT_VERSION,
         "tool_version": __version__,
         "roles": asdict(roles),
-        "network": {key: value for key, value in asdict(shape).items() if key != "encoders"},
+        "networks": [asdict(network.shape) for network in model.networks],
         "modalities": [
             {
                 "name": name,
                 "columns": list(columns),
-                "encoder": asdict(encoder),
                 "transform": model.transforms.features[name].to_dict(),
             }
-            for (name, columns), encoder in zip(model.columns.items(), shape.encoders, strict=True)
+            for name, columns in model.columns.items()
         ],
         "target_transform": model.transforms.target.to_dict(),
-        "boosted": None if boosted is None else {"folds": boosted.folds},
+        "boosted": None
+        if boosted is None
+        else {"folds": boosted.folds, "encoded": model.transforms.encoded, "share": model.tree_share},
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
@@ -66,7 +67,9 @@ def architecture_text(model: FittedModel, roles: ModelRoles) -> str:
 def weights_bytes(model: FittedModel) -> bytes:
     """Content of ``model.safetensors``."""
     tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()
+        f"{number}.{name}": tensor.detach().cpu().contiguous()
+        for number, network in enumerate(model.networks)
+        for name, tensor in network.state_dict().items()
     }
     if model.transforms.boosted is not None:
         trees = model.transforms.boosted.to_tensors()
@@ -84,7 +87,7 @@ def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRo
         _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
     try:
         weights, trees = _separated(load((folder / WEIGHTS).read_bytes()))
-        model.network.load_state_dict(weights)
+        _load_weights(model, weights)
         model = _with_scores(model, folds, trees)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         _refuse(folder / WEIGHTS, str(error).splitlines()[0], error)
@@ -105,13 +108,39 @@ def _document(folder: Path) -> Mapping[str, Any]:
 
 def _built(document: Mapping[str, Any], device: torch.device) -> FittedModel:
     modalities = document["modalities"]
-    encoders = tuple(EncoderShape(**modality["encoder"]) for modality in modalities)
-    shape = NetworkShape(encoders=encoders, **document["network"])
     features = {m["name"]: FeatureTransform.from_dict(m["transform"]) for m in modalities}
     transforms = Transforms(features, TargetTransform.from_dict(document["target_transform"]))
     columns = {m["name"]: tuple(m["columns"]) for m in modalities}
-    network = PIDRegNetwork(shape, torch.Generator()).to(device)
-    return FittedModel(columns, transforms, shape, network)
+    networks = tuple(
+        PIDRegNetwork(_shape(stored), torch.Generator()).to(device) for stored in document["networks"]
+    )
+    if not networks or any(len(network.shape.encoders) != len(columns) for network in networks):
+        raise ValueError("networks without an encoder of each modality")
+    boosted = document["boosted"]
+    if boosted is None:
+        return FittedModel(columns, transforms, networks)
+    share = float(boosted["share"])
+    if not 0 <= share <= 1:
+        raise ValueError(f"share={share}")
+    encoded = replace(transforms, encoded=bool(boosted["encoded"]))
+    return FittedModel(columns, encoded, networks, share)
+
+
+def _shape(stored: Mapping[str, Any]) -> NetworkShape:
+    encoders = tuple(EncoderShape(**encoder) for encoder in stored["encoders"])
+    return NetworkShape(**{**stored, "encoders": encoders})
+
+
+def _load_weights(model: FittedModel, weights: Mapping[str, Tensor]) -> None:
+    """Give each network its weights. Raises RuntimeError where they do not fit, or belong to no network."""
+    parts: dict[str, dict[str, Tensor]] = {str(number): {} for number in range(len(model.networks))}
+    for name, tensor in weights.items():
+        number, _, rest = name.partition(".")
+        if number not in parts:
+            raise RuntimeError(f"{name!r} belongs to no network of the model")
+        parts[number][rest] = tensor
+    for network, part in zip(model.networks, parts.values(), strict=True):
+        network.load_state_dict(part)
 
 
 def _folds(document: Mapping[str, Any]) -> int | None:
@@ -132,9 +161,7 @@ def _with_scores(model: FittedModel, folds: int | None, trees: Mapping[str, Tens
         if trees:
             raise ValueError(f"it holds boosted trees, {ARCHITECTURE} names none")
         return model
-    features = {
-        name: encoder.features for name, encoder in zip(model.columns, model.shape.encoders, strict=True)
-    }
+    features = {name: len(transform.columns) for name, transform in model.transforms.features.items()}
     scores = BoostedScores.from_tensors(features, folds, trees)
     return replace(model, transforms=replace(model.transforms, boosted=scores))
 

@@ -70,8 +70,14 @@ class NetworkSettings(_Settings):
 
     code_dim: int | Literal["auto"]
     encoder: EncoderSettings
+    further: list[EncoderKind] = Field(
+        max_length=31,
+        description="kinds of the encoders of further networks, whose predictions are averaged with the first one's",
+    )
     bottleneck_start: float = Field(gt=0, lt=1, description="lambda at the start: share of signal in a code")
-    skip: bool = Field(description="the predictor reads the codes themselves beside their fusion")
+    fusion_floor: float = Field(
+        ge=0, le=0.95, description="share of the fusion's gains that every code and product gets alike"
+    )
     predictor_width: int = Field(ge=1, le=4096)
     predictor_depth: int = Field(ge=0, le=12)
     head_width: int = Field(ge=1, le=4096)

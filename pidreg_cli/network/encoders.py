@@ -79,7 +79,7 @@ class PiecewiseEmbedding(nn.Module):
 
     def __init__(self, features: int, embedding_dim: int) -> None:
         super().__init__()
-        inner = torch.distributions.Normal(0, EDGE_SPREAD).icdf(torch.arange(1, BINS) / BINS)
+        inner = EDGE_SPREAD * torch.special.ndtri(torch.arange(1, BINS) / BINS)
         end = torch.tensor([EDGE_LIMIT])
         self.register_buffer("edges", torch.cat([-end, inner, end]), persistent=False)
         self.weight = nn.Parameter(torch.empty(features, BINS + 1, embedding_dim))

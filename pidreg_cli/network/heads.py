@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ class Head(nn.Module):
     def __init__(self, inputs: int, width: int, depth: int, rate: float = 0.0) -> None:
         super().__init__()
         sizes = [inputs, *[width] * depth]
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], 1)
         self.linear = nn.Linear(inputs, 1, bias=False) if depth else None
         self.rate = rate

@@ -22,12 +22,12 @@ a boosted score."""
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """Everything needed to build the network again. ``skip``: the predictor reads the codes beside their fusion."""
+    """Everything needed to build the network again."""
 
     encoders: tuple[EncoderShape, ...]
     code_dim: int
     bottleneck_start: float
-    skip: bool
+    fusion_floor: float
     predictor_width: int
     predictor_depth: int
     head_width: int
@@ -37,23 +37,21 @@ class NetworkShape:
 class PIDRegNetwork(nn.Module):
     """``f(fusion(Z_1, .., Z_n))`` with ``Z_i = bottleneck_i(h_i(x_i))``, a head per modality and a subset head.
 
-    The predictor's output is the standardised target, the heads' output is Y' (normal scores). NOTE[DIFF]: with
-    ``skip`` the predictor reads ``[Z, Z_1, .., Z_n]``. For one target at most one modality has a unique part, so
-    what another adds to it counts as synergy: its code gets hardly any weight of its own, and the products alone
-    carry an additive contribution badly (PM2.5 of ``weather`` and ``calendar`` beside ``gases``, for one).
+    The predictor's output is the standardised target, the heads' output is Y' (normal scores).
     """
 
     def __init__(self, shape: NetworkShape, generator: torch.Generator) -> None:
         super().__init__()
+        self.shape = shape
         n = len(shape.encoders)
         self.encoders = nn.ModuleList(Encoder(encoder) for encoder in shape.encoders)
         self.bottlenecks = nn.ModuleList(
             LinearNoiseBottleneck(shape.code_dim, shape.bottleneck_start) for _ in range(n)
         )
-        self.fusion = Fusion(n)
-        self.skip = shape.skip
-        read = shape.code_dim * (1 + n if shape.skip else 1)
-        self.predictor = Head(read, shape.predictor_width, shape.predictor_depth, shape.head_dropout)
+        self.fusion = Fusion(n, shape.fusion_floor)
+        self.predictor = Head(
+            shape.code_dim, shape.predictor_width, shape.predictor_depth, shape.head_dropout
+        )
         single = (shape.code_dim, shape.head_width, 1, shape.head_dropout)
         self.heads = nn.ModuleList(Head(*single) for _ in range(n))
         self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width, shape.head_dropout)
@@ -86,8 +84,7 @@ class PIDRegNetwork(nn.Module):
 
     def predict(self, codes: Sequence[Tensor], noise: Noise = None) -> Tensor:
         """Prediction of the standardised target, (batch,)."""
-        fused = self.fusion(codes)
-        prediction: Tensor = self.predictor(torch.cat([fused, *codes], -1) if self.skip else fused, noise)
+        prediction: Tensor = self.predictor(self.fusion(codes), noise)
         return prediction
 
     def single_scores(self, codes: Sequence[Tensor], noise: Noise = None) -> list[Tensor]:

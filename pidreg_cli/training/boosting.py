@@ -1,8 +1,10 @@
-"""Boosted scores: what gradient boosted trees say of the target from each modality alone, as inputs of its encoder.
+"""Boosted scores: what gradient boosted trees say of the target from every set of modalities.
 
 Trees resolve steps and sharp interactions of raw columns that a network of the same rows does not (Grinsztajn et al.
 2022, arXiv 2207.08815). NOTE[DIFF]: the paper's encoders read the columns alone. A score is a function of its own
-modality, so each code still is, and information and atoms mean what they meant.
+modalities, so codes and readouts of a set still know that set only, and information and atoms mean what they meant.
+Every set gets one: were there a score of all modalities together and none of each, what trees see in one modality
+would be booked as synergy.
 
 A training row is scored by trees that did not see it, nor a row of its group: scores of rows that fitted them would
 promise more than they hold, and the network would trust them too far. New rows get the mean of the fold models.
@@ -10,7 +12,7 @@ promise more than they hold, and the network would trust them too far. New rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,7 @@ from torch import Tensor
 from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.splits import fold_assignment
+from pidreg_cli.information.lattice import sources_of
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.trees import Block, Trees, fit_trees
 
@@ -28,35 +31,51 @@ Floats = NDArray[np.float64]
 
 FEWEST_FOLDS = 2
 SEEDS = 2**31 - 1  # LightGBM's seeds are 32-bit integers with a sign
+MOST_MODALITIES = 4
+"""With more, single modalities only are scored: the sets double with each, and all or no larger sets must be."""
+
+
+def scored_sets(modalities: int) -> list[int]:
+    """Bitmasks of the sets that get a score: every set of up to four modalities, else each modality."""
+    if modalities <= MOST_MODALITIES:
+        return list(range(1, 1 << modalities))
+    return [1 << i for i in range(modalities)]
 
 
 @dataclass(frozen=True)
 class BoostedScores:
-    """Fold models of every modality; they predict the standardised target."""
+    """Fold models of every scored set, by bitmask; they predict the standardised target from ``modalities``."""
 
-    models: Mapping[str, tuple[Trees, ...]]
+    modalities: tuple[str, ...]
+    models: Mapping[int, tuple[Trees, ...]]
 
     @property
     def folds(self) -> int:
-        """Models of a modality."""
+        """Models of a set."""
         return len(next(iter(self.models.values())))
 
-    def predict(self, blocks: Mapping[str, Block]) -> Floats:
-        """Scores (n_rows, n_modalities) of rows that fitted none of the models: the mean over these.
+    @property
+    def full(self) -> int | None:
+        """The set of all modalities where it is scored, else None."""
+        everything = (1 << len(self.modalities)) - 1
+        return everything if everything in self.models else None
+
+    def predict(self, blocks: Mapping[str, Block], masks: Sequence[int]) -> dict[int, Floats]:
+        """Scores (n_rows,) of the sets in ``masks`` for rows that fitted none of the models: their mean.
 
         ``blocks``: raw features by modality, each (n_rows, n_features), NaN where missing.
         """
-        columns = [
-            np.mean([trees.predict(blocks[name]) for trees in models], axis=0)
-            for name, models in self.models.items()
-        ]
-        return np.column_stack(columns)
+        found = {}
+        for mask in masks:
+            block = joined(blocks, self.modalities, mask)
+            found[mask] = np.mean([trees.predict(block) for trees in self.models[mask]], axis=0)
+        return found
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Compressed models as bytes, uint8, named ``modality.fold`` by position."""
+        """Compressed models as bytes, uint8, named ``set.fold``."""
         return {
-            f"{position}.{fold}": torch.frombuffer(bytearray(trees.packed()), dtype=torch.uint8)
-            for position, models in enumerate(self.models.values())
+            f"{mask}.{fold}": torch.frombuffer(bytearray(trees.packed()), dtype=torch.uint8)
+            for mask, models in self.models.items()
             for fold, trees in enumerate(models)
         }
 
@@ -65,28 +84,38 @@ class BoostedScores:
         cls, features: Mapping[str, int], folds: int, tensors: Mapping[str, Tensor]
     ) -> BoostedScores:
         """Inverse of ``to_tensors``; ``features``: number of columns by modality. Raises ValueError."""
-        pairs = len(features) * folds
-        names = [f"{i}.{fold}" for i in range(len(features)) for fold in range(min(folds, len(tensors)))]
-        if pairs < 1 or pairs != len(tensors) or set(names) != set(tensors):
+        modalities = tuple(features)
+        masks = scored_sets(len(modalities))
+        names = [f"{mask}.{fold}" for mask in masks for fold in range(min(folds, len(tensors)))]
+        if folds < 1 or folds * len(masks) != len(tensors) or set(names) != set(tensors):
             raise ValueError("boosted trees are missing, or there are too many")
         found = {
-            name: tuple(
-                Trees.unpacked(tensors[f"{position}.{fold}"].cpu().numpy().tobytes()) for fold in range(folds)
+            mask: tuple(
+                Trees.unpacked(tensors[f"{mask}.{fold}"].cpu().numpy().tobytes()) for fold in range(folds)
             )
-            for position, name in enumerate(features)
+            for mask in masks
         }
-        for name, models in found.items():
-            if any(trees.features != features[name] for trees in models):
-                raise ValueError(f"boosted trees of {name!r} read another number of columns")
-        return cls(found)
+        for mask, models in found.items():
+            columns = sum(features[modalities[i]] for i in sources_of(mask))
+            if any(trees.features != columns for trees in models):
+                raise ValueError(f"boosted trees of set {mask} read another number of columns")
+        return cls(modalities, found)
 
 
 @dataclass(frozen=True)
 class FittedScores:
-    """Scores and what they say of the rows that fitted them, each row by models without it: (n_rows, n_modalities)."""
+    """Scores, and what those of each modality say of the rows that fitted them, each row by models without it:
+    (n_rows, n_modalities).
+    """
 
     scores: BoostedScores
     out_of_fold: Floats
+
+
+def joined(blocks: Mapping[str, Block], modalities: Sequence[str], mask: int) -> Block:
+    """Columns of the modalities of a set side by side, in order."""
+    chosen = [blocks[modalities[i]] for i in sources_of(mask)]
+    return chosen[0] if len(chosen) == 1 else np.hstack(chosen)
 
 
 def fit_scores(
@@ -100,28 +129,30 @@ def fit_scores(
     count = max(FEWEST_FOLDS, min(settings.folds, units))
     rng = numpy_generator(seed, Stream.BOOSTING_FOLDS, number)
     folds = fold_assignment(arrays.rows, count, rng, arrays.groups)
-    seeds = numpy_generator(seed, Stream.BOOSTING, number).integers(SEEDS, size=(len(arrays.names), count))
     models = {}
     out_of_fold = np.empty((arrays.rows, len(arrays.names)))
-    for position, (name, block) in enumerate(arrays.features.items()):
+    for mask in scored_sets(len(arrays.names)):
+        block = joined(arrays.features, arrays.names, mask)
+        seeds = numpy_generator(seed, Stream.BOOSTING, number, mask).integers(SEEDS, size=count)
         fitted = []
         for fold in range(count):
             held = folds == fold
-            trees = fit_trees(block[~held], target[~held], settings, int(seeds[position, fold]))
-            out_of_fold[held, position] = trees.predict(block[held])
+            trees = fit_trees(block[~held], target[~held], settings, int(seeds[fold]))
+            if mask.bit_count() == 1:
+                out_of_fold[held, mask.bit_length() - 1] = trees.predict(block[held])
             fitted.append(trees)
-        models[name] = tuple(fitted)
-    return FittedScores(BoostedScores(models), out_of_fold)
+        models[mask] = tuple(fitted)
+    return FittedScores(BoostedScores(arrays.names, models), out_of_fold)
 
 
-def stacked_error(fit: tuple[Floats, Floats], new: tuple[Floats, Floats]) -> float:
-    """Mean squared error on ``new`` of the best linear combination of scores on ``fit``.
+def stacked(fit: tuple[Floats, Floats], new: Floats) -> Floats:
+    """Predictions (m_rows,) by the best linear combination of scores on ``fit``.
 
-    Both are scores (n_rows, n_modalities) and target (n_rows,).
+    ``fit``: scores (n_rows, n_modalities) and target (n_rows,); ``new`` (m_rows, n_modalities).
     """
 
     def design(scores: Floats) -> Floats:
         return np.column_stack([np.ones(len(scores)), scores])
 
     weights, *_ = np.linalg.lstsq(design(fit[0]), fit[1], rcond=None)
-    return float(np.mean(np.square(design(new[0]) @ weights - new[1])))
+    return np.asarray(design(new) @ weights)

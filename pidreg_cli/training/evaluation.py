@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -84,13 +84,14 @@ class ReadoutRows:
         """The rows at ``index`` of a table with a target."""
         rows = arrays.take(index)
         transform, target = model.transforms.target, rows.required_target
-        # Without the sufficiency term the heads never learned: their scores would be noise.
-        masks = all_masks(len(rows.names)) if settings.loss.sufficiency > 0 else []
-        reading = model.read(rows, masks)
-        own = transform.forward(transform.restore(reading.prediction))
+        reading = model.read(rows, all_masks(len(rows.names)))
+        if not settings.loss.sufficiency:
+            # The heads never learned: their scores would be noise.
+            reading = replace(reading, scores={})
         targets = np.column_stack([transform.forward(target), target])
         groups = index if rows.groups is None else rows.groups
-        return cls(readout_blocks(reading, own), targets, groups, index)
+        blocks = readout_blocks(reading, lambda standard: transform.forward(transform.restore(standard)))
+        return cls(blocks, targets, groups, index)
 
 
 def cross_fitted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.boosting import BoostedScores
-from pidreg_cli.training.reading import Reading, read
+from pidreg_cli.training.reading import Reading, averaged, read
 
 Floats = NDArray[np.float64]
 
@@ -35,11 +35,15 @@ def code_dimension(settings: NetworkSettings, modalities: int) -> int:
 
 @dataclass(frozen=True)
 class Transforms:
-    """Fitted transforms of every modality and of the target; ``boosted``: scores that encoders read too, or None."""
+    """Fitted transforms of every modality and of the target.
+
+    ``boosted``: scores of sets of modalities, or None; ``encoded``: whether encoders read those of their modality.
+    """
 
     features: Mapping[str, FeatureTransform]
     target: TargetTransform
     boosted: BoostedScores | None = None
+    encoded: bool = False
 
     @classmethod
     def fit(cls, arrays: MultimodalArrays, kind: FeatureKind) -> Transforms:
@@ -53,11 +57,9 @@ class Transforms:
     def inputs(
         self, arrays: MultimodalArrays, device: torch.device, scores: Floats | None = None
     ) -> list[ModalityInput]:
-        """Tensors of the rows for the network. ``scores`` (n_rows, n_modalities): boosted scores to read instead of
-        the mean of the fold models, for rows that fitted these.
+        """Tensors of the rows for the network. ``scores`` (n_rows, n_modalities): boosted scores for the encoders, if
+        these read some.
         """
-        if scores is None and self.boosted is not None:
-            scores = self.scores(arrays, self.boosted)
         found = []
         for position, (name, transform) in enumerate(self.features.items()):
             applied = transform.apply(arrays.features[name])
@@ -72,12 +74,18 @@ class Transforms:
             )
         return found
 
-    def scores(self, arrays: MultimodalArrays, boosted: BoostedScores) -> Floats:
-        """Boosted scores (n_rows, n_modalities) of rows that did not fit them."""
+    def scores(self, arrays: MultimodalArrays, masks: Sequence[int]) -> dict[int, Floats]:
+        """Boosted scores (n_rows,) of the sets in ``masks`` that have one, for rows that did not fit them."""
+        if self.boosted is None:
+            return {}
         blocks = {
             name: transform.completed(arrays.features[name]) for name, transform in self.features.items()
         }
-        return boosted.predict(blocks)
+        return self.boosted.predict(blocks, [mask for mask in masks if mask in self.boosted.models])
+
+    def encoder_scores(self, arrays: MultimodalArrays) -> Floats | None:
+        """Boosted scores (n_rows, n_modalities) as the encoders read them, None where they read none."""
+        return single_scores(self.scores(arrays, singles(len(self.features)))) if self.encoded else None
 
     def rows(self, arrays: MultimodalArrays, device: torch.device, scores: Floats | None = None) -> Rows:
         """Inputs and targets of rows that have a target; ``scores`` as for ``inputs``."""
@@ -87,15 +95,16 @@ class Transforms:
         return Rows(self.inputs(arrays, device, scores), standard, score)
 
 
-def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkShape:
-    """Sizes of the network for these inputs."""
+def network_shape(transforms: Transforms, settings: NetworkSettings, member: int = 0) -> NetworkShape:
+    """Sizes of the network for these inputs; ``member``: which of the networks of a model, from 0."""
     encoder = settings.encoder
+    kind = settings.further[member - 1] if member else encoder.kind
     d = code_dimension(settings, len(transforms.features))
     encoders = tuple(
         EncoderShape(
-            kind=encoder.kinds.get(name, encoder.kind),
+            kind=encoder.kinds.get(name, kind),
             features=len(transform.columns),
-            plain=len(transform.units) + transform.indicators + (transforms.boosted is not None),
+            plain=len(transform.units) + transform.indicators + transforms.encoded,
             code_dim=d,
             width=encoder.width,
             depth=encoder.depth,
@@ -110,7 +119,7 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
         encoders,
         d,
         settings.bottleneck_start,
-        settings.skip,
+        settings.fusion_floor,
         settings.predictor_width,
         settings.predictor_depth,
         settings.head_width,
@@ -120,22 +129,63 @@ def network_shape(transforms: Transforms, settings: NetworkSettings) -> NetworkS
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Transforms and network of one training."""
+    """Transforms and networks of one training.
+
+    ``networks``: from different seeds, with encoders of several kinds; predictions and scores of their heads are
+    averaged, codes are those of the first. ``tree_share`` in [0, 1]: of the boosted score of all modalities in a
+    prediction.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     transforms: Transforms
-    shape: NetworkShape
-    network: PIDRegNetwork
+    networks: tuple[PIDRegNetwork, ...]
+    tree_share: float = 0.0
 
     @property
     def device(self) -> torch.device:
-        """Where the network lives."""
-        return self.network.fusion.weights.device
+        """Where the networks live."""
+        return self.networks[0].fusion.weights.device
+
+    @property
+    def fusion_weights(self) -> Floats:
+        """Mean over the networks, in the order of ``Fusion.weights``."""
+        weights = [network.fusion.weights.double().cpu().numpy() for network in self.networks]
+        return np.asarray(np.mean(weights, axis=0))
+
+    @property
+    def shares(self) -> Floats:
+        """lambda of each bottleneck, mean over the networks, (n_modalities,)."""
+        return np.asarray(np.mean([network.shares for network in self.networks], axis=0))
 
     def read(self, arrays: MultimodalArrays, masks: Sequence[int]) -> Reading:
-        """Codes, standardised predictions and the heads' scores of the sets in ``masks``."""
-        return read(self.network, self.transforms.inputs(arrays, self.device), masks)
+        """Codes, standardised predictions, and for the sets in ``masks`` scores of heads and of trees."""
+        several = len(arrays.names)
+        wanted = {*masks}
+        if self.transforms.encoded:
+            wanted |= {*singles(several)}
+        if self.tree_share:
+            wanted.add((1 << several) - 1)
+        boosted = self.transforms.scores(arrays, sorted(wanted))
+        alone = {mask: boosted[mask] for mask in singles(several) if mask in boosted}
+        encoded = single_scores(alone) if self.transforms.encoded else None
+        inputs = self.transforms.inputs(arrays, self.device, encoded)
+        found = averaged([read(network, inputs, masks) for network in self.networks])
+        if self.tree_share:
+            trees = boosted[(1 << several) - 1]
+            mixed = (1 - self.tree_share) * found.prediction + self.tree_share * trees
+            found = replace(found, prediction=mixed)
+        return replace(found, boosted={mask: boosted[mask] for mask in masks if mask in boosted})
 
     def predict(self, arrays: MultimodalArrays) -> Floats:
         """Predictions in the units of the target, shape (n_rows,)."""
         return self.transforms.target.restore(self.read(arrays, []).prediction)
+
+
+def singles(modalities: int) -> list[int]:
+    """The bitmask of each modality alone."""
+    return [1 << i for i in range(modalities)]
+
+
+def single_scores(scores: Mapping[int, Floats]) -> Floats:
+    """Scores of single modalities as columns, (n_rows, n_modalities)."""
+    return np.column_stack([scores[mask] for mask in sorted(scores)])

@@ -1,4 +1,6 @@
-"""One model on given rows: with boosted scores as further inputs, or without, as its validation rows decide."""
+"""One model on given rows: networks with boosted scores or without, and a share of the trees in the prediction, as
+its validation rows decide.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ import torch
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.errors import RunError
-from pidreg_cli.training.boosting import BoostedScores, FittedScores, fit_scores, stacked_error
+from pidreg_cli.training.boosting import BoostedScores, FittedScores, Floats, fit_scores, stacked
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, scores_name, write_checkpoint
-from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape
-from pidreg_cli.training.model_fit import ModelFit, ModelTask
+from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
+from pidreg_cli.training.model_fit import ModelFit, ModelTask, TrainedModel
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.state import Ledger
 from pidreg_cli.training.trees import lightgbm
@@ -21,28 +23,36 @@ from pidreg_cli.training.trees import lightgbm
 FEWEST_ROWS = 1000
 """Training rows from which ``auto`` considers scores: with fewer, the eighth that validates is too small to tell, by
 its noise, a better network from a luckier one, and trees of four fifths of the rows are weak."""
+SMALLEST_SHARE = 0.05
+"""Of trees in a prediction: a smaller one gains less than it costs to keep and evaluate them."""
 OUT_OF_FOLD = "out_of_fold"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model and how its training went."""
+    """A model and how the training of its first network went, with the histories of all."""
 
     model: FittedModel
     ledger: Ledger
 
-    @property
-    def loss(self) -> float:
-        """Mean squared error of the standardised target on the validation rows."""
-        return float("inf") if self.ledger.best_loss is None else self.ledger.best_loss
+
+def networks_of(settings: Settings) -> int:
+    """Networks of a model."""
+    return 1 + len(settings.network.further)
+
+
+def training_files(number: int, members: int) -> list[str]:
+    """Every file that training model ``number`` may leave in a checkpoint store."""
+    tasks = [ModelTask("", number, (), scored, k) for scored in (False, True) for k in range(members)]
+    return [scores_name(number), *(task.checkpoint for task in tasks)]
 
 
 class ModelChoice:
     """Training of one model of a run, from rows to a fitted model.
 
     ``auto`` judges by validation rows, because scores are no gain everywhere: where the network alone predicts better
-    than trees, they cost 5 to 8 % of RMSE (gas turbines; PM2.5 split by time, where scores of rows between the
-    training rows promise too much for later ones).
+    than trees, they cost 5 to 8 % of RMSE as inputs (gas turbines; PM2.5 split by time, where scores of rows between
+    the training rows promise too much for later ones). As a share of the prediction they cannot do that harm.
     """
 
     def __init__(
@@ -58,60 +68,105 @@ class ModelChoice:
         self.progress, self.store = progress, store
         self.train, self.valid = rows
         self.transforms = Transforms.fit(self.train, settings.features.transform)
+        standardise = self.transforms.target.standardise
+        self.targets = standardise(self.train.required_target), standardise(self.valid.required_target)
 
     def run(self) -> Trained:
         """Train, and choose. Raises TrainingError, and UsageError where LightGBM is needed and missing."""
         use = self.settings.features.boosted
         if use == "off" or (use == "auto" and self.train.rows < FEWEST_ROWS):
-            return self._network(None)
+            return self._whole(self._network(None), None)
         lightgbm()  # whether it is missing must not show after an hour of training only
-        return self._network(self._scores()) if use == "on" else self._better()
+        if use == "auto":
+            return self._better()
+        fitted = self._scores()
+        return self._mixed(self._whole(self._network(fitted), fitted), fitted.scores)
 
     def _better(self) -> Trained:
         plain = self._network(None)
         fitted = self._scores()
-        alone = self._error_of_scores(fitted)
-        if not alone < plain.loss:
-            self._tell("not used: alone they predict worse than the network", alone, plain.loss)
-            return plain
+        alone = self._error(self._prediction_of_scores(fitted))
+        if not alone < loss_of(plain):
+            self._tell("no inputs of the encoders: alone they predict worse than the network", alone, plain)
+            return self._mixed(self._whole(plain, None), fitted.scores)
         boosted = self._network(fitted)
-        best = boosted if boosted.loss < plain.loss else plain
-        verb = "used as inputs" if best is boosted else "not used, the network is worse with them"
-        self._tell(verb, boosted.loss, plain.loss)
-        history = [*plain.ledger.history, *boosted.ledger.history]
-        return replace(best, ledger=replace(best.ledger, history=history))
+        used = loss_of(boosted) < loss_of(plain)
+        what = (
+            "inputs of the encoders" if used else "no inputs of the encoders: the network is worse with them"
+        )
+        self._tell(what, loss_of(boosted), plain)
+        first = boosted if used else plain
+        trained = self._whole(first, fitted if used else None)
+        rest = trained.ledger.history[len(first.ledger.history) :]
+        history = [*plain.ledger.history, *boosted.ledger.history, *rest]
+        ledger = replace(trained.ledger, history=history)
+        return self._mixed(replace(trained, ledger=ledger), fitted.scores)
 
-    def _tell(self, what: str, with_scores: float, without: float) -> None:
+    def _tell(self, what: str, with_scores: float, plain: TrainedModel) -> None:
         unit = self.transforms.target.original.sd
-        rmse = (f"{unit * np.sqrt(loss):.4g}" for loss in (with_scores, without))
-        text = f"{self.task.name}: boosted scores of the modalities are {what} (validation RMSE {{}} against {{}})"
-        self.progress.notice(text.format(*rmse))
+        rmse = [f"{unit * np.sqrt(loss):.4g}" for loss in (with_scores, loss_of(plain))]
+        text = f"{self.task.name}: boosted scores of the modalities are {what}"
+        self.progress.notice(f"{text} (validation RMSE {rmse[0]} against {rmse[1]})")
 
-    def _network(self, fitted: FittedScores | None) -> Trained:
-        """Train the network, with scores where there are some."""
-        task, transforms, out_of_fold = self.task, self.transforms, None
-        if fitted is not None:
-            task = task.boosted()
-            transforms, out_of_fold = replace(transforms, boosted=fitted.scores), fitted.out_of_fold
-        shape = network_shape(transforms, self.settings.network)
+    def _inputs(self, fitted: FittedScores | None) -> Transforms:
+        """Transforms of the encoders' inputs."""
+        if fitted is None:
+            return self.transforms
+        return replace(self.transforms, boosted=fitted.scores, encoded=True)
+
+    def _network(self, fitted: FittedScores | None, member: int = 0) -> TrainedModel:
+        """Train a network, with scores where there are some."""
+        task = replace(self.task, scored=fitted is not None, member=member)
+        transforms = self._inputs(fitted)
+        scores = None if fitted is None else fitted.out_of_fold
         rows = (
-            transforms.rows(self.train, self.device, out_of_fold),
-            transforms.rows(self.valid, self.device),
+            transforms.rows(self.train, self.device, scores),
+            transforms.rows(self.valid, self.device, transforms.encoder_scores(self.valid)),
         )
-        found = ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
-        model = FittedModel(self.train.columns, transforms, shape, found.network)
-        return Trained(model, replace(found.ledger, boosted=fitted is not None))
+        shape = network_shape(transforms, self.settings.network, member)
+        return ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
 
-    def _error_of_scores(self, fitted: FittedScores) -> float:
-        """Mean squared error of the standardised target on the validation rows, by the scores alone."""
-        target = self.transforms.target
-        return stacked_error(
-            (fitted.out_of_fold, target.standardise(self.train.required_target)),
-            (
-                self.transforms.scores(self.valid, fitted.scores),
-                target.standardise(self.valid.required_target),
-            ),
+    def _whole(self, first: TrainedModel, fitted: FittedScores | None) -> Trained:
+        """The model of the first network and of as many more as configured."""
+        more = range(1, networks_of(self.settings))
+        found = [first, *(self._network(fitted, member) for member in more)]
+        networks = tuple(one.network for one in found)
+        ledger = replace(
+            first.ledger,
+            boosted=fitted is not None,
+            history=[record for one in found for record in one.ledger.history],
         )
+        return Trained(FittedModel(self.train.columns, self._inputs(fitted), networks), ledger)
+
+    def _mixed(self, trained: Trained, scores: BoostedScores) -> Trained:
+        """Give the trees of all modalities the share of the prediction that suits the validation rows best."""
+        if scores.full is None:
+            return trained
+        model = trained.model
+        transforms = replace(model.transforms, boosted=scores)
+        trees = transforms.scores(self.valid, [scores.full])[scores.full]
+        network = model.read(self.valid, []).prediction
+        share = best_share(network, trees, self.targets[1])
+        if share < SMALLEST_SHARE:
+            return trained
+        text = f"{self.task.name}: boosted trees of all modalities are {share:.0%} of the prediction"
+        errors = [self._error(network), self._error((1 - share) * network + share * trees)]
+        before, after = (f"{self.transforms.target.original.sd * np.sqrt(error):.4g}" for error in errors)
+        self.progress.notice(f"{text} (validation RMSE {after}, without them {before})")
+        mixed = replace(model, transforms=transforms, tree_share=share)
+        return Trained(mixed, replace(trained.ledger, tree_share=share))
+
+    def _prediction_of_scores(self, fitted: FittedScores) -> Floats:
+        """Standardised target of the validation rows by the scores alone: of all modalities, else stacked."""
+        transforms = replace(self.transforms, boosted=fitted.scores)
+        if fitted.scores.full is not None:
+            return transforms.scores(self.valid, [fitted.scores.full])[fitted.scores.full]
+        alone = single_scores(transforms.scores(self.valid, singles(len(self.train.names))))
+        return stacked((fitted.out_of_fold, self.targets[0]), alone)
+
+    def _error(self, prediction: Floats) -> float:
+        """Mean squared error of the standardised target on the validation rows."""
+        return float(np.mean(np.square(prediction - self.targets[1])))
 
     def _scores(self) -> FittedScores:
         """Scores of the training rows, from the store where an interrupted fit left them."""
@@ -121,8 +176,8 @@ class ModelChoice:
             document, tensors = stored
             return self._restored(document["folds"], tensors)
         self.progress.begin(f"{self.task.name}, boosted trees", self.settings.boosting.rounds)
-        target = self.transforms.target.standardise(self.train.required_target)
-        fitted = fit_scores(self.train, target, self.settings.boosting, self.settings.seed, self.task.number)
+        settings = self.settings
+        fitted = fit_scores(self.train, self.targets[0], settings.boosting, settings.seed, self.task.number)
         self.progress.finish()
         if self.store is not None:
             tensors = fitted.scores.to_tensors() | {OUT_OF_FOLD: torch.from_numpy(fitted.out_of_fold)}
@@ -138,3 +193,15 @@ class ModelChoice:
             raise RunError(
                 "run.checkpoint", f"a checkpoint cannot be read: {error}", "start again with --force"
             ) from error
+
+
+def loss_of(trained: TrainedModel) -> float:
+    """Mean squared error of the standardised target on the validation rows."""
+    return float("inf") if trained.ledger.best_loss is None else trained.ledger.best_loss
+
+
+def best_share(first: Floats, second: Floats, target: Floats) -> float:
+    """Share in [0, 1] of ``second`` in the mixture of two predictions with the least squared error; (n,) each."""
+    difference = second - first
+    spread = float(np.square(difference).sum())
+    return float(np.clip(difference @ (target - first) / spread, 0.0, 1.0)) if spread > 0 else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -22,29 +22,37 @@ from pidreg_cli.training.seeds import Stream, torch_generator
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
 
-BOOSTED = "-boosted"
+BOOSTED = "-boosted"  # in the file of a training with boosted scores
 
 
 @dataclass(frozen=True)
 class ModelTask:
-    """One model of a run: its name ('fold 1', 'final'), its number in the seeds, names of the modalities.
+    """One network of a run: name of the model ('fold 1', 'final'), its number in the seeds, names of the modalities.
 
-    ``variant``: the part of its file's name that tells it from another training of the same model.
+    ``scored``: trained with boosted scores; ``member``: which of the networks of the model, from 0.
     """
 
-    name: str
+    model: str
     number: int
     modalities: tuple[str, ...]
-    variant: str = ""
+    scored: bool = False
+    member: int = 0
+
+    @property
+    def name(self) -> str:
+        """As progress and history call it."""
+        parts = [self.model, *["boosted"] * self.scored, *[f"network {self.member + 1}"] * (self.member > 0)]
+        return ", ".join(parts)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Its path in the seeds: with scores or without the same, so that both compare."""
+        return (self.number, *[self.member] * (self.member > 0))
 
     @property
     def checkpoint(self) -> str:
         """File of the training state."""
-        return training_name(self.number, self.variant)
-
-    def boosted(self) -> ModelTask:
-        """The training of the same model with boosted scores; from the same seeds, so that both compare."""
-        return replace(self, name=f"{self.name}, boosted", variant=BOOSTED)
+        return training_name(self.number, BOOSTED * self.scored + f"-{self.member + 1}" * (self.member > 0))
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class ModelFit:
         # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
         # within some ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
         self.share = self.batch / max(self.batch, settings.training.batch_size)
-        seeds = torch_generator(settings.seed, Stream.PARAMETERS, task.number)
+        seeds = torch_generator(settings.seed, Stream.PARAMETERS, *task.seeds)
         network = PIDRegNetwork(shape, seeds).to(self.device)
         self.state = TrainingState(network, settings.training, self.steps)
 
@@ -128,7 +136,7 @@ class ModelFit:
     def _train_epoch(self, rate: Callable[[int], float]) -> dict[str, float]:
         """One pass over the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
         ledger = self.state.ledger
-        path = (Stream.EPOCH, self.task.number, ledger.stage, ledger.epoch)
+        path = (Stream.EPOCH, *self.task.seeds, ledger.stage, ledger.epoch)
         noise = torch_generator(self.settings.seed, *path, device=self.device)
         sums: dict[str, torch.Tensor] = {}
         done = ledger.epoch * self.steps

@@ -9,15 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pidreg_cli.training.checkpoints import (
-    CheckpointStore,
-    read_checkpoint,
-    scores_name,
-    training_name,
-    write_checkpoint,
-)
+from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, write_checkpoint
 from pidreg_cli.training.evaluation import Readouts, pooled
-from pidreg_cli.training.model_fit import BOOSTED
 from pidreg_cli.training.state import Ledger
 
 Floats = NDArray[np.float64]
@@ -54,15 +47,17 @@ def outcome_name(number: int) -> str:
     return f"fold-{number}.safetensors"
 
 
-def save_outcome(store: CheckpointStore | None, number: int, held: HeldOut, ledger: Ledger) -> None:
-    """Store a finished fold and drop the checkpoints of its training."""
+def save_outcome(
+    store: CheckpointStore | None, number: int, held: HeldOut, ledger: Ledger, leftovers: Sequence[str]
+) -> None:
+    """Store a finished fold and drop ``leftovers``, the checkpoints of its training."""
     if store is None:
         return
     arrays = {f.name: getattr(held, f.name) for f in fields(held) if f.name != "readouts"}
     arrays |= {f"readouts.{f.name}": getattr(held.readouts, f.name) for f in fields(held.readouts)}
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     write_checkpoint(store, outcome_name(number), ledger.to_document(), tensors)
-    for name in (training_name(number), training_name(number, BOOSTED), scores_name(number)):
+    for name in leftovers:
         store.remove(name)
 
 

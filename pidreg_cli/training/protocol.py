@@ -28,7 +28,7 @@ from pidreg_cli.training.evaluation import (
 )
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.metrics import Accuracy, accuracy
-from pidreg_cli.training.model_choice import ModelChoice, Trained
+from pidreg_cli.training.model_choice import ModelChoice, Trained, networks_of, training_files
 from pidreg_cli.training.model_fit import ModelTask
 from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
 from pidreg_cli.training.progress import Progress
@@ -129,7 +129,7 @@ class ProtocolRun:
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
         trained = self._train(f"fold {number + 1} of {folds}", number, parts)
         outcome = self._held_out(trained, number, parts), trained.ledger
-        save_outcome(self.store, number, *outcome)
+        save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
         return outcome
 
     def _carved(self, rows: Index, number: int, held: Index) -> Parts:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,11 +18,23 @@ CHUNK = 4096  # rows evaluated at once: bounds memory, large enough to keep the 
 
 @dataclass(frozen=True)
 class Reading:
-    """``codes[i]`` (n, d); ``scores[mask]`` (n,) predictions of Y' by a set of modalities; ``prediction`` (n,)."""
+    """``codes[i]`` (n, d); ``scores[mask]`` (n,) predictions of Y' by the heads of a set of modalities; ``prediction``
+    (n,) and ``boosted[mask]`` (n,) predictions of the standardised target, by everything and by trees of a set.
+    """
 
     codes: list[NDArray[np.float64]]
     scores: dict[int, NDArray[np.float64]]
     prediction: NDArray[np.float64]
+    boosted: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
+
+
+def averaged(readings: Sequence[Reading]) -> Reading:
+    """Of several networks: codes of the first, mean scores and mean predictions."""
+    first = readings[0]
+    if len(readings) == 1:
+        return first
+    scores = {mask: np.mean([reading.scores[mask] for reading in readings], axis=0) for mask in first.scores}
+    return Reading(first.codes, scores, np.mean([reading.prediction for reading in readings], axis=0))
 
 
 def chunks(inputs: Sequence[ModalityInput]) -> list[list[ModalityInput]]:
@@ -82,10 +94,19 @@ def predict(network: PIDRegNetwork, inputs: Sequence[ModalityInput]) -> Tensor:
     return torch.cat([network.predict(network.encode(chunk, None)) for chunk in chunks(inputs)])
 
 
-def readout_blocks(reading: Reading, network_score: NDArray[np.float64] | None) -> ReadoutBlocks:
-    """Features of the readouts: codes, the heads' scores, and for the full set the network's own prediction (as Y')."""
-    scores = {mask: score[:, None] for mask, score in reading.scores.items()}
-    full = 2 ** len(reading.codes) - 1
-    if network_score is not None and full in scores:
-        scores[full] = np.column_stack([scores[full], network_score])
-    return ReadoutBlocks(tuple(reading.codes), scores)
+def readout_blocks(
+    reading: Reading, to_score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> ReadoutBlocks:
+    """Features of the readouts: codes, scores of heads and trees, and for the full set the prediction itself.
+
+    ``to_score``: from the standardised target to Y', in which all scores are given.
+    """
+    scores = {mask: [score] for mask, score in reading.scores.items()}
+    full = (1 << len(reading.codes)) - 1
+    if full in scores:
+        scores[full].append(to_score(reading.prediction))
+    for mask, trees in reading.boosted.items():
+        scores.setdefault(mask, []).append(to_score(trees))
+    return ReadoutBlocks(
+        tuple(reading.codes), {mask: np.column_stack(columns) for mask, columns in scores.items()}
+    )

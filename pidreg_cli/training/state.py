@@ -20,7 +20,11 @@ from pidreg_cli.training.progress import EpochRecord
 
 @dataclass
 class Ledger:
-    """The plain part of the state, JSON-serialisable. ``boosted``: whether the encoders read boosted scores."""
+    """The plain part of the state, JSON-serialisable.
+
+    ``boosted``: whether the encoders read boosted scores; ``tree_share``: of the trees of all modalities in
+    a prediction.
+    """
 
     stage: int = 1
     epoch: int = 0
@@ -34,6 +38,7 @@ class Ledger:
     best_loss: float | None = None
     best_epoch: int = 0
     boosted: bool = False
+    tree_share: float = 0.0
     history: list[EpochRecord] = field(default_factory=list)
 
     def to_document(self) -> dict[str, Any]:

@@ -21,8 +21,8 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def network(modalities: int = 2, seed: int = 0, skip: bool = True) -> PIDRegNetwork:
-    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, skip, 16, 1, 16, 0.2)
+def network(modalities: int = 2, seed: int = 0, floor: float = 0.0) -> PIDRegNetwork:
+    shape = NetworkShape((SHAPE,) * modalities, 8, 0.9, floor, 16, 1, 16, 0.2)
     return PIDRegNetwork(shape, generator(seed))
 
 
@@ -74,10 +74,10 @@ def test_a_linear_encoder_is_linear() -> None:
         assert torch.allclose(middle, (encoder(a, q, None) + encoder(b, r, None)) / 2, atol=1e-6)
 
 
-def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_skip_alone() -> None:
+def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_floor_alone() -> None:
     rows = inputs()
-    for skip, reached in ((True, True), (False, False)):
-        net = network(skip=skip)
+    for floor, reached in ((0.5, True), (0.0, False)):
+        net = network(floor=floor)
         net.fusion.weights.copy_(torch.tensor([1.0, 0.0, 0.0]))
         codes = net.encode(rows, None)
         changed = [codes[0], codes[1] + 1]
@@ -148,12 +148,16 @@ def test_fusion_is_the_weighted_sum_of_codes_and_products() -> None:
     fusion.weights.copy_(weights)
     expected = 0.3 * codes[0] + 0.1 * codes[1] + 0.4 * codes[0] * codes[1] + 0.2 * codes[0] * codes[2]
     assert torch.allclose(fusion(codes), expected / weights.norm(), atol=1e-6)
+    floored = Fusion(3, 0.4)
+    floored.weights.copy_(weights)
+    gains = 0.6 * weights / weights.norm() + 0.4 / 6**0.5
+    assert torch.allclose(floored.gains, gains / gains.norm(), atol=1e-6)
     assert pair_indices(3) == [(0, 1), (0, 2), (1, 2)]
     assert torch.equal(hadamard_products(codes)[2], codes[1] * codes[2])
 
 
 def test_weights_of_zero_leave_a_modality_out() -> None:
-    net = network(skip=False)
+    net = network()
     net.fusion.weights.copy_(torch.tensor([1.0, 0.0, 0.0]))
     codes = net.encode(inputs(), None)
     changed = [codes[0], torch.zeros_like(codes[1])]

@@ -13,7 +13,7 @@ from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.errors import DataError, ExitStatus, UsageError
 from pidreg_cli.training import boosting
-from pidreg_cli.training.boosting import BoostedScores, fit_scores, stacked_error
+from pidreg_cli.training.boosting import BoostedScores, fit_scores, scored_sets, stacked
 from pidreg_cli.training.trees import Trees, fit_trees, lightgbm, shortened, threads_for
 
 SMALL = BoostingSettings(rounds=20, learning_rate=0.2, leaves=15, folds=4)
@@ -96,21 +96,25 @@ def test_each_modality_is_scored_by_its_own_columns_and_new_rows_by_the_mean() -
     step, square = arrays.required_target, arrays.features["b"][:, 0] ** 2
     assert np.corrcoef(fitted.out_of_fold[:, 1], square)[0, 1] > 0.9
     assert abs(np.corrcoef(fitted.out_of_fold[:, 0], square)[0, 1]) < 0.15
-    predicted = fitted.scores.predict(new.features)
-    mean = np.mean([trees.predict(new.features["a"]) for trees in fitted.scores.models["a"]], axis=0)
-    np.testing.assert_array_equal(predicted[:, 0], mean)
-    together = stacked_error((fitted.out_of_fold, step), (predicted, new.required_target))
-    assert together < 0.5 * np.var(new.required_target)
+    predicted = fitted.scores.predict(new.features, [1, 2, 3])
+    mean = np.mean([trees.predict(new.features["a"]) for trees in fitted.scores.models[1]], axis=0)
+    np.testing.assert_array_equal(predicted[1], mean)
+    together = stacked((fitted.out_of_fold, step), np.column_stack([predicted[1], predicted[2]]))
+    assert r2(together, new.required_target) > 0.5
+    assert r2(predicted[3], new.required_target) > 0.5
+
+
+def test_all_sets_of_four_modalities_are_scored_and_of_more_the_single_ones() -> None:
+    assert scored_sets(1) == [1]
+    assert scored_sets(4) == list(range(1, 16))
+    assert scored_sets(5) == [1, 2, 4, 8, 16]
 
 
 def test_the_stack_of_exact_scores_has_no_error() -> None:
     rng = np.random.default_rng(0)
     scores, new = rng.normal(size=(50, 2)), rng.normal(size=(20, 2))
     weights = np.array([2.0, -1.0])
-    assert stacked_error((scores, 3 + scores @ weights), (new, 3 + new @ weights)) == pytest.approx(
-        0, abs=1e-20
-    )
-    assert stacked_error((scores, 3 + scores @ weights), (new, 4 + new @ weights)) == pytest.approx(1)
+    np.testing.assert_allclose(stacked((scores, 3 + scores @ weights), new), 3 + new @ weights)
 
 
 def packed(seed: int = 0, number: int = 0) -> list[bytes]:
@@ -170,7 +174,8 @@ def test_scores_survive_as_tensors() -> None:
     arrays = arrays_of()
     scores = fit_scores(arrays, arrays.required_target, SMALL, 0, 0).scores
     again = BoostedScores.from_tensors({"a": 3, "b": 1}, SMALL.folds, scores.to_tensors())
-    np.testing.assert_array_equal(again.predict(arrays.features), scores.predict(arrays.features))
+    for mask, score in scores.predict(arrays.features, [1, 2, 3]).items():
+        np.testing.assert_array_equal(again.predict(arrays.features, [mask])[mask], score)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "text", "missing", "more", "columns", "empty", "model"])
@@ -178,25 +183,25 @@ def test_damaged_trees_are_refused(damage: str) -> None:
     arrays = arrays_of()
     tensors = fit_scores(arrays, arrays.required_target, SMALL, 0, 0).scores.to_tensors()
     features = {"a": 3, "b": 1}
-    first = tensors["0.0"]
+    first = tensors["1.0"]
     match damage:
         case "flipped":
             first[len(first) // 2] ^= 1
         case "cut":
-            tensors["0.0"] = first[:-20]
+            tensors["1.0"] = first[:-20]
         case "text":
-            tensors["0.0"] = torch.zeros(40, dtype=torch.uint8)
+            tensors["1.0"] = torch.zeros(40, dtype=torch.uint8)
         case "missing":
-            del tensors["0.0"]
+            del tensors["1.0"]
         case "more":
-            tensors["0.9"] = first
+            tensors["1.9"] = first
         case "columns":
             features["a"] = 4
         case "empty":
-            tensors["0.0"] = torch.zeros(0, dtype=torch.uint8)
+            tensors["1.0"] = torch.zeros(0, dtype=torch.uint8)
         case "model":
             content = Trees("tree\nversion=v4\nend of trees\n").packed()
-            tensors["0.0"] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            tensors["1.0"] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     with pytest.raises(ValueError, match="boosted trees"):
         BoostedScores.from_tensors(features, SMALL.folds, tensors)
 

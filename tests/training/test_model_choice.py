@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from pidreg_cli.model_files import (
     weights_bytes,
 )
 from pidreg_cli.training import model_choice
+from pidreg_cli.training.model_choice import best_share
 from pidreg_cli.training.progress import EpochRecord, Silent
 from tests.training.conftest import FolderStore, linear_arrays
 from tests.training.test_fit import Stopping, files, fitted
@@ -70,7 +72,7 @@ def test_scores_are_used_where_they_predict_better(stepped: tuple[Fit, list[str]
     plain = fitted(steps(), **(TREES | {"features__boosted": "off"}))
     assert fit.outcome.deployed.model.transforms.boosted is not None
     assert fit.report.metrics.test.rmse < 0.8 * plain.report.metrics.test.rmse
-    assert "model: boosted scores of the modalities are used" in notices[-1]
+    assert "model: boosted scores of the modalities are inputs of the encoders (" in notices[0]
 
 
 def test_history_and_diagnostics_tell_of_scores(stepped: tuple[Fit, list[str]]) -> None:
@@ -84,26 +86,80 @@ def test_history_and_diagnostics_tell_of_scores(stepped: tuple[Fit, list[str]]) 
 def test_the_plain_network_is_kept_where_trees_are_worse() -> None:
     progress = Noticing()
     arrays = split_of(linear_arrays(2000))
-    auto = fitted(arrays, progress, **TREES)
+    auto = fitted(arrays, progress, **(TREES | {"boosting__rounds": 2}))
     off = fitted(arrays, **(TREES | {"features__boosted": "off"}))
-    assert "not used: alone they predict worse than the network" in progress.notices[-1]
-    assert files(auto) == files(off)
+    assert "are no inputs of the encoders: alone they predict worse" in progress.notices[0]
+    model, plain = auto.outcome.deployed.model, off.outcome.deployed.model
+    assert not model.transforms.encoded
+    for own, other in zip(model.networks[0].parameters(), plain.networks[0].parameters(), strict=True):
+        assert torch.equal(own, other)
+    assert auto.outcome.valid.rmse <= off.outcome.valid.rmse
 
 
 def test_a_worse_network_with_scores_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_choice, "stacked_error", lambda *_: 0.0)
+    # Trees that seem perfect are tried; scores out of fold that are the target itself mislead the network.
+    real = model_choice.fit_scores
     arrays = split_of(linear_arrays(2000))
+
+    def misleading(train: MultimodalArrays, target: np.ndarray, *rest: Any) -> Any:
+        found = real(train, target, *rest)
+        return replace(found, out_of_fold=np.tile(target[:, None], (1, 2)))
+
+    monkeypatch.setattr(model_choice, "fit_scores", misleading)
+    monkeypatch.setattr(model_choice.ModelChoice, "_prediction_of_scores", lambda self, _: self.targets[1])
     progress = Noticing()
-    # Scores of a constant rate tell hardly anything; a deeper plain network stays better or they tie.
-    fit = fitted(arrays, progress, **(TREES | {"boosting__rounds": 1, "boosting__learning_rate": 1e-6}))
+    fit = fitted(arrays, progress, **TREES)
     [ledger] = fit.outcome.histories
     best = {
         name: min(r.valid_loss for r in ledger.history if r.model == name and r.stage == 2)
         for name in ("model", "model, boosted")
     }
-    kept = "model, boosted" if ledger.boosted else "model"
-    assert ledger.best_loss == best[kept] == min(best.values())
-    assert (fit.outcome.deployed.model.transforms.boosted is not None) == ledger.boosted
+    assert best["model"] < best["model, boosted"]
+    assert ledger.best_loss == best["model"]
+    assert not ledger.boosted
+    assert not fit.outcome.deployed.model.transforms.encoded
+    assert "no inputs of the encoders: the network is worse with them" in progress.notices[0]
+
+
+def test_trees_get_the_share_that_validation_rows_want(stepped: tuple[Fit, list[str]]) -> None:
+    fit, notices = stepped
+    model, ledger = fit.outcome.deployed.model, fit.outcome.deployed.ledger
+    assert 0.05 <= model.tree_share == ledger.tree_share <= 1
+    assert f"boosted trees of all modalities are {model.tree_share:.0%} of the prediction" in notices[1]
+    rows = steps(500)
+    trees = model.transforms.target.restore(model.transforms.scores(rows, [3])[3])
+    network = replace(model, tree_share=0.0).predict(rows)
+    mixed = (1 - model.tree_share) * network + model.tree_share * trees
+    np.testing.assert_allclose(model.predict(rows), mixed, atol=1e-9)
+
+
+def test_the_best_share_is_least_squares_within_its_bounds() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 50))
+    assert best_share(first, second, 0.7 * first + 0.3 * second) == pytest.approx(0.3)
+    assert best_share(first, second, 2 * second - first) == 1
+    assert best_share(first, second, 2 * first - second) == 0
+    assert best_share(first, first, second) == 0
+
+
+def test_further_networks_are_averaged_and_survive(tmp_path: Path, store: FolderStore) -> None:
+    options = TREES | {"features__boosted": "off", "network__further": ["mlp", "linear"]}
+    arrays = split_of(linear_arrays(2000))
+    fit = fitted(arrays, **options)
+    model = fit.outcome.deployed.model
+    kinds = [network.shape.encoders[0].kind for network in model.networks]
+    assert kinds[1:] == ["mlp", "linear"]
+    alone = [replace(model, networks=(network,)).predict(arrays) for network in model.networks]
+    assert not np.allclose(alone[0], alone[1])
+    np.testing.assert_allclose(model.predict(arrays), np.mean(alone, axis=0))
+    names = list(dict.fromkeys(record.model for record in fit.outcome.histories[0].history))
+    assert names == ["model", "model, network 2", "model, network 3"]
+    saved(fit, tmp_path)
+    again, _ = read_model(tmp_path, torch.device("cpu"))
+    np.testing.assert_array_equal(again.predict(arrays), model.predict(arrays))
+    with pytest.raises(KeyboardInterrupt):
+        fitted(arrays, Stopping(len(fit.outcome.histories[0].history) - 1), store, **options)
+    assert files(fitted(arrays, None, store, **options)) == files(fit)
 
 
 def test_few_training_rows_are_fitted_without_scores() -> None:
@@ -135,15 +191,11 @@ def test_a_cell_that_training_never_missed_reads_as_its_median(stepped: tuple[Fi
     medians = np.tile(
         [[s.inverse(np.zeros(1))[0] for s in model.transforms.features["a"].scales if s]], (20, 1)
     )
-    boosted = model.transforms.boosted
-    assert boosted is not None
     scores = [
-        model.transforms.scores(
-            replace(rows, features={**rows.features, "a": block.astype(np.float32)}), boosted
-        )
+        model.transforms.scores(replace(rows, features={**rows.features, "a": block.astype(np.float32)}), [1])
         for block in (gone, medians)
     ]
-    np.testing.assert_array_equal(*scores)
+    np.testing.assert_array_equal(scores[0][1], scores[1][1])
 
 
 def saved(fit: Fit, folder: Path) -> None:
