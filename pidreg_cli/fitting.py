@@ -254,6 +254,8 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         stage2_epochs=ledger.epoch,
         lambdas=model.shares,
         deployment=deployment,
+        stage1_atoms=np.array(ledger.atoms),
+        window=settings.stage1.window,
     )
 
 
@@ -278,7 +280,9 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
     errors = held.readouts.target_errors
     target = held.readouts.target
     singles = 1 << np.arange(len(usable.names))
-    alone = np.square(target[:, None] - held.ridge_alone).sum(axis=0)
+    alone = np.minimum(
+        *(np.square(target[:, None] - p).sum(axis=0) for p in (held.ridge_alone, held.trees_alone))
+    )
     divergence = float(held.code_divergence.mean())
     return given.TrainingFacts(
         target=usable.required_target[outcome.split == TRAIN],

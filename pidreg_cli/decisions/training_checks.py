@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pidreg_cli.decisions.findings import Diagnostic
+
+Floats = NDArray[np.float64]
 
 WORSE_THAN_BASELINE = 1.02
 """Ratio of RMSE to that of ridge regression above which the network lost more than seeds and rows explain."""
 STARVED_GAP = 0.05
 STARVED_RATIO = 0.5
-"""A modality whose readout explains less than half of what ridge regression gets from its own features, and
+"""A modality whose readout explains less than half of what a small model of its own features does, and
 at least .05 of R2 less, was neglected in joint training.
 """
 COLLAPSED_WEIGHT = 0.01
@@ -16,6 +21,14 @@ VISIBLE_SYNERGY = 0.1
 """Products of codes with less than one per cent of the fusion, where a tenth of the total shows only
 together.
 """
+RECENT_EPOCHS = 10
+FEWEST_EPOCHS = 6
+ALTERNATING_SHARE = 0.5
+"""Epochs of stage 1 that tell an oscillation, and the share of turns among them that must be swings to and fro."""
+SYNERGY_SEEN = 0.05
+SYNERGY_KEPT = 0.25
+"""Bits of synergy that count as seen in stage 1, over three epochs, and the share that must be left at its end."""
+SYNERGY_EPOCHS = 3
 CODES_NOT_NORMAL = 0.02
 """Sliced Cauchy-Schwarz divergence (bandwidth .5) of the whitened codes: 256 normal rows score .004, a
 scale wrong by half .069, lognormal codes .157.
@@ -71,17 +84,24 @@ def worse_than_baseline(rmse: float, baseline: float, name: str) -> Diagnostic |
 
 
 def starved_modality(modality: str, head: float, alone: float) -> Diagnostic | None:
-    """R2 on held-out rows of the modality's readout and of ridge regression on its own features."""
+    """R2 on held-out rows of the modality's readout, and of the better of ridge regression and small trees on its own
+    features.
+    """
     if not (head < STARVED_RATIO * alone and alone - head > STARVED_GAP):
         return None
     return Diagnostic(
         "training.starved_modality",
         "warning",
         f"'{modality}' was neglected in training: its code explains {max(head, 0):.0%} of the target, "
-        f"its own features explain {alone:.0%} by ridge regression.",
+        f"a small model of its own features {alone:.0%} ({bits(head):.2f} and {bits(alone):.2f} bits).",
         "Raise loss.sufficiency; until then its information, and what it shares, are too low.",
         alone - head,
     )
+
+
+def bits(r2: float) -> float:
+    """Information of a squared correlation, as the report states it; 0 for one below 0."""
+    return float(-0.5 * np.log2(1 - min(max(r2, 0.0), 1 - 1e-12)))
 
 
 def collapsed_synergy(pair_weight: float, synergistic_share: float) -> Diagnostic | None:
@@ -95,6 +115,45 @@ def collapsed_synergy(pair_weight: float, synergistic_share: float) -> Diagnosti
         f"codes {pair_weight:.1%} of its weight.",
         "Lower loss.conditional: too strong, it removes what makes the modalities interact.",
         pair_weight,
+    )
+
+
+def oscillating_weights(atoms: Floats, allowed: float) -> Diagnostic | None:
+    """``atoms`` (epochs, k): of stage 1, from which the weights follow; ``allowed``: bits of swing.
+
+    Swings of window times tolerance move the windowed mean to and fro by the tolerance: no window hides them.
+    """
+    steps = np.diff(atoms[-RECENT_EPOCHS:], axis=0)
+    if len(steps) < FEWEST_EPOCHS - 1:
+        return None
+    turns = np.where(steps[1:] * steps[:-1] < 0, np.minimum(abs(steps[1:]), abs(steps[:-1])), 0.0)
+    alternating = (turns > allowed).mean(axis=0)
+    if alternating.max() < ALTERNATING_SHARE:
+        return None
+    swing = float(np.median(abs(steps), axis=0)[alternating.argmax()])
+    return Diagnostic(
+        "training.weights_oscillate",
+        "warning",
+        f"The fusion weights swing to and fro in stage 1: an atom changes by {swing:.3f} bits from epoch to epoch.",
+        "Raise training.batch_size or loss.gaussianity; few validation rows swing too.",
+        swing,
+    )
+
+
+def vanished_synergy(synergistic: Floats) -> Diagnostic | None:
+    """``synergistic`` (epochs,): bits that show only together, after every epoch of stage 1."""
+    if len(synergistic) <= SYNERGY_EPOCHS:
+        return None
+    means = np.convolve(synergistic, np.full(SYNERGY_EPOCHS, 1 / SYNERGY_EPOCHS), "valid")
+    most, last = float(means.max()), float(means[-1])
+    if most < SYNERGY_SEEN or last > SYNERGY_KEPT * most:
+        return None
+    return Diagnostic(
+        "training.synergy_vanished",
+        "warning",
+        f"Synergy fell from {most:.3f} to {last:.3f} bits within stage 1, and the weights of products with it.",
+        "Lower loss.conditional: too strong, it removes what makes the modalities interact.",
+        most - last,
     )
 
 

@@ -109,7 +109,8 @@ class FusionFacts:
     ``singles`` (n,) and ``pairs`` (n, n), zero outside the strict upper triangle, sum to one. ``movement``:
     bits that the windowed atoms last moved in stage 1, ``tolerance``: below which they count as settled.
     ``lambdas`` (n,): share of signal in each code. ``deployment``: a phrase that says which rows the
-    deployed model was trained on.
+    deployed model was trained on. ``stage1_atoms`` (epochs, n + 2): unique of each, redundant and synergistic
+    bits after every epoch of stage 1, ``window``: epochs over which they are averaged; None leaves out what needs them.
     """
 
     singles: Floats
@@ -121,6 +122,8 @@ class FusionFacts:
     stage2_epochs: int
     lambdas: Floats
     deployment: str
+    stage1_atoms: Floats | None = None
+    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ class TrainingFacts:
     """What only diagnostics need.
 
     ``target``: values of the training rows. ``head_r2`` (n,): R2 of each modality's readout on held-out
-    rows. ``alone_r2`` (n,): R2 there of a ridge regression on that modality's own features, NaN where not
-    fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
+    rows. ``alone_r2`` (n,): R2 there of the better of ridge regression and small trees on that modality's own features,
+    NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
     whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
     models read boosted scores, and how many there are.
     """

@@ -39,6 +39,9 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
     if evidence.fusion is not None:
         facts = evidence.fusion
         yield training_checks.unconverged_weights(facts.converged, facts.movement, facts.tolerance)
+        if facts.stage1_atoms is not None and facts.window is not None and facts.tolerance is not None:
+            allowed = facts.window * facts.tolerance
+            yield training_checks.oscillating_weights(facts.stage1_atoms, allowed)
     if evidence.accuracy is not None and evidence.accuracy.test is not None:
         for name, baseline in evidence.accuracy.baselines.items():
             yield training_checks.worse_than_baseline(evidence.accuracy.test.rmse, baseline.rmse, name)
@@ -75,3 +78,5 @@ def fusion_findings(evidence: Evidence, found: Informations) -> Iterator[Diagnos
         return
     best = float(found.v[1 << np.arange(len(found.names))].max())
     yield training_checks.collapsed_synergy(float(evidence.fusion.pairs.sum()), (total - best) / total)
+    if evidence.fusion.stage1_atoms is not None:
+        yield training_checks.vanished_synergy(evidence.fusion.stage1_atoms[:, -1])

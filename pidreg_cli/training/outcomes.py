@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 class HeldOut:
     """Held-out rows of one model, or of several pooled.
 
-    ``prediction``, ``ridge`` (N,): in the target's units; ``ridge_alone`` (N, n): ridge regression on each modality
-    alone. ``code_divergence`` (models,): distance of target and codes from a joint normal, NaN with few rows.
+    ``prediction``, ``ridge`` (N,): in the target's units; ``ridge_alone``, ``trees_alone`` (N, n): ridge regression and
+    small trees on each modality alone. ``code_divergence`` (models,): distance of target and codes from a joint normal,
+    NaN with few rows.
     ``null_sums`` (models, 1 + tested sets, 1 + draws): error sums of Y' and of null targets. ``debiased`` (models,
     1 + G, 2**n): the debiased informations and their jackknife replicates, NaN where a model has too few held-out rows.
     """
@@ -30,6 +31,7 @@ class HeldOut:
     prediction: Floats
     ridge: Floats
     ridge_alone: Floats
+    trees_alone: Floats
     code_divergence: Floats
     null_sums: Floats
     debiased: Floats

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fold_assignment
-from pidreg_cli.training.baselines import ridge_predictions
+from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.evaluation import (
     ReadoutRows,
@@ -153,6 +153,9 @@ class ProtocolRun:
             ridge=ridge_predictions(train, new),
             ridge_alone=np.column_stack(
                 [ridge_predictions(train.only(name), new.only(name)) for name in new.names]
+            ),
+            trees_alone=np.column_stack(
+                [tree_predictions(train.only(name), new.only(name)) for name in new.names]
             ),
             code_divergence=np.array([code_divergence(held, settings, number)]),
             null_sums=null_error_sums(held, valid, settings, self._rng(Stream.NULL, number))[None],

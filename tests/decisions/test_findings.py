@@ -147,7 +147,39 @@ def test_starved_modality() -> None:
     assert check("b", 0.3, 0.35) is None
     assert check("b", 0.0, 0.04) is None
     assert check("b", 0.1, float("nan")) is None
-    expect(check("b", 0.05, 0.4), "training.starved_modality", "'b'", "5%", "40%")
+    found = expect(
+        check("b", 0.05, 0.4), "training.starved_modality", "'b'", "5%", "40%", "0.04 and 0.37 bits"
+    )
+    assert "loss.sufficiency" in found.hint
+
+
+def alternating(swing: float, epochs: int) -> np.ndarray:
+    """Atoms of two modalities of which one swings about .5 bits."""
+    atoms = np.full((epochs, 4), 0.5)
+    atoms[:, 1] += swing / 2 * (-1.0) ** np.arange(epochs)
+    return atoms
+
+
+def test_oscillating_weights() -> None:
+    check = training_checks.oscillating_weights
+    found = expect(check(alternating(0.2, 12), 0.05), "training.weights_oscillate", "0.200")
+    assert "training.batch_size" in found.hint
+    assert check(alternating(0.04, 12), 0.05) is None
+    assert check(alternating(0.2, 4), 0.05) is None
+    rising = np.linspace(0, 3, 12)[:, None] * np.ones(4)
+    assert check(rising, 0.05) is None
+    assert check(np.vstack([alternating(0.5, 5), np.full((12, 4), 0.5)]), 0.05) is None
+
+
+def test_vanished_synergy() -> None:
+    check = training_checks.vanished_synergy
+    falling = np.array([0.0, 0.2, 0.3, 0.3, 0.2, 0.05, 0.01, 0.0, 0.0])
+    found = expect(check(falling), "training.synergy_vanished", "0.267", "0.003")
+    assert "loss.conditional" in found.hint
+    assert check(falling[::-1]) is None
+    assert check(0.1 * falling) is None
+    assert check(falling[:3]) is None
+    assert check(np.array([0.0, 0.1, 0.4, 0.4, 0.3, 0.3, 0.3])) is None
 
 
 def test_collapsed_synergy() -> None:

@@ -199,3 +199,17 @@ def test_no_reading_of_order_where_there_is_nothing(nothing: Evidence) -> None:
     codes = [diagnostic.code for diagnostic in assemble(nothing).diagnostics]
     assert "information.indistinguishable_from_zero" in codes
     assert "information.order_unresolved" not in codes
+
+
+def test_stage_1_that_swings_or_loses_its_synergy_is_told(two: Evidence) -> None:
+    assert two.fusion is not None
+    calm = np.full((12, 4), 0.4)
+    swinging, losing = calm.copy(), calm.copy()
+    swinging[:, 0] += 0.1 * (-1.0) ** np.arange(12)
+    losing[6:, 3] = 0
+    told = []
+    for atoms in (calm, swinging, losing):
+        report = assemble(replace(two, fusion=replace(two.fusion, stage1_atoms=atoms, window=5)))
+        codes = {diagnostic.code for diagnostic in report.diagnostics}
+        told.append(codes & {"training.weights_oscillate", "training.synergy_vanished"})
+    assert told == [set(), {"training.weights_oscillate"}, {"training.synergy_vanished"}]

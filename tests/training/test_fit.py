@@ -9,10 +9,13 @@ import pytest
 
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.splits import Protocol
 from pidreg_cli.errors import DataError, TrainingError, UsageError
-from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays, fusion_facts
 from pidreg_cli.model_files import ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.progress import EpochRecord, Silent
 from tests.training.conftest import QUICK, FolderStore, linear_arrays, quick_settings
 
@@ -200,3 +203,42 @@ def test_the_published_setting_reads_the_codes_without_heads() -> None:
     report = fit_arrays(linear_arrays(400), SOURCE, settings, Silent()).report
     assert report.information.interactions == "none"
     assert report.information.values[-1].value > 0.2
+
+
+def codes_of(report: Report) -> set[str]:
+    return {diagnostic.code for diagnostic in report.diagnostics}
+
+
+def test_a_modality_whose_encoder_cannot_read_it_is_told_from_one_that_is_read() -> None:
+    arrays = linear_arrays(800)
+    waves = np.sin(4 * arrays.features["b"][:, 0].astype(float))
+    # Trees see waves; ridge regression does not, nor a code that is linear.
+    blind = replace(arrays, target=2 * waves + arrays.features["a"][:, 0])
+    linear = {"network__encoder__kinds": {"b": "linear"}, "information__interactions": "none"}
+    assert "training.starved_modality" in codes_of(fitted(blind, **linear).report)
+    assert "training.starved_modality" not in codes_of(fitted(arrays, **linear).report)
+
+
+def test_stage_1_is_told_to_the_report_epoch_by_epoch() -> None:
+    fit = fitted(linear_arrays(), stage1__max_epochs=3)
+    facts = fusion_facts(quick_settings(), Protocol("folds", 2), fit.outcome)
+    assert facts.stage1_atoms.shape == (facts.stage1_epochs, 4)
+    assert facts.window == 1
+    last = [r for r in fit.outcome.deployed.ledger.history if r.stage == 1][-1]
+    assert facts.stage1_atoms[-1].tolist() == list(last.atoms.values())
+
+
+def test_small_trees_see_what_ridge_regression_does_not_and_bear_missing_cells() -> None:
+    arrays = linear_arrays(900)
+    curved = replace(arrays, target=np.square(arrays.features["a"][:, 0].astype(float)))
+    spoiled = curved.features["b"].copy()
+    spoiled[::3] = np.nan
+    curved = replace(curved, features={**curved.features, "b": spoiled})
+    train, new = curved.take(np.arange(600)), curved.take(np.arange(600, 900))
+    trees, ridge = tree_predictions(train, new), ridge_predictions(train, new)
+    assert (
+        np.corrcoef(trees, new.required_target)[0, 1]
+        > 0.9
+        > 0.5
+        > np.corrcoef(ridge, new.required_target)[0, 1]
+    )
