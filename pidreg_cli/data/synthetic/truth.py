@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pidreg_cli.data.synthetic.interactions import Floats
+from pidreg_cli.data.synthetic.mixing import DEFAULT_MIXING
 from pidreg_cli.data.synthetic.quadrature import mutual_information, reported_information, target_law
 from pidreg_cli.data.synthetic.systems import SyntheticSystem
 from pidreg_cli.information.bivariate import ScalarMeasure, scalar_pid, squared_correlation
@@ -23,20 +24,20 @@ DECIMALS = 6
 Informations = Callable[[frozenset[str]], float]
 
 
-def truth_of(system: SyntheticSystem, rows: int, seed: int) -> dict[str, Any]:
+def truth_of(system: SyntheticSystem, rows: int, seed: int, mixing: str = DEFAULT_MIXING) -> dict[str, Any]:
     """The JSON-ready truth of a table drawn from a system: information of every subset, summary, atoms.
 
     ``reported`` is -1/2 log2(1 - R2), R2 that of the target's population inverse normal transform on its
     expectation given the subset, and ``exact`` the mutual information. Atoms and summary follow from
     ``reported``: under ``broja`` (equal to ``mmi`` for one target), and for two modalities under ``dep`` and
-    ``ig`` as well.
+    ``ig`` as well. The numbers are the same for any ``mixing``, which is named unless it is the default.
     """
     reported = _informations(system)
     v = subset_array(system, reported)
     return {
         "version": TRUTH_VERSION,
         "system": system.name,
-        "description": system.description,
+        **_described(system, mixing),
         "rows": rows,
         "seed": seed,
         "modalities": list(system.modalities),
@@ -47,6 +48,12 @@ def truth_of(system: SyntheticSystem, rows: int, seed: int) -> dict[str, Any]:
         "atoms": _atoms(system, v),
         "sensitivity": _sensitivity(system, v, reported) if len(system.modalities) == 2 else [],
     }
+
+
+def _described(system: SyntheticSystem, mixing: str) -> dict[str, str]:
+    if mixing == DEFAULT_MIXING:
+        return {"description": system.description}
+    return {"description": f"{system.description}; {mixing} mixing", "mixing": mixing}
 
 
 def _informations(system: SyntheticSystem) -> Informations:
