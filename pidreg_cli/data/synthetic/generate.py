@@ -115,9 +115,20 @@ class _Draw:
         interaction = self.system.interaction
         return interaction.shown(latent) if name in interaction.latents else latent
 
-    def target(self, latents: Mapping[str, Floats]) -> Floats:
+    def target(self, latents: Mapping[str, Floats]) -> NDArray[Any]:
         """Target (rows,)."""
         total = self.system.noise * self.normal("noise") + self.system.interaction.values(latents)
         for name, coefficient in self.system.linear.items():
             total = total + coefficient * latents[name]
-        return rounded(total * np.exp(0.5 * self.system.tail * total**2), _TARGET_STEPS)
+        return shaped(self.system, total)
+
+
+def shaped(system: SyntheticSystem, total: Floats) -> NDArray[Any]:
+    """The target (rows,) as the table has it, of its values before ``T``: int64 where it is an integer."""
+    if system.edges:
+        return np.searchsorted(system.edges, total).astype(np.int64)
+    if system.exponential:
+        from pidreg_cli.data.synthetic.quadrature import exponential_margin
+
+        return rounded(exponential_margin(system.mixture(frozenset()), total), _TARGET_STEPS)
+    return rounded(total * np.exp(0.5 * system.tail * total**2), _TARGET_STEPS)

@@ -12,7 +12,13 @@ import numpy as np
 
 from pidreg_cli.data.synthetic.interactions import Floats
 from pidreg_cli.data.synthetic.mixing import DEFAULT_MIXING
-from pidreg_cli.data.synthetic.quadrature import mutual_information, reported_information, target_law
+from pidreg_cli.data.synthetic.quadrature import (
+    integer_information,
+    mutual_information,
+    reported_information,
+    scores_of,
+    target_law,
+)
 from pidreg_cli.data.synthetic.systems import SyntheticSystem
 from pidreg_cli.information.bivariate import ScalarMeasure, scalar_pid, squared_correlation
 from pidreg_cli.information.lattice import antichain_id, listed_atoms, summary
@@ -57,9 +63,15 @@ def _described(system: SyntheticSystem, mixing: str) -> dict[str, str]:
 
 
 def _informations(system: SyntheticSystem) -> Informations:
-    transform = target_law(system.mixture(frozenset())).normal_transform()
+    scores = scores_of(target_law(system.mixture(frozenset())), system.edges)
     # Many subsets of modalities see the same latents.
-    return cache(lambda latents: reported_information(system.mixture(latents), transform))
+    return cache(lambda latents: reported_information(system.mixture(latents), scores))
+
+
+def _exact(system: SyntheticSystem, latents: frozenset[str]) -> float:
+    if system.edges:
+        return integer_information(system.mixture(latents), system.edges)
+    return mutual_information(system.mixture(latents))
 
 
 def subset_array(system: SyntheticSystem, information: Informations) -> Floats:
@@ -70,7 +82,7 @@ def subset_array(system: SyntheticSystem, information: Informations) -> Floats:
 
 
 def _information(system: SyntheticSystem, v: Floats) -> list[dict[str, Any]]:
-    exact = subset_array(system, lambda latents: mutual_information(system.mixture(latents)))
+    exact = subset_array(system, lambda latents: _exact(system, latents))
     return [
         {"modalities": list(names), "reported": float(v[mask]), "exact": float(exact[mask])}
         for names, mask in _subsets(tuple(system.modalities))
