@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
 from pidreg_cli.errors import UsageError
+
+
+class _Request(NamedTuple):
+    rows: int
+    seed: int
+    mixing: str
 
 
 def synth(
@@ -27,6 +33,13 @@ def synth(
     seed: Annotated[
         int, typer.Option(parser=options.whole_number, metavar="N", help="Seed of the rows.")
     ] = 0,
+    mixing: Annotated[
+        str,
+        typer.Option(
+            metavar="mild|medium|strong",
+            help="How far the features fold the latents over each other. The truth stays the same.",
+        ),
+    ] = "mild",
     listing: Annotated[bool, typer.Option("--list", help="Describe the systems.")] = False,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -45,7 +58,7 @@ def synth(
         raise UsageError(
             "synth.arguments", "synth needs a SYSTEM and -o FILE", "pidreg synth --list describes the systems"
         )
-    _write(console, system, output, rows, seed, force)
+    _write(console, system, output, _Request(rows, seed, mixing), force)
 
 
 def _descriptions() -> str:
@@ -55,7 +68,7 @@ def _descriptions() -> str:
     return "\n".join(f"{name:<{width}}  {system.description}" for name, system in SYSTEMS.items())
 
 
-def _write(console: Console, system: str, output: Path, rows: int, seed: int, force: bool) -> None:
+def _write(console: Console, system: str, output: Path, request: _Request, force: bool) -> None:
     from pidreg_cli.data.synthetic import (
         generate,
         refuse_existing,
@@ -67,5 +80,5 @@ def _write(console: Console, system: str, output: Path, rows: int, seed: int, fo
     refuse_suffix(output)
     if not force:
         refuse_existing(output)
-    write_synthetic(generate(system, rows, seed), output, force)
-    console.notice(f"wrote {output} ({rows} rows) and {truth_path(output)}")
+    write_synthetic(generate(system, *request), output, force)
+    console.notice(f"wrote {output} ({request.rows} rows) and {truth_path(output)}")

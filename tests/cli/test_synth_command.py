@@ -49,6 +49,14 @@ def test_existing_files_are_refused_before_any_row_is_drawn(tmp_path, monkeypatc
     assert f"{existing} already exists" in err
 
 
+def test_the_mixing_is_chosen_and_recorded(tmp_path):
+    for mixing, columns in (("mild", 6), ("strong", 24)):
+        path = tmp_path / f"{mixing}.parquet"
+        assert synth("null", "-o", path, "--rows", 60, "--mixing", mixing, "-q") == (0, "", "")
+        assert pq.read_metadata(path).num_columns == 2 * columns + 2
+    assert json.loads((tmp_path / "strong.truth.json").read_text())["mixing"] == "strong"
+
+
 def test_the_systems_are_listed_on_stdout():
     status, out, err = synth("--list")
     names = {line.split()[0] for line in out.splitlines()}
@@ -72,6 +80,7 @@ def test_the_systems_are_listed_on_stdout():
         (["synergyy", "-o", "d.parquet"], 2),
         (["synergy"], 2),
         (["synergy", "-o", "d.parquet", "--rows", "0"], 2),
+        (["synergy", "-o", "d.parquet", "--mixing", "wild"], 2),
         (["synergy", "-o", "d.csv", "--rows", "60"], 2),
         (["synergy", "-o", "absent/d.parquet", "--rows", "60"], 6),
     ],

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from pidreg_cli.data.metadata import TableMetadata
 from pidreg_cli.data.synthetic.interactions import Floats
-from pidreg_cli.data.synthetic.mixing import FEATURES, distractors, mix, mixing_matrix
+from pidreg_cli.data.synthetic.mixing import (
+    DEFAULT_MIXING,
+    distractors,
+    rounded,
+    shown_features,
+    strength_named,
+)
 from pidreg_cli.data.synthetic.systems import SyntheticSystem, system_named
 from pidreg_cli.errors import UsageError
 
@@ -21,9 +27,7 @@ if TYPE_CHECKING:
 
 MINIMUM_ROWS = 20
 
-# Values are rounded to these binary fractions: files halve, and the last bit of a machine's exp or matrix
-# product does not show in them. What the rounding hides of a target is below 1e-4 bits in every system.
-_FEATURE_STEPS = 2.0**10
+# Rounded like the features. What the two roundings hide of a target is below 1e-4 bits in every system.
 _TARGET_STEPS = 2.0**20
 
 
@@ -40,24 +44,29 @@ class SyntheticTable:
     truth: dict[str, Any]
 
 
-def generate(system: str | SyntheticSystem, rows: int, seed: int) -> SyntheticTable:
+def generate(
+    system: str | SyntheticSystem, rows: int, seed: int, mixing: str = DEFAULT_MIXING
+) -> SyntheticTable:
     """Draw ``rows`` rows of a system, given by name or itself, with its exact information.
 
-    The same system, rows and seed give the same values; more rows of a seed begin with the rows of fewer.
+    ``mixing`` is how hard the latents are to read from the features: ``mild``, ``medium`` or ``strong``. The
+    same arguments give the same values; more rows of a seed begin with the rows of fewer; the target and the
+    truth are those of any mixing.
 
     Raises:
-        UsageError: unknown system, fewer than 20 rows, or a negative seed.
+        UsageError: unknown system or mixing, fewer than 20 rows, or a negative seed.
     """
     system = system_named(system) if isinstance(system, str) else system
+    strength_named(mixing)
     check_request(rows, seed)
     # Imported once the request is known to be good: usage errors answer at once.
     import pyarrow as pa
 
     from pidreg_cli.data.synthetic.truth import truth_of
 
-    table = pa.table(dict(_Draw(system, rows, seed).columns()))
-    roles = TableMetadata(feature_columns(system), target="target", id="id")
-    return SyntheticTable(table, roles, truth_of(system, rows, seed))
+    table = pa.table(dict(_Draw(system, rows, seed, mixing).columns()))
+    roles = TableMetadata(feature_columns(system, mixing), target="target", id="id")
+    return SyntheticTable(table, roles, truth_of(system, rows, seed, mixing))
 
 
 def check_request(rows: int, seed: int) -> None:
@@ -70,9 +79,10 @@ def check_request(rows: int, seed: int) -> None:
         raise UsageError("synth.seed", f"a seed must not be negative, however: seed={seed}")
 
 
-def feature_columns(system: SyntheticSystem) -> dict[str, tuple[str, ...]]:
+def feature_columns(system: SyntheticSystem, mixing: str) -> dict[str, tuple[str, ...]]:
     """The feature columns of each modality, in the order of a table drawn from ``system``."""
-    return {name: tuple(f"{name}__f{j}" for j in range(FEATURES)) for name in system.modalities}
+    features = strength_named(mixing).features
+    return {name: tuple(f"{name}__f{j}" for j in range(features)) for name in system.modalities}
 
 
 @dataclass(frozen=True)
@@ -80,10 +90,11 @@ class _Draw:
     system: SyntheticSystem
     rows: int
     seed: int
+    mixing: str
 
     def columns(self) -> Iterator[tuple[str, NDArray[Any]]]:
         latents = {name: self.normal(name) for name in self.system.latents_of(self.system.modalities)}
-        for modality, names in feature_columns(self.system).items():
+        for modality, names in feature_columns(self.system, self.mixing).items():
             yield from zip(names, self.features(modality, latents).T, strict=True)
         yield "target", self.target(latents)
         yield "id", np.arange(self.rows, dtype=np.int64)
@@ -94,24 +105,30 @@ class _Draw:
         return np.random.default_rng([self.seed, stream]).standard_normal(self.rows)
 
     def features(self, modality: str, latents: Mapping[str, Floats]) -> NDArray[np.float32]:
-        """Features (rows, FEATURES) of one modality."""
+        """Features (rows, n_features) of one modality."""
         shown = [self.shown(name, latents[name]) for name in self.system.modalities[modality]]
         idle = [self.normal(f"{modality}/distractor {k}") for k in range(distractors(len(shown)))]
         block = np.stack(shown + idle, axis=1)
-        mixed = mix(block, mixing_matrix(f"{self.system.name}/{modality}", block.shape[1]))
-        return _rounded(mixed, _FEATURE_STEPS).astype(np.float32)
+        return shown_features(block, f"{self.system.name}/{modality}", self.mixing).astype(np.float32)
 
     def shown(self, name: str, latent: Floats) -> Floats:
         interaction = self.system.interaction
         return interaction.shown(latent) if name in interaction.latents else latent
 
-    def target(self, latents: Mapping[str, Floats]) -> Floats:
+    def target(self, latents: Mapping[str, Floats]) -> NDArray[Any]:
         """Target (rows,)."""
         total = self.system.noise * self.normal("noise") + self.system.interaction.values(latents)
         for name, coefficient in self.system.linear.items():
             total = total + coefficient * latents[name]
-        return _rounded(total * np.exp(0.5 * self.system.tail * total**2), _TARGET_STEPS)
+        return shaped(self.system, total)
 
 
-def _rounded(values: Floats, steps: float) -> Floats:
-    return np.rint(values * steps) / steps
+def shaped(system: SyntheticSystem, total: Floats) -> NDArray[Any]:
+    """The target (rows,) as the table has it, of its values before ``T``: int64 where it is an integer."""
+    if system.edges:
+        return np.searchsorted(system.edges, total).astype(np.int64)
+    if system.exponential:
+        from pidreg_cli.data.synthetic.quadrature import exponential_margin
+
+        return rounded(exponential_margin(system.mixture(frozenset()), total), _TARGET_STEPS)
+    return rounded(total * np.exp(0.5 * system.tail * total**2), _TARGET_STEPS)

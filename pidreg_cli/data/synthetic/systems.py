@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,8 +24,10 @@ class SyntheticSystem:
     """A target ``Y = T(sum_l linear[l] l + interaction + noise * eps)`` of independent standard normals.
 
     ``modalities`` names the latents that each modality shows; modalities that show the same latent share it.
-    ``T(y) = y exp(tail y^2 / 2)`` is Tukey's g-and-h map with g = 0: strictly increasing, so it changes no
-    information; of a unit normal it leaves the moments of orders below ``1 / tail`` only.
+    ``T`` is the identity or one of three. ``tail``: ``T(y) = y exp(tail y^2 / 2)``, Tukey's g-and-h map with
+    g = 0, which of a unit normal leaves the moments of orders below ``1 / tail`` only. ``exponential``: the map
+    that gives Y the standard exponential distribution. Both are strictly increasing and change no information.
+    ``edges``: Y is the number of them below y, an integer; the information is that which this leaves.
     """
 
     name: str
@@ -34,10 +37,16 @@ class SyntheticSystem:
     linear: Mapping[str, float] = field(default_factory=dict)
     interaction: Interaction = field(default_factory=NoInteraction)
     tail: float = 0.0
+    exponential: bool = False
+    edges: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.noise <= 0.0:
             raise ValueError(f"the noise must be positive, however: noise={self.noise}")
+        if (self.tail != 0.0) + self.exponential + bool(self.edges) > 1:
+            raise ValueError("a target is heavy-tailed, exponential or an integer: two of them at once")
+        if not all(low < high for low, high in pairwise(self.edges)):
+            raise ValueError(f"edges must increase, however: edges={self.edges}")
         shared = sorted(set(self.linear) & set(self.interaction.latents))
         if shared:
             raise ValueError(f"latents in both the linear part and the interaction: {shared}")
@@ -130,6 +139,43 @@ _ALL = (
         {"a": ("u",), "b": ()},
         interaction=Curve("u", 1.0, lambda u: np.sin(2.0 * u)),
         noise=0.3,
+    ),
+    SyntheticSystem(
+        "fast-sine",
+        "a sine of a latent of a that turns half as fast again; b is noise",
+        {"a": ("u",), "b": ()},
+        interaction=Curve("u", 1.0, lambda u: np.sin(3.0 * u)),
+        noise=0.35,
+    ),
+    SyntheticSystem(
+        "additive",
+        "the sum of a latent of a and a weaker one of b: together they tell more than the better one",
+        {"a": ("u",), "b": ("v",)},
+        linear={"u": 0.80, "v": 0.50},
+        noise=0.35,
+    ),
+    SyntheticSystem(
+        "pairwise",
+        "three modalities, each two of which show a latent of their own",
+        {"a": ("l", "m"), "b": ("m", "n"), "c": ("n", "l")},
+        linear={"l": 0.40, "m": 0.70, "n": 0.50},
+        noise=0.35,
+    ),
+    SyntheticSystem(
+        "exponential",
+        "a common and two unique latents under a target with an exponential distribution",
+        {"a": ("m", "u"), "b": ("m", "v")},
+        linear={"m": 0.50, "u": 0.40, "v": 0.70},
+        noise=0.40,
+        exponential=True,
+    ),
+    SyntheticSystem(
+        "integer",
+        "a common and two unique latents under a target rounded to integers from 0 to 12",
+        {"a": ("m", "u"), "b": ("m", "v")},
+        linear={"m": 0.60, "u": 0.65, "v": 0.30},
+        noise=0.40,
+        edges=tuple(0.5 * k + 0.25 for k in range(-6, 6)),
     ),
 )
 

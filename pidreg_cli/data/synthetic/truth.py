@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from pidreg_cli.data.synthetic.interactions import Floats
-from pidreg_cli.data.synthetic.quadrature import mutual_information, reported_information, target_law
+from pidreg_cli.data.synthetic.mixing import DEFAULT_MIXING
+from pidreg_cli.data.synthetic.quadrature import (
+    integer_information,
+    mutual_information,
+    reported_information,
+    scores_of,
+    target_law,
+)
 from pidreg_cli.data.synthetic.systems import SyntheticSystem
 from pidreg_cli.information.bivariate import ScalarMeasure, scalar_pid, squared_correlation
 from pidreg_cli.information.lattice import antichain_id, listed_atoms, summary
@@ -23,20 +30,20 @@ DECIMALS = 6
 Informations = Callable[[frozenset[str]], float]
 
 
-def truth_of(system: SyntheticSystem, rows: int, seed: int) -> dict[str, Any]:
+def truth_of(system: SyntheticSystem, rows: int, seed: int, mixing: str = DEFAULT_MIXING) -> dict[str, Any]:
     """The JSON-ready truth of a table drawn from a system: information of every subset, summary, atoms.
 
     ``reported`` is -1/2 log2(1 - R2), R2 that of the target's population inverse normal transform on its
     expectation given the subset, and ``exact`` the mutual information. Atoms and summary follow from
     ``reported``: under ``broja`` (equal to ``mmi`` for one target), and for two modalities under ``dep`` and
-    ``ig`` as well.
+    ``ig`` as well. The numbers are the same for any ``mixing``, which is named unless it is the default.
     """
     reported = _informations(system)
     v = subset_array(system, reported)
     return {
         "version": TRUTH_VERSION,
         "system": system.name,
-        "description": system.description,
+        **_described(system, mixing),
         "rows": rows,
         "seed": seed,
         "modalities": list(system.modalities),
@@ -49,10 +56,22 @@ def truth_of(system: SyntheticSystem, rows: int, seed: int) -> dict[str, Any]:
     }
 
 
+def _described(system: SyntheticSystem, mixing: str) -> dict[str, str]:
+    if mixing == DEFAULT_MIXING:
+        return {"description": system.description}
+    return {"description": f"{system.description}; {mixing} mixing", "mixing": mixing}
+
+
 def _informations(system: SyntheticSystem) -> Informations:
-    transform = target_law(system.mixture(frozenset())).normal_transform()
+    scores = scores_of(target_law(system.mixture(frozenset())), system.edges)
     # Many subsets of modalities see the same latents.
-    return cache(lambda latents: reported_information(system.mixture(latents), transform))
+    return cache(lambda latents: reported_information(system.mixture(latents), scores))
+
+
+def _exact(system: SyntheticSystem, latents: frozenset[str]) -> float:
+    if system.edges:
+        return integer_information(system.mixture(latents), system.edges)
+    return mutual_information(system.mixture(latents))
 
 
 def subset_array(system: SyntheticSystem, information: Informations) -> Floats:
@@ -63,7 +82,7 @@ def subset_array(system: SyntheticSystem, information: Informations) -> Floats:
 
 
 def _information(system: SyntheticSystem, v: Floats) -> list[dict[str, Any]]:
-    exact = subset_array(system, lambda latents: mutual_information(system.mixture(latents)))
+    exact = subset_array(system, lambda latents: _exact(system, latents))
     return [
         {"modalities": list(names), "reported": float(v[mask]), "exact": float(exact[mask])}
         for names, mask in _subsets(tuple(system.modalities))
