@@ -55,6 +55,9 @@ class EncoderSettings(_Settings):
 
     kind: EncoderKind
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
+    list_kind: EncoderKind = Field(
+        description="kind for modalities of list columns, whose elements are no features with a meaning of their own"
+    )
     width: int = Field(ge=1, le=4096)
     depth: int = Field(ge=0, le=12)
     dropout: float = Field(ge=0, lt=1)
@@ -109,6 +112,9 @@ class TrainingSettings(_Settings):
     bottleneck_learning_rate: float = Field(gt=0, le=1)
     weight_decay: float = Field(ge=0)
     gradient_clip: float = Field(gt=0)
+    modality_dropout: float = Field(
+        ge=0, lt=1, description="share of training rows from which a modality is hidden, anew in every step"
+    )
     weight_average: float = Field(
         ge=0, description="horizon of the running average of the weights, in epochs; 0 turns it off"
     )

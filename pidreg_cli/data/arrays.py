@@ -19,7 +19,8 @@ class MultimodalArrays:
 
     ``features[name]`` has shape (n_rows, n_features_of_name), float32, NaN where missing. ``target`` has shape
     (n_rows,), float64, NaN where missing, or is None when the table has none. ``ids`` and ``groups`` have shape
-    (n_rows,); ``split`` holds 'train', 'valid' or 'test', or is None when the table brings no split.
+    (n_rows,); ``split`` holds 'train', 'valid' or 'test', or is None when the table brings no split. ``lists`` names
+    the modalities whose columns are lists: ready-made embeddings.
     """
 
     features: Mapping[str, NDArray[np.float32]]
@@ -28,6 +29,7 @@ class MultimodalArrays:
     ids: NDArray[np.generic]
     groups: NDArray[np.generic] | None = None
     split: NDArray[np.str_] | None = None
+    lists: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:

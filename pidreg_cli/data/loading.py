@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
-from pidreg_cli.data.columns import Floats, as_floats
+from pidreg_cli.data.columns import Floats, as_floats, is_list
 from pidreg_cli.data.features import FeatureBlock, at_row, check_range, feature_block
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
@@ -46,10 +46,15 @@ def load_arrays(table: ParquetTable, roles: Roles, *, require_target: bool = Tru
         ids=np.arange(table.rows) if roles.id is None else _ids(table, roles.id),
         groups=None if roles.group is None else _complete_labels(table, roles.group, "group"),
         split=None if roles.split is None else _split(table, roles.split),
+        lists=frozenset(name for name, columns in roles.modalities.items() if _all_lists(table, columns)),
     )
     return Loaded(
         arrays, (*_notices_of_blocks(blocks), *_notices_of_ids(arrays, roles), *_straddling(arrays))
     )
+
+
+def _all_lists(table: ParquetTable, columns: tuple[str, ...]) -> bool:
+    return all(is_list(table.schema.field(column).type) for column in columns)
 
 
 def _present_block(table: ParquetTable, modality: str, columns: tuple[str, ...]) -> FeatureBlock:

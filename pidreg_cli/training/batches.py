@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,12 +16,14 @@ class Rows:
     """Inputs and targets of the same rows.
 
     ``inputs[i]``: values (n, p_i) and plain inputs (n, q_i) of modality i. ``target`` (n,): standardised target.
-    ``score`` (n,): its normal scores Y'.
+    ``score`` (n,): its normal scores Y'. ``absent[i]``: values (1, p_i) and plain inputs (1, q_i) of a row without
+    modality i, for training that hides modalities.
     """
 
     inputs: Sequence[ModalityInput]
     target: Tensor
     score: Tensor
+    absent: Sequence[ModalityInput] = ()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -29,7 +31,18 @@ class Rows:
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
         inputs = [(values[index], plain[index]) for values, plain in self.inputs]
-        return Rows(inputs, self.target[index], self.score[index])
+        return Rows(inputs, self.target[index], self.score[index], self.absent)
+
+    def hidden(self, rate: float, generator: torch.Generator) -> Rows:
+        """Each modality hidden from its row with probability ``rate``, never all of a row."""
+        shape = (len(self), len(self.inputs))
+        drop = torch.rand(shape, generator=generator, device=self.target.device) < rate
+        drop &= ~drop.all(1, keepdim=True)
+        inputs = [
+            (torch.where(drop[:, [i]], lacking[0], own[0]), torch.where(drop[:, [i]], lacking[1], own[1]))
+            for i, (own, lacking) in enumerate(zip(self.inputs, self.absent, strict=True))
+        ]
+        return replace(self, inputs=inputs)
 
 
 def batch_size_for(rows: int, configured: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,17 +92,32 @@ class Transforms:
         target = arrays.required_target
         standard = torch.as_tensor(self.target.standardise(target), dtype=torch.float32, device=device)
         score = torch.as_tensor(self.target.forward(target), dtype=torch.float32, device=device)
-        return Rows(self.inputs(arrays, device, scores), standard, score)
+        return Rows(self.inputs(arrays, device, scores), standard, score, self._absent(arrays, device))
+
+    def _absent(self, arrays: MultimodalArrays, device: torch.device) -> list[ModalityInput]:
+        """Inputs (1, p) of a row that lacks everything."""
+        blank = {
+            name: np.full((1, block.shape[1]), np.nan, np.float32) for name, block in arrays.features.items()
+        }
+        row = replace(arrays.take(np.arange(1)), features=blank)
+        return self.inputs(row, device, self.encoder_scores(row))
 
 
-def network_shape(transforms: Transforms, settings: NetworkSettings, member: int = 0) -> NetworkShape:
-    """Sizes of the network for these inputs; ``member``: which of the networks of a model, from 0."""
+def network_shape(
+    transforms: Transforms, lists: Collection[str], settings: NetworkSettings, member: int = 0
+) -> NetworkShape:
+    """Sizes of the network for these inputs.
+
+    ``lists``: modalities of list columns; ``member``: which of the networks of a model, from 0.
+    """
     encoder = settings.encoder
-    kind = settings.further[member - 1] if member else encoder.kind
+    tabular = settings.further[member - 1] if member else encoder.kind
+    kinds = {name: encoder.list_kind if name in lists else tabular for name in transforms.features}
+    kinds |= encoder.kinds
     d = code_dimension(settings, len(transforms.features))
     encoders = tuple(
         EncoderShape(
-            kind=encoder.kinds.get(name, kind),
+            kind=kinds[name],
             features=len(transform.columns),
             plain=len(transform.units) + transform.indicators + transforms.encoded,
             code_dim=d,

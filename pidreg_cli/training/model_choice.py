@@ -123,7 +123,7 @@ class ModelChoice:
             transforms.rows(self.train, self.device, scores),
             transforms.rows(self.valid, self.device, transforms.encoder_scores(self.valid)),
         )
-        shape = network_shape(transforms, self.settings.network, member)
+        shape = network_shape(transforms, self.train.lists, self.settings.network, member)
         return ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
 
     def _whole(self, first: TrainedModel, fitted: FittedScores | None) -> Trained:

@@ -150,6 +150,8 @@ class ModelFit:
         state, settings = self.state, self.settings.training
         for group in state.optimiser.param_groups:
             group["lr"] = self.share * rate * group["base_rate"]
+        if settings.modality_dropout:
+            batch = batch.hidden(settings.modality_dropout, noise)
         terms = loss_terms(state.network, batch, self.settings.loss, noise, step)
         state.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]

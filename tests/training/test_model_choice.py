@@ -184,6 +184,17 @@ def test_on_uses_them_with_few_rows_missing_cells_and_one_column() -> None:
     assert np.isfinite(fit.report.metrics.test.rmse)
 
 
+def test_modalities_of_list_columns_get_their_own_kind() -> None:
+    arrays = replace(split_of(linear_arrays(2000)), lists=frozenset({"b"}))
+    options = TREES | {"features__boosted": "off", "network__further": ["linear"]}
+    model = fitted(arrays, **options, network__encoder__list_kind="mlp").outcome.deployed.model
+    kinds = [[encoder.kind for encoder in network.shape.encoders] for network in model.networks]
+    assert kinds[1] == ["linear", "mlp"]
+    named = {"network__encoder__kinds": {"b": "piecewise"}}
+    model = fitted(arrays, **options, **named).outcome.deployed.model
+    assert [network.shape.encoders[1].kind for network in model.networks] == ["piecewise", "piecewise"]
+
+
 def test_a_cell_that_training_never_missed_reads_as_its_median(stepped: tuple[Fit, list[str]]) -> None:
     model = stepped[0].outcome.deployed.model
     rows = steps(20)

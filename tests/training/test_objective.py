@@ -16,7 +16,7 @@ from tests.training.conftest import linear_arrays, quick_settings
 def built(modalities: int = 2) -> tuple[PIDRegNetwork, Rows]:
     arrays = linear_arrays(64, modalities=modalities)
     transforms = Transforms.fit(arrays, "quantile")
-    shape = network_shape(transforms, quick_settings().network)
+    shape = network_shape(transforms, (), quick_settings().network)
     network = PIDRegNetwork(shape, torch.Generator().manual_seed(0))
     return network, transforms.rows(arrays, torch.device("cpu"))
 

@@ -51,7 +51,7 @@ def built(arrays: MultimodalArrays, width: int = 8) -> tuple[PIDRegNetwork, Rows
     train = arrays.take(np.arange(1800)[TRAIN])
     transforms = Transforms.fit(train, "quantile")
     settings = quick_settings(network__code_dim=width, network__encoder__dropout=0.0).network
-    network = PIDRegNetwork(network_shape(transforms, settings), torch.Generator().manual_seed(0))
+    network = PIDRegNetwork(network_shape(transforms, (), settings), torch.Generator().manual_seed(0))
     return network, transforms.rows(arrays, torch.device("cpu"))
 
 
