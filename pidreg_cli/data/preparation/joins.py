@@ -100,7 +100,7 @@ class JoinedSource:
         places = [self.schema.names.index(column) for column in columns]
         chosen = ", ".join(f"c{place}" for place in places)
         with _database_errors():
-            reader = self.connection.sql(f"SELECT {chosen} FROM joined").to_arrow_reader(rows)  # noqa: S608
+            reader = self.connection.sql(f"SELECT {chosen} FROM joined").to_arrow_reader(rows)
             for batch in reader:
                 arrays = [
                     _as_type(column, self.schema.field(place).type)
@@ -215,8 +215,8 @@ def _counts(
     facts = []
     for place, table in enumerate(tables):
         name = f"t{place}"
-        rows = _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
-        missing = _number(connection, f"SELECT count(*) FROM {name} WHERE {incomplete}")  # noqa: S608
+        rows = _number(connection, f"SELECT count(*) FROM {name}")
+        missing = _number(connection, f"SELECT count(*) FROM {name} WHERE {incomplete}")
         facts.append((table.label, rows, missing, _deduplicated(connection, name, table, keys, request)))
     return tuple(
         TableCounts(*fact, _unmatched(connection, place, partners[place], keys))
@@ -231,10 +231,10 @@ def _deduplicated(
     complete = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     repeated = f"""
         SELECT place, {together} FROM {name} WHERE {complete}
-        QUALIFY row_number() OVER (PARTITION BY {together} ORDER BY place) > 1"""  # noqa: S608
-    duplicates = _number(connection, f"SELECT count(*) FROM ({repeated})")  # noqa: S608
+        QUALIFY row_number() OVER (PARTITION BY {together} ORDER BY place) > 1"""
+    duplicates = _number(connection, f"SELECT count(*) FROM ({repeated})")
     if duplicates and not request.first_of_duplicates:
-        shown = connection.sql(f"SELECT * FROM ({repeated}) ORDER BY place LIMIT {SHOWN_KEYS}").fetchall()  # noqa: S608
+        shown = connection.sql(f"SELECT * FROM ({repeated}) ORDER BY place LIMIT {SHOWN_KEYS}").fetchall()
         examples = listing([" / ".join(map(str, row[1:])) for row in shown])
         raise DataError(
             "data.duplicate_keys",
@@ -243,7 +243,7 @@ def _deduplicated(
             "Take the first row of each key with --duplicates first, or name more columns with --key.",
         )
     if duplicates:
-        _run(connection, f"DELETE FROM {name} WHERE place IN (SELECT place FROM ({repeated}))")  # noqa: S608
+        _run(connection, f"DELETE FROM {name} WHERE place IN (SELECT place FROM ({repeated}))")
     return duplicates
 
 
@@ -251,10 +251,10 @@ def _unmatched(
     connection: duckdb.DuckDBPyConnection, place: int, partners: Sequence[int], keys: Sequence[str]
 ) -> int:
     found = " OR ".join(
-        f"EXISTS (SELECT 1 FROM t{other} WHERE {_equal(f't{place}', f't{other}', keys)})"  # noqa: S608
+        f"EXISTS (SELECT 1 FROM t{other} WHERE {_equal(f't{place}', f't{other}', keys)})"
         for other in partners
     )
-    return _number(connection, f"SELECT count(*) FROM t{place} WHERE NOT ({found})")  # noqa: S608
+    return _number(connection, f"SELECT count(*) FROM t{place} WHERE NOT ({found})")
 
 
 def _equal(one: str, other: str, keys: Sequence[str]) -> str:
@@ -275,7 +275,7 @@ def _statement(layouts: Sequence[_Layout], request: JoinRequest) -> str:
     for table, layout in zip(tables, layouts, strict=True):
         chosen += [f"{table}.{column}" for column in layout.values() if column not in keys]
     order = ", ".join(f"{table}.place NULLS LAST" for table in tables)
-    return f"CREATE TABLE joined AS SELECT {', '.join(chosen)} FROM {source} ORDER BY {order}"  # noqa: S608
+    return f"CREATE TABLE joined AS SELECT {', '.join(chosen)} FROM {source} ORDER BY {order}"
 
 
 def _coalesced(key: str, tables: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from pidreg_cli.data.metadata import TableMetadata
 
-# Cells of a batch: 32 MB of doubles, whatever the number of columns.
-CELLS_PER_BATCH = 2**22
+# Cells of a batch: 16 MB of doubles, whatever the number of columns.
+CELLS_PER_BATCH = 2**21
 MOST_ROWS_PER_BATCH = 2**17
 FEWEST_ROWS_PER_BATCH = 64
 
