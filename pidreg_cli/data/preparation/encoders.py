@@ -46,11 +46,12 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers, or lists of numbers, as they are; truth values as 0 and 1."""
+    """Numbers as they are, truth values as 0 and 1; or lists of ``width`` numbers as they are."""
 
     kind: ClassVar[str] = "numbers"
     column: str
     name: str
+    width: int | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -176,6 +177,18 @@ def as_texts(cells: pa.Array) -> pa.Array:
     return pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(cells, pa.string()))
 
 
+def width_of(encoder: Encoder) -> int | None:
+    """Elements of the lists that the feature holds, None where it holds numbers."""
+    return encoder.width if isinstance(encoder, Numbers) else None
+
+
+def empty_features(encoder: Encoder, rows: int) -> list[pa.Array]:
+    """The features of rows that lack the column."""
+    width = width_of(encoder)
+    kind = pa.float32() if width is None else pa.list_(pa.float32(), width)
+    return [pa.nulls(rows, kind) for _ in encoder.outputs]
+
+
 def to_dict(encoder: Encoder) -> dict[str, Any]:
     """Plain texts and numbers, that ``from_dict`` reads."""
     return {"kind": encoder.kind, **asdict(encoder)}  # type: ignore[call-overload]
@@ -186,7 +199,7 @@ def from_dict(stored: Mapping[str, Any]) -> Encoder:
     column, name = str(stored["column"]), str(stored["name"])
     match stored["kind"]:
         case "numbers":
-            return Numbers(column, name)
+            return Numbers(column, name, None if stored["width"] is None else int(stored["width"]))
         case "one-hot":
             return OneHot(column, name, _texts(stored["values"]), bool(stored["other"]))
         case "ordinal":

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+import pyarrow.compute as pc
+
+from pidreg_cli.data.columns import is_list
 from pidreg_cli.data.naming import SEPARATORS, listing
 from pidreg_cli.data.preparation.categories import category_columns, fit_categories
 from pidreg_cli.data.preparation.dates import is_date
@@ -16,6 +19,9 @@ from pidreg_cli.data.preparation.request import CategoryRequest
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.errors import DataError
+
+# Enough, most often, to meet a first list.
+ROWS_AT_FIRST = 256
 
 
 def first_recipe(
@@ -29,6 +35,7 @@ def first_recipe(
     features = [column for columns in roles.modalities.values() for column in columns]
     kinds = category_columns(source.schema, features, request)
     check_oddities(source, [column for column in features if not _is_asked(column, request)])
+    widths = list_widths(source, features)
     outputs = {
         column: name
         for modality, columns in roles.modalities.items()
@@ -36,7 +43,7 @@ def first_recipe(
     }
     categories, findings = fit_categories(source, kinds, outputs, request, progress)
     encoders = {
-        modality: tuple(_encoder(source, column, outputs[column], categories) for column in columns)
+        modality: tuple(_encoder(source, column, outputs[column], categories, widths) for column in columns)
         for modality, columns in roles.modalities.items()
     }
     singles = {
@@ -59,6 +66,25 @@ def output_names(modality: str, columns: Sequence[str]) -> dict[str, str]:
     short = {column: _without_prefix(modality, column) for column in columns}
     counts = Counter(short.values())
     return {column: f"{modality}__{name if counts[name] == 1 else column}" for column, name in short.items()}
+
+
+def list_widths(source: Source, columns: Sequence[str]) -> dict[str, int]:
+    """Elements of the first list of each column of lists. Raises DataError where a column has none."""
+    lists = [name for name in columns if is_list(source.schema.field(name).type)]
+    return {name: _first_length(source, name) for name in lists}
+
+
+def _first_length(source: Source, name: str) -> int:
+    for batch in source.batches([name], ROWS_AT_FIRST):
+        lengths = pc.list_value_length(batch.column(0))
+        filled = lengths.filter(pc.greater(lengths, 0))
+        if len(filled):
+            return int(filled[0].as_py())
+    raise DataError(
+        "data.empty_lists",
+        f"The lists of column {name!r} are all empty or missing.",
+        "Leave the column out, or fill its lists.",
+    )
 
 
 def check_oddities(source: Source, columns: Sequence[str]) -> None:
@@ -95,12 +121,14 @@ def _is_asked(column: str, request: CategoryRequest) -> bool:
     return any(column == pattern or fnmatchcase(column, pattern) for pattern in patterns)
 
 
-def _encoder(source: Source, column: str, name: str, categories: Mapping[str, Encoder]) -> Encoder:
+def _encoder(
+    source: Source, column: str, name: str, categories: Mapping[str, Encoder], widths: Mapping[str, int]
+) -> Encoder:
     if column in categories:
         return categories[column]
     if is_date(source.schema.field(column).type):
         return Calendar(column, name)
-    return Numbers(column, name)
+    return Numbers(column, name, widths.get(column))
 
 
 def _without_prefix(modality: str, column: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pidreg_cli.data.metadata import TableMetadata
-from pidreg_cli.data.preparation.encoders import Encoder, from_dict, to_dict
+from pidreg_cli.data.preparation.encoders import Encoder, empty_features, from_dict, to_dict, width_of
 from pidreg_cli.data.sources.source import Source, rows_per_batch
 
 
@@ -86,15 +86,21 @@ class EncodedRows:
 
     def batches(self, rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """Batches of the prepared table: singles, kept columns, then the features of each modality."""
-        columns = [name for name in self.recipe.columns if name in self.source.schema.names]
-        wanted = rows or rows_per_batch(max(len(columns), self.width))
-        for batch in self.source.batches(columns, wanted):
+        wanted = rows or rows_per_batch(max(len(self.read_columns), self.width))
+        for batch in self.source.batches(self.read_columns, wanted):
             yield self.encoded(batch)
 
     @property
+    def read_columns(self) -> list[str]:
+        """Columns of the source that the recipe reads."""
+        there = set(self.source.schema.names)
+        return [name for name in self.recipe.columns if name in there]
+
+    @property
     def width(self) -> int:
-        """Columns of the prepared table."""
-        features = sum(len(self.recipe.outputs(name)) for name in self.recipe.features)
+        """Numbers and texts of a row of the prepared table, elements of lists counted."""
+        encoders = [encoder for found in self.recipe.features.values() for encoder in found]
+        features = sum(width_of(encoder) or len(encoder.outputs) for encoder in encoders)
         return features + len(self.recipe.singles) + len(self.recipe.kept)
 
     def encoded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -119,7 +125,7 @@ class EncodedRows:
 
     def _features(self, batch: pa.RecordBatch, encoder: Encoder, modality: str) -> list[pa.Array]:
         if modality in self.absent:
-            return [pa.nulls(batch.num_rows, pa.float32()) for _ in encoder.outputs]
+            return empty_features(encoder, batch.num_rows)
         cells = batch.column(encoder.column)
         if strange := encoder.unseen(cells):
             self.unseen[encoder.column] = self.unseen.get(encoder.column, 0) + strange

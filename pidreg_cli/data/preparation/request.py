@@ -8,7 +8,7 @@ from typing import Literal
 
 from pidreg_cli.data.preparation.joins import JoinRequest
 from pidreg_cli.data.roles import RoleRequest
-from pidreg_cli.data.sources import TextOptions
+from pidreg_cli.data.sources.text_options import TextOptions
 
 SplitKind = Literal["auto", "random", "group", "time", "stratified", "none"]
 # Columns that one-hot encoding makes of a column of texts at most, unless asked otherwise.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +16,11 @@ from pidreg_cli.data.features import at_row, check_range, list_numbers
 from pidreg_cli.data.loading import without_spread
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.dates import is_date
-from pidreg_cli.data.preparation.encoders import local_seconds
+from pidreg_cli.data.preparation.encoders import local_seconds, width_of
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.preparation.hashing import ContentHashes, RowHashes, Words, mixed
 from pidreg_cli.data.preparation.recipe import EncodedRows
-from pidreg_cli.data.sources.source import Source, rows_per_batch
+from pidreg_cli.data.sources.source import rows_per_batch
 from pidreg_cli.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -81,22 +81,26 @@ class Survey:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Columns of labels that are kept in memory, 8 bytes a row each: of the group, the time, the target."""
+    """Columns of labels that are kept in memory, 8 bytes a row each: of the group, the time, the target.
+
+    ``spread``: whether a target must have three values or more.
+    """
 
     group: str | None = None
     time: str | None = None
     target: bool = False
+    spread: bool = True
 
 
-def survey(encoded: EncodedRows, widths: Mapping[str, int], wanted: Wanted, progress: RowProgress) -> Survey:
-    """Read every row once; ``widths`` as of ``list_widths``.
+def survey(encoded: EncodedRows, wanted: Wanted, progress: RowProgress) -> Survey:
+    """Read every row once.
 
     Raises DataError, with column and row, for infinite numbers, lists of unequal length, missing groups or times,
     split values other than train, valid and test, and targets without spread.
     """
-    surveyor = _Surveyor(encoded, widths, wanted)
+    surveyor = _Surveyor(encoded, wanted)
     extra = [] if wanted.time is None else [wanted.time]
-    columns = list(dict.fromkeys([*encoded.recipe.columns, *extra]))
+    columns = list(dict.fromkeys([*encoded.read_columns, *extra]))
     progress.begin("survey", encoded.source.rows)
     for raw in encoded.source.batches(columns, rows_per_batch(surveyor.width)):
         surveyor.add(raw, encoded.encoded(raw))
@@ -105,36 +109,15 @@ def survey(encoded: EncodedRows, widths: Mapping[str, int], wanted: Wanted, prog
     return surveyor.result()
 
 
-def list_widths(source: Source, columns: Sequence[str]) -> dict[str, int]:
-    """Elements of the first list of each column of lists. Raises DataError where a column has none."""
-    widths: dict[str, int] = {}
-    for name in columns:
-        kind = source.schema.field(name).type
-        if is_list(kind):
-            widths[name] = _first_length(source, name)
-    return widths
-
-
-def _first_length(source: Source, name: str) -> int:
-    for batch in source.batches([name], FEWEST_SAMPLED):
-        lengths = pc.list_value_length(batch.column(0))
-        filled = lengths.filter(pc.greater(lengths, 0))
-        if len(filled):
-            return int(filled[0].as_py())
-    raise DataError(
-        "data.empty_lists",
-        f"The lists of column {name!r} are all empty or missing.",
-        "Leave the column out, or fill its lists.",
-    )
-
-
 class _Surveyor:
     """The state of the pass."""
 
-    def __init__(self, encoded: EncodedRows, widths: Mapping[str, int], wanted: Wanted) -> None:
+    def __init__(self, encoded: EncodedRows, wanted: Wanted) -> None:
         recipe, rows = encoded.recipe, encoded.source.rows
+        self.wanted = wanted
+        # By output: elements of a list (None: a number), modality, column it is made of.
         self.outputs = {
-            output: (widths.get(encoder.column), modality, encoder.column)
+            output: (width_of(encoder), modality, encoder.column)
             for modality, encoders in recipe.features.items()
             for encoder in encoders
             for output in encoder.outputs
@@ -191,7 +174,8 @@ class _Surveyor:
             self.present[modality] += int(rows.sum())
 
     def result(self) -> Survey:
-        self.target.check()
+        if self.wanted.spread:
+            self.target.check()
         return Survey(
             rows=self.rows,
             facts=self.facts,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pidreg_cli.data.inputs import InputFile, expand_inputs
@@ -13,33 +11,14 @@ from pidreg_cli.data.sources.delimited import DelimitedSource
 from pidreg_cli.data.sources.dialect import DialectOptions
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.data.sources.stored import FeatherSource, ParquetSource
+from pidreg_cli.data.sources.text_options import TextOptions
 from pidreg_cli.data.tables import open_table
-from pidreg_cli.errors import DataError, UsageError
+from pidreg_cli.errors import DataError
 
 PARQUET = (".parquet", ".pq")
 FEATHER = (".feather", ".arrow", ".ipc")
 TEXT = tuple(suffix + packed for suffix in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 _FOREIGN = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".sav", ".dta", ".h5", ".pkl", ".zip")
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How text files are written, where the user says so; ``missing`` are further spellings of a missing value."""
-
-    delimiter: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    missing: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
-            raise _usage("delimiter", self.delimiter, "one character, or 'tab'")
-        if self.decimal not in (None, ".", ","):
-            raise _usage("decimal", str(self.decimal), "'.' or ','")
-        if self.decimal == self.delimiter == ",":
-            raise _usage("decimal", ",", "another character than the delimiter")
-        if self.encoding is not None and not _is_encoding(self.encoding):
-            raise _usage("encoding", self.encoding, "the name of an encoding, such as utf-8 or cp1252")
 
 
 def open_source(inputs: Sequence[str | Path], options: TextOptions) -> Source:
@@ -114,18 +93,4 @@ def _foreign(path: Path) -> DataError:
         "data.format",
         f"'{path}' is neither Parquet nor Feather nor delimited text.",
         "Save it as CSV or Parquet.",
-    )
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        codecs.getincrementaldecoder(name)().decode(b"")
-    except (LookupError, TypeError, AttributeError):
-        return False
-    return True
-
-
-def _usage(option: str, value: str, rule: str) -> UsageError:
-    return UsageError(
-        f"usage.{option}", f"--{option} {value!r}: it must be {rule}", f"see --help for --{option}"
     )
