@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -180,7 +181,10 @@ def _opened(path: Path, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
 
 def _unreadable(path: Path, cause: Exception) -> DataError:
     if path.suffix.lower() in _OTHER_FORMATS:
-        hint = "The table must be a Parquet file; pandas writes one with DataFrame.to_parquet."
+        hint = (
+            "A fit reads Parquet; 'pidreg prepare' makes it of CSV, TSV and Feather, as in: "
+            f"pidreg prepare {shlex.quote(str(path))} -o {shlex.quote(path.name.partition('.')[0] or 'data')}.parquet"
+        )
     elif isinstance(cause, PermissionError):
         hint = "Ask for permission to read it."
     else:
