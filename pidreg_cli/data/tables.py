@@ -257,10 +257,16 @@ def _batches(part: _Part, columns: Sequence[str], rows: int) -> Iterator[pa.Reco
     wanted = stored or part.schema.names[:1]
     # Buffered: else whole column chunks are held, of a row group that may be the whole file.
     with _opened(part.path, buffer_size=STREAM_BUFFER) as parquet:
-        for batch in parquet.iter_batches(batch_size=rows, columns=wanted):
+        # One row group at a time: structs cannot be read across the borders of groups.
+        for batch in _iterated(parquet, wanted, rows):
             filled = {name: pa.repeat(value, batch.num_rows) for name, value in part.partitions.items()}
             arrays = [filled[name] if name in filled else batch.column(name) for name in columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    for group in range(parquet.num_row_groups):
+        yield from parquet.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
 def _digest(path: Path) -> str:

@@ -15,10 +15,8 @@ import pyarrow.compute as pc
 
 OTHER = "(other)"
 # Share of the year, the week and the day that has passed, on a circle: 31 December is next to 1 January.
-CALENDAR = (
-    "trend",
-    *(f"{cycle}_{wave}" for cycle in ("season", "weekday", "hour") for wave in ("sin", "cos")),
-)
+# No trend over the years: rows of a later time would lie beyond every value that was trained on.
+CALENDAR = tuple(f"{cycle}_{wave}" for cycle in ("season", "weekday", "hour") for wave in ("sin", "cos"))
 _DAY = 86_400
 # Up to here floats hold whole numbers exactly.
 EXACT = 2.0**53
@@ -126,7 +124,7 @@ class Ordinal:
 
 @dataclass(frozen=True)
 class Calendar:
-    """A point in time as years since the year 0 (``trend``), and season, weekday and hour on circles."""
+    """A point in time as the season, the weekday and the hour, each on a circle."""
 
     kind: ClassVar[str] = "calendar"
     column: str
@@ -134,7 +132,7 @@ class Calendar:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """``name_trend``, ``name_season_sin``, ..."""
+        """``name_season_sin``, ``name_season_cos``, ``name_weekday_sin``, ..."""
         return tuple(f"{self.name}_{part}" for part in CALENDAR)
 
     def encode(self, cells: pa.Array) -> list[pa.Array]:
@@ -148,7 +146,7 @@ class Calendar:
         passed = ((dates - years.astype("datetime64[D]")).astype(np.float64) + second / _DAY) / length
         # 1 January 1970 was a Thursday; the week starts on Monday.
         week = ((day + 3) % 7 + second / _DAY) / 7
-        found = [years.astype(np.int64) + 1970 + passed]
+        found = []
         for share in (passed, week, second / _DAY):
             found += [np.sin(2 * np.pi * share), np.cos(2 * np.pi * share)]
         return [pa.array(values, pa.float64(), mask=missing) for values in found]

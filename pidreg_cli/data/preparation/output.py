@@ -34,7 +34,8 @@ def write_plan(plan: Plan, request: PrepareRequest, path: Path, progress: RowPro
     document = _recipe_document(plan, request)
     metadata = {ROLES_KEY: json.dumps(document, ensure_ascii=False).encode()}
     progress.begin("writing", plan.rows)
-    with replacing(path) as part, replacing(sidecar_path(path)) as side:
+    # Both are written before either is renamed.
+    with replacing(sidecar_path(path)) as side, replacing(path) as part:
         with open_writer(_schema(rows, plan), part, metadata) as writer:
             for batch in _batches(rows, plan):
                 writer.write_batch(batch)

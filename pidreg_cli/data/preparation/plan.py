@@ -68,6 +68,7 @@ def _plan(table: OpenedTable, request: PrepareRequest, progress: RowProgress) ->
     kept = kept_columns(source, roles, request.keep)
     recipe, encodings = first_recipe(source, roles, request.categories, kept, progress)
     _check_split_name(recipe, decided)
+    _check_dates_used(request, recipe, time)
     wanted = Wanted(roles.group, time, target=decided == "stratified")
     found = survey(EncodedRows(source, recipe), wanted, progress)
     useless = find_useless(recipe, found)
@@ -148,6 +149,16 @@ def _time_column(request: PrepareRequest, source: Source) -> str:
     if name not in source.schema.names:
         raise unknown_column(name, source.schema.names, ", though --time names it")
     return name
+
+
+def _check_dates_used(request: PrepareRequest, recipe: Recipe, time: str | None) -> None:
+    idle = [date.column for date in request.dates if date.column not in (*recipe.columns, time)]
+    if idle:
+        raise UsageError(
+            "usage.date",
+            f"--date {idle[0]!r} is asked for, but nothing uses the column",
+            f"make it features, as in --modality calendar={idle[0]}, name it with --time, or keep it with --keep",
+        )
 
 
 def _check_split_name(recipe: Recipe, decided: DecidedSplit) -> None:

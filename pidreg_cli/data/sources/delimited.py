@@ -160,13 +160,14 @@ def _malformed(path: Path, dialect: Dialect, ragged: list[pacsv.InvalidRow], cau
             "data.ragged_rows",
             f"'{path}' has {row.actual_columns} cells{place} where {row.expected_columns} are expected: "
             f"{row.text[:80]!r}.",
-            f"Correct the line, or give the delimiter (now {dialect.delimiter!r}), as in --delimiter ';'.",
+            "Correct the line, look for an unclosed quote in it, or give the delimiter (now "
+            f"{dialect.delimiter!r}), as in --delimiter ';'.",
         )
     reason = str(cause).strip().partition("\n")[0].rstrip(".")
     return DataError(
         "data.unreadable_file",
         f"'{path}' cannot be read as delimited text: {reason}.",
-        "Look for an unclosed quote or a damaged line.",
+        "Look for an unclosed quote, or a damaged line.",
     )
 
 
