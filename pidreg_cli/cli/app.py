@@ -15,6 +15,7 @@ import typer
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
+from pidreg_cli.cli.prepare import prepare
 from pidreg_cli.cli.schema import schema
 from pidreg_cli.cli.synth import synth
 from pidreg_cli.errors import ExitStatus
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(prepare)
 app.command()(fit)
 app.command()(synth)
 app.command()(schema)

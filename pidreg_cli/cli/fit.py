@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glob import has_magic
+from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
 from pidreg_cli.cli.options import ReportFormat
 from pidreg_cli.cli.progress import open_progress
-from pidreg_cli.errors import UsageError
+from pidreg_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from pidreg_cli.config.settings import Settings
@@ -80,10 +80,13 @@ def run_folder_for(data: str) -> Path:
 
     Raises:
         UsageError: a glob in the current folder, which gives no name.
+        DataError: the same, and no file matches it.
     """
     path = Path(data)
     while has_magic(str(path)) and not path.exists():
         path = path.parent
+    if path.name == "" and data != "." and not glob(data, recursive=True):  # noqa: PTH207
+        raise DataError("data.missing_input", f"No file matches '{data}'.", "Check the pattern.")
     if path.name == "" and data != ".":
         raise UsageError("usage.output", f"{data!r} gives the run folder no name", "add -o RUN")
     return Path(f"{path.resolve().stem}.pidreg")

@@ -62,7 +62,7 @@ def _numbers(piece: ColumnPiece, width: int | None) -> Iterator[tuple[int, Float
     """First row and numbers, (rows, features), of each chunk."""
     column, first_row, cells = piece
     for chunk in cells.chunks:
-        numbers = _column(chunk) if width is None else _list_numbers(chunk, column, width, first_row)
+        numbers = _column(chunk) if width is None else list_numbers(chunk, column, width, first_row)
         check_range(numbers, column, first_row)
         yield first_row, numbers
         first_row += len(chunk)
@@ -134,7 +134,11 @@ def _column(chunk: pa.Array) -> Floats:
     return as_floats(chunk)[:, None]
 
 
-def _list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Floats:
+def list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Floats:
+    """Lists of ``width`` numbers as rows, (n, width), NaN where a list is null; ``first_row`` is that of the chunk.
+
+    Raises DataError for a list of another length or with a null element, with its row.
+    """
     present = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
     lengths = pc.list_value_length(chunk).drop_null().to_numpy(zero_copy_only=False)
     if len(uneven := np.flatnonzero(lengths != width)):

@@ -23,14 +23,17 @@ class InputFile:
     partitions: tuple[tuple[str, str | None], ...] = ()
 
 
-def expand_inputs(inputs: Sequence[str | Path]) -> tuple[InputFile, ...]:
+def expand_inputs(
+    inputs: Sequence[str | Path], suffixes: tuple[str, ...] = SUFFIXES, kind: str = "Parquet file"
+) -> tuple[InputFile, ...]:
     """Files of the inputs, in the order given; those of a folder or a glob sorted by path.
 
-    A folder is searched at all depths for ``.parquet`` and ``.pq``, hidden and underscored names excepted;
+    A folder is searched at all depths for names that end in ``suffixes``, hidden and underscored names excepted;
     folders named ``key=value`` below it, or below the fixed part of a glob, are partitions. Raises DataError
-    where an input does not exist, holds no Parquet file, or names a file twice.
+    where an input does not exist, holds no such file (a ``kind``, to the user), or names a file twice.
     """
-    files = tuple(file for one in inputs for file in _reachable(one))
+    search = _Search(suffixes, kind)
+    files = tuple(file for one in inputs for file in _reachable(one, search))
     seen: set[Path] = set()
     for file in files:
         if (real := file.path.resolve()) in seen:
@@ -39,19 +42,30 @@ def expand_inputs(inputs: Sequence[str | Path]) -> tuple[InputFile, ...]:
     return files
 
 
-def _reachable(one: str | Path) -> Iterable[InputFile]:
+@dataclass(frozen=True)
+class _Search:
+    """What folders are searched for."""
+
+    suffixes: tuple[str, ...]
+    kind: str
+
+    def finds(self, path: Path) -> bool:
+        return path.name.lower().endswith(self.suffixes) and path.is_file()
+
+
+def _reachable(one: str | Path, search: _Search) -> Iterable[InputFile]:
     try:
-        return _expand(one)
+        return _expand(one, search)
     except OSError as cause:
         raise DataError(
             "data.missing_input", f"'{one}' cannot be opened: {cause.strerror}.", "Check the path."
         ) from cause
 
 
-def _expand(one: str | Path) -> Iterable[InputFile]:
+def _expand(one: str | Path, search: _Search) -> Iterable[InputFile]:
     path = Path(one)
     if path.is_dir():
-        return _files_of_folder(path, path)
+        return _files_of_folder(path, path, search)
     if path.exists():
         return [InputFile(path)]
     # Path.glob takes no absolute pattern.
@@ -59,11 +73,11 @@ def _expand(one: str | Path) -> Iterable[InputFile]:
     if not matches:
         raise _missing(str(one))
     base = _fixed_part(path)
-    return [file for match in matches for file in _files_of_match(match, base)]
+    return [file for match in matches for file in _files_of_match(match, base, search)]
 
 
-def _files_of_match(match: Path, base: Path) -> Iterable[InputFile]:
-    return _files_of_folder(match, base) if match.is_dir() else [_partitioned(match, base)]
+def _files_of_match(match: Path, base: Path, search: _Search) -> Iterable[InputFile]:
+    return _files_of_folder(match, base, search) if match.is_dir() else [_partitioned(match, base)]
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -75,13 +89,15 @@ def _fixed_part(pattern: Path) -> Path:
     return fixed
 
 
-def _files_of_folder(folder: Path, base: Path) -> list[InputFile]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+def _files_of_folder(folder: Path, base: Path, search: _Search) -> list[InputFile]:
+    # A folder that may not be listed looks empty to rglob: ask for it by name first.
+    next(folder.iterdir(), None)
+    found = (path for path in folder.rglob("*") if search.finds(path))
     shown = sorted(path for path in found if not _is_hidden(path.relative_to(folder)))
     if not shown:
         raise DataError(
             "data.empty_folder",
-            f"The folder '{folder}' holds no Parquet file ({' or '.join(SUFFIXES)}).",
+            f"The folder '{folder}' holds no {search.kind} ({' or '.join(search.suffixes)}).",
             "Name the files, or the folder that holds them.",
         )
     return [_partitioned(path, base) for path in shown]

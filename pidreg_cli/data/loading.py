@@ -74,11 +74,12 @@ def _target(table: ParquetTable, name: str) -> Floats:
     check_range(target, name)
     distinct = np.unique(target[~np.isnan(target)])
     if len(distinct) < 3:
-        raise _without_spread(name, distinct)
+        raise without_spread(name, distinct)
     return target
 
 
-def _without_spread(name: str, distinct: Floats) -> DataError:
+def without_spread(name: str, distinct: Floats) -> DataError:
+    """The error for a target ``name`` of these distinct values, fewer than three."""
     if len(distinct) == 0:
         return DataError(
             "data.missing_target_values",

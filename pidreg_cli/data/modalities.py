@@ -104,15 +104,16 @@ class FeatureSearch:
 
 
 def check_feature_types(features: Features, kinds: Mapping[str, pa.DataType]) -> None:
-    """Raise DataError where a feature holds neither numbers nor lists of numbers."""
+    """Raise DataError where a feature of known kind holds neither numbers nor lists of numbers."""
     for name, columns in features.items():
-        wrong = [column for column in columns if not is_feature(kinds[column])]
+        wrong = [column for column in columns if column in kinds and not is_feature(kinds[column])]
         if wrong:
             raise DataError(
                 "data.feature_type",
                 f"Features must be numbers or lists of numbers; of modality {name!r} {listing(wrong)} "
                 f"{'is' if len(wrong) == 1 else 'are'} not ({kinds[wrong[0]]}).",
-                "Encode them as numbers beforehand, or choose columns with --modality NAME=GLOB.",
+                "Encode texts with 'pidreg prepare' (and dates with its --date), or choose columns with "
+                "--modality NAME=GLOB.",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -61,8 +61,13 @@ class Roles:
     notices: tuple[str, ...] = ()
 
 
-def resolve_roles(schema: pa.Schema, metadata: TableMetadata | None, request: RoleRequest) -> Roles:
-    """Give each role its columns.
+def resolve_roles(
+    schema: pa.Schema,
+    metadata: TableMetadata | None,
+    request: RoleRequest,
+    encoded: Collection[str] = (),
+) -> Roles:
+    """Give each role its columns. Features among ``encoded`` may be of any type: numbers will be made of them.
 
     Raises UsageError for an illegal modality name, or where nothing says what the modalities are. Raises
     DataError for a column that does not exist, has two roles or no numbers, a modality without columns, and a
@@ -79,7 +84,7 @@ def resolve_roles(schema: pa.Schema, metadata: TableMetadata | None, request: Ro
     if "target" not in single:
         raise _missing_target(kinds, [*single.values(), *_all_columns(features)])
     _check_target_type(single["target"], kinds)
-    check_feature_types(features, kinds)
+    check_feature_types(features, {column: kind for column, kind in kinds.items() if column not in encoded})
     notices = (
         *_notices_of_unasked(single, named),
         *_notices_of_search(search),

@@ -93,7 +93,7 @@ def carve_validation(rows: int, rng: np.random.Generator, groups: Groups | None 
     Raises DataError where there are fewer than two rows or groups.
     """
     shares = (1 - VALID_SHARE_OF_TRAIN, VALID_SHARE_OF_TRAIN)
-    return np.equal(_dealt(rows, shares, groups, rng), 1)
+    return np.equal(deal(rows, shares, groups, rng), 1)
 
 
 def fold_assignment(
@@ -103,11 +103,11 @@ def fold_assignment(
 
     Raises DataError where there are fewer rows or groups than folds.
     """
-    return _dealt(rows, (1 / folds,) * folds, groups, rng)
+    return deal(rows, (1 / folds,) * folds, groups, rng)
 
 
 def _random_labels(rows: int, groups: Groups | None, rng: np.random.Generator) -> Labels:
-    return np.array(list(SHARES))[_dealt(rows, tuple(SHARES.values()), groups, rng)]
+    return np.array(list(SHARES))[deal(rows, tuple(SHARES.values()), groups, rng)]
 
 
 def _with_validation(split: Labels, groups: Groups | None, rng: np.random.Generator) -> Labels:
@@ -133,13 +133,16 @@ def _too_few(message: str) -> DataError:
     return DataError("data.too_few_rows", message, "Add rows, or try --folds 5.")
 
 
-def _dealt(
+def deal(
     rows: int, shares: Sequence[float], groups: Groups | None, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Part of each row: parts get ``shares`` of the rows, none stays empty, groups stay together."""
+    """Part of each row, shape (rows,): parts get ``shares`` of the rows, none stays empty, groups stay together.
+
+    Raises DataError where there are fewer rows or groups than parts.
+    """
     if groups is None:
         _check_units(rows, "rows", len(shares))
-        return rng.permutation(np.repeat(np.arange(len(shares)), _counts(rows, shares)))
+        return rng.permutation(np.repeat(np.arange(len(shares)), whole_counts(rows, shares)))
     _, unit, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     _check_units(len(sizes), "groups", len(shares))
     parts_of_groups = _parts_of_groups(sizes, shares, rng)
@@ -155,7 +158,7 @@ def _check_units(units: int, what: str, parts: int) -> None:
         )
 
 
-def _counts(rows: int, shares: Sequence[float]) -> NDArray[np.intp]:
+def whole_counts(rows: int, shares: Sequence[float]) -> NDArray[np.intp]:
     """Whole numbers, each at least 1, that sum to ``rows`` and are nearest to ``shares`` of it."""
     ideal = np.asarray(shares) * rows
     counts: NDArray[np.intp] = np.floor(ideal).astype(np.intp)

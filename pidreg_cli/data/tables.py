@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from pidreg_cli.errors import DataError
 
 # Columns are read together up to this many cells (32 MB of doubles).
 CELLS_AT_ONCE = 2**22
+# Bytes read ahead of each column where a table is read by rows.
+STREAM_BUFFER = 2**16
 _OTHER_FORMATS = (".csv", ".tsv", ".txt", ".gz", ".feather", ".arrow", ".xlsx", ".xls", ".json")
 
 
@@ -92,6 +95,12 @@ class ParquetTable:
                 yield ColumnPiece(column, first_row, cells)
             first_row += part.rows
 
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """These columns of all rows, at most ``rows`` at a time, for memory of a batch; raises as ``read``."""
+        self._check_known(columns)
+        for part in self.parts:
+            yield from _batches(part, columns, rows)
+
     def _check_known(self, columns: Sequence[str]) -> None:
         for name in columns:
             if name not in self.schema.names:
@@ -158,11 +167,13 @@ def _part(file: InputFile, partitions: dict[str, pa.Scalar]) -> _Part:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Path, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; what goes wrong in it becomes a DataError."""
     try:
         # Not pre-buffered: that would hold the whole file in memory.
-        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as parquet:
+        with pq.ParquetFile(
+            path, pre_buffer=False, buffer_size=buffer_size, page_checksum_verification=True
+        ) as parquet:
             yield parquet
     except (pa.ArrowException, OSError, UnicodeDecodeError) as cause:
         raise _unreadable(path, cause) from cause
@@ -170,7 +181,10 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
 
 def _unreadable(path: Path, cause: Exception) -> DataError:
     if path.suffix.lower() in _OTHER_FORMATS:
-        hint = "The table must be a Parquet file; pandas writes one with DataFrame.to_parquet."
+        hint = (
+            "A fit reads Parquet; 'pidreg prepare' makes it of CSV, TSV and Feather, as in: "
+            f"pidreg prepare {shlex.quote(str(path))} -o {shlex.quote(path.name.partition('.')[0] or 'data')}.parquet"
+        )
     elif isinstance(cause, PermissionError):
         hint = "Ask for permission to read it."
     else:
@@ -235,6 +249,24 @@ def _read_from(parquet: pq.ParquetFile, part: _Part, columns: Sequence[str]) -> 
     filled = {name: pa.repeat(value, part.rows) for name, value in part.partitions.items()}
     arrays = [filled[name] if name in filled else table[name] for name in columns]
     return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def _batches(part: _Part, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    stored = [name for name in columns if name not in part.partitions]
+    # A stored column tells how many rows a batch has, also where only partition columns are asked for.
+    wanted = stored or part.schema.names[:1]
+    # Buffered: else whole column chunks are held, of a row group that may be the whole file.
+    with _opened(part.path, buffer_size=STREAM_BUFFER) as parquet:
+        # One row group at a time: structs cannot be read across the borders of groups.
+        for batch in _iterated(parquet, wanted, rows):
+            filled = {name: pa.repeat(value, batch.num_rows) for name, value in part.partitions.items()}
+            arrays = [filled[name] if name in filled else batch.column(name) for name in columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    for group in range(parquet.num_row_groups):
+        yield from parquet.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
 def _digest(path: Path) -> str:

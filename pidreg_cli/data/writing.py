@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pidreg_cli.data.metadata import ROLES_KEY, TableMetadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 METADATA_VERSION = "1.0"
 
@@ -42,15 +44,40 @@ def write_table(
         )
 
 
+@contextmanager
+def open_writer(schema: pa.Schema, path: Path, metadata: Mapping[bytes, bytes]) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file that grows by batches, a row group each; equal batches give equal bytes. Raises OSError."""
+    import pyarrow.parquet as pq
+    import pyarrow.types as pt
+
+    with (
+        path.open("wb") as file,
+        pq.ParquetWriter(
+            file,
+            schema.with_metadata(metadata),
+            compression="zstd",
+            # Texts repeat (the split, kept categories); numbers are stored byte by byte or as differences.
+            use_dictionary=[field.name for field in schema if pt.is_string(field.type)],
+            column_encoding=_encodings(schema),
+        ) as writer,
+    ):
+        yield writer
+
+
 def encoded_roles(roles: TableMetadata) -> bytes:
     """The JSON of the metadata key ``pidreg``, which ``parse_metadata`` reads; unset roles are left out."""
+    return json.dumps(roles_document(roles), ensure_ascii=False).encode()
+
+
+def roles_document(roles: TableMetadata) -> dict[str, Any]:
+    """Roles as the object that ``encoded_roles`` writes."""
     columns = {"target": roles.target, "id": roles.id, "group": roles.group, "split": roles.split}
     value: dict[str, Any] = {
         "version": METADATA_VERSION,
         "modalities": {name: list(features) for name, features in roles.modalities.items()},
         **{role: column for role, column in columns.items() if column is not None},
     }
-    return json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _encodings(schema: pa.Schema) -> dict[str, str]:

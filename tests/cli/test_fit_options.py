@@ -6,7 +6,7 @@ import pytest
 
 from pidreg_cli.cli.fit import run_folder_for
 from pidreg_cli.cli.modalities import named_modalities
-from pidreg_cli.errors import UsageError
+from pidreg_cli.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,13 @@ def test_a_run_is_named_after_its_data_and_lies_in_this_folder(data, folder, tmp
 @pytest.mark.parametrize("data", ["*.parquet", "**/*.parquet", "/"])
 def test_data_without_a_name_need_an_output(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("a.parquet").touch()
     with pytest.raises(UsageError, match="no name"):
+        run_folder_for(data)
+
+
+@pytest.mark.parametrize("data", ["zz*.parquet", "**/*.pq"])
+def test_a_pattern_that_matches_nothing_is_a_matter_of_the_data(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="No file matches"):
         run_folder_for(data)

@@ -14,7 +14,7 @@ import pidreg_cli
 from pidreg_cli.cli.app import main
 
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["fit", "synth", "schema"]
+COMMANDS = ["prepare", "fit", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -65,10 +65,24 @@ USAGE_ERRORS = {
     "absent configuration": ["fit", "x.parquet", "--config", "absent.yaml"],
     "empty modality": ["fit", "x.parquet", "--modalities", "a,,b"],
     "modality without columns": ["fit", "x.parquet", "--modality", "a="],
-    "glob without a name": ["fit", "*.parquet"],
     "existing run": ["fit", "x.parquet", "-o", "."],
     "no system": ["synth"],
     "unknown document": ["schema", "table"],
+    "roles of a schema": ["schema", "report", "--target", "y"],
+    "nowhere to prepare to": ["prepare", "x.csv"],
+    "prepared as CSV": ["prepare", "x.csv", "-o", "x.csv"],
+    "wrong split": ["prepare", "x.csv", "-o", "x.parquet", "--split", "half"],
+    "join without key": ["prepare", "x.csv", "-o", "x.parquet", "--join", "outer"],
+    "duplicates without key": ["prepare", "x.csv", "-o", "x.parquet", "--duplicates", "first"],
+    "empty key": ["prepare", "x.csv", "-o", "x.parquet", "--key", "a,,b"],
+    "empty input name": ["prepare", "=x.csv", "-o", "x.parquet"],
+    "order twice": ["prepare", "x.csv", "-o", "x.parquet", "--ordinal", "a=1,1"],
+    "date twice": ["prepare", "x.csv", "-o", "x.parquet", "--date", "a", "--date", "a=%Y"],
+    "delimiter of two": ["prepare", "x.csv", "-o", "x.parquet", "--delimiter", ";;"],
+    "decimal letter": ["prepare", "x.csv", "-o", "x.parquet", "--decimal", "x"],
+    "unknown encoding": ["prepare", "x.csv", "-o", "x.parquet", "--encoding", "latin-99"],
+    "one category": ["prepare", "x.csv", "-o", "x.parquet", "--category-limit", "1"],
+    "target of a recipe": ["prepare", "x.csv", "-o", "x.parquet", "--like", "y.parquet", "--target", "z"],
 }
 
 

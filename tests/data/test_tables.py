@@ -150,7 +150,9 @@ def test_files_that_are_no_parquet_are_refused(tmp_path, content):
 def test_a_csv_file_is_told_how_to_become_parquet(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("a,b\n1,2\n")
-    assert "to_parquet" in refused(path).hint
+    hint = refused(path).hint
+    assert "A fit reads Parquet" in hint
+    assert f"pidreg prepare {path} -o data.parquet" in hint
 
 
 def test_a_truncated_file_is_refused(tmp_path):
