@@ -1,6 +1,6 @@
 """Every benchmark one after the other: ``python -m benchmarks.run [NAME ...]``, as ``make bench`` does.
 
-A benchmark is a module of this folder that prints its table when run; names choose among them.
+A benchmark is a module or package of this folder that prints its table when run; names choose among them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The modules of this folder, this one aside."""
-    return sorted(
-        path.stem for path in HERE.glob("*.py") if path.stem not in ("__init__", Path(__file__).stem)
-    )
+    """The modules of this folder, this one aside, and the packages that can be run."""
+    modules = {path.stem for path in HERE.glob("*.py")} - {"__init__", Path(__file__).stem}
+    return sorted(modules | {path.parent.name for path in HERE.glob("*/__main__.py")})
 
 
 def main() -> int:

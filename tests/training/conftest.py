@@ -14,6 +14,8 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 
 QUICK = {
+    "network.encoder.kind": "periodic",
+    "network.further": [],
     "stage1.min_epochs": 2,
     "stage1.max_epochs": 3,
     "stage1.window": 1,
