@@ -290,4 +290,5 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
         alone_r2=1 - alone / errors[:, 0].sum(),
         code_divergence=None if np.isnan(divergence) else divergence,
         boosted=(sum(ledger.boosted for ledger in outcome.histories), len(outcome.histories)),
+        tree_shares=tuple(ledger.tree_share for ledger in outcome.histories),
     )

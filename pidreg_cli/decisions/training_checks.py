@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +48,21 @@ def boosted_scores(models: int, of: int) -> Diagnostic | None:
         f"{which} also read what gradient boosted trees predict from their own modality.",
         "Nothing to do: the score is a part of its modality. features.boosted=off fits without.",
         models / of,
+    )
+
+
+def tree_share(shares: Sequence[float]) -> Diagnostic | None:
+    """``shares``: of boosted trees in the prediction of each model of the run, in [0, 1]."""
+    mean = sum(shares) / len(shares) if shares else 0.0
+    if mean == 0:
+        return None
+    over = "" if len(shares) == 1 else f", on average over {len(shares)} models"
+    return Diagnostic(
+        "training.tree_share",
+        "info",
+        f"Boosted trees of all modalities are {mean:.0%} of the prediction{over}; the network is the rest.",
+        "Nothing to do: validation rows are predicted best so. features.boosted=off fits without.",
+        mean,
     )
 
 

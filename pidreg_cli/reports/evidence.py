@@ -152,7 +152,7 @@ class TrainingFacts:
     rows. ``alone_r2`` (n,): R2 there of the better of ridge regression and small trees on that modality's own features,
     NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
     whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
-    models read boosted scores, and how many there are.
+    models read boosted scores, and how many there are. ``tree_shares``: of boosted trees in their predictions.
     """
 
     target: Floats
@@ -160,6 +160,7 @@ class TrainingFacts:
     alone_r2: Floats | None = None
     code_divergence: float | None = None
     boosted: tuple[int, int] = (0, 0)
+    tree_shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
     training = evidence.training
     if training is not None:
         yield training_checks.boosted_scores(*training.boosted)
+        yield training_checks.tree_share(training.tree_shares)
     if training is not None and training.code_divergence is not None:
         yield training_checks.codes_not_normal(training.code_divergence)
     if training is not None and training.head_r2 is not None and training.alone_r2 is not None:

@@ -81,6 +81,9 @@ def test_history_and_diagnostics_tell_of_scores(stepped: tuple[Fit, list[str]]) 
     assert list(dict.fromkeys(record.model for record in ledger.history)) == ["model", "model, boosted"]
     [found] = [d for d in fit.report.diagnostics if d.code == "training.boosted_scores"]
     assert (found.severity, found.value) == ("info", 1)
+    [share] = [d for d in fit.report.diagnostics if d.code == "training.tree_share"]
+    assert (share.severity, share.value) == ("info", ledger.tree_share)
+    assert f"{ledger.tree_share:.0%} of the prediction" in share.message
 
 
 def test_the_plain_network_is_kept_where_trees_are_worse() -> None:
