@@ -41,13 +41,20 @@ def ridge_predictions(train: MultimodalArrays, new: MultimodalArrays) -> Floats:
 
 
 def tree_predictions(train: MultimodalArrays, new: MultimodalArrays) -> Floats:
-    """Predictions for ``new``, shape (n_rows,), of small boosted trees of at most ``TREE_ROWS`` training rows."""
+    """Predictions for ``new``, shape (n_rows,), of small boosted trees of at most ``TREE_ROWS`` training rows.
+
+    Columns without a value in these rows are left out; without any column left, the mean of the target.
+    """
     chosen = np.linspace(0, train.rows - 1, min(train.rows, TREE_ROWS)).astype(np.intp)
 
     def design(arrays: MultimodalArrays) -> NDArray[np.float32]:
         return np.hstack(list(arrays.features.values()))
 
-    model = HistGradientBoostingRegressor(**TREES)
-    model.fit(design(train)[chosen], train.required_target[chosen])
-    predicted: Floats = model.predict(design(new))
+    block, target = design(train)[chosen], train.required_target[chosen]
+    # Bins of a column without a value cannot be found: the library fails on it.
+    filled = ~np.isnan(block).all(axis=0)
+    if not filled.any():
+        return np.full(new.rows, target.mean())
+    model = HistGradientBoostingRegressor(**TREES).fit(block[:, filled], target)
+    predicted: Floats = model.predict(design(new)[:, filled])
     return predicted

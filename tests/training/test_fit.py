@@ -242,3 +242,14 @@ def test_small_trees_see_what_ridge_regression_does_not_and_bear_missing_cells()
         > 0.5
         > np.corrcoef(ridge, new.required_target)[0, 1]
     )
+
+
+def test_columns_and_modalities_without_a_training_value_do_not_end_a_fit() -> None:
+    arrays = linear_arrays(120)
+    gone = arrays.features["b"].copy()
+    gone[:, 1] = np.nan
+    empty = replace(arrays, features={**arrays.features, "b": gone})
+    assert np.isfinite(fitted(empty).report.metrics.test.rmse)
+    nothing = replace(arrays, features={**arrays.features, "b": np.full_like(gone, np.nan)})
+    predicted = tree_predictions(nothing.only("b"), nothing.only("b"))
+    np.testing.assert_allclose(predicted, arrays.required_target.mean())
