@@ -35,7 +35,7 @@ class FittedRun:
 
 
 def fit_run(
-    inputs: Sequence[Path],
+    inputs: Sequence[str | Path],
     settings: Settings,
     run: RunBuilder,
     progress: Progress,

@@ -105,7 +105,7 @@ def _fitted(
 
         if run.resumed:
             progress.notice(f"continuing {run.partial}")
-        fitted = fit_run([Path(one) for one in data], settings, run, progress, keep_heldout=keep_heldout)
+        fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout)
     console.notice(f"wrote {fitted.folder}")
     return fitted.report
 

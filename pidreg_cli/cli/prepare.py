@@ -66,7 +66,7 @@ def prepare(
     console: Console = context.obj
     console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
     _check_like(context, like)
-    _check_key(context, key)
+    _check_key(context, key, inputs)
     _check_destination(output, dry_run=dry_run, force=force)
     settings = _settings(
         config,
@@ -182,7 +182,13 @@ def _check_like(context: typer.Context, like: Path | None) -> None:
         )
 
 
-def _check_key(context: typer.Context, key: list[str] | None) -> None:
+def _check_key(context: typer.Context, key: list[str] | None, inputs: list[str]) -> None:
+    if key is not None and len(inputs) == 1:
+        raise UsageError(
+            "usage.key",
+            f"--key joins inputs, but one is given: {inputs[0]}",
+            "give each table as an input of its own (files of one folder or glob are one table), or leave --key out",
+        )
     idle = [_DECIDED[name] for name in ("join", "duplicates") if _is_given(context, name)]
     if key is None and idle:
         raise UsageError(

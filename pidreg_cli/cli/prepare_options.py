@@ -44,8 +44,8 @@ Inputs: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Parquet, CSV, TSV (also .gz), Feather; files, a folder or a glob. NAME=INPUT: the columns of the "
-        "input are modality NAME.",
+        help="Parquet, CSV, TSV (also .gz), Feather; files, a folder, a glob or an address (s3://...). NAME=INPUT: "
+        "the columns of the input are modality NAME.",
     ),
 ]
 Output: TypeAlias = Annotated[

@@ -1,13 +1,14 @@
-"""From inputs as a user gives them (files, folders, globs) to an ordered list of Parquet files."""
+"""From inputs as a user gives them (files, folders, globs, addresses) to an ordered list of files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
+from pidreg_cli.data.remote import Place, files_at, is_address, local_path
 from pidreg_cli.errors import DataError
 
 SUFFIXES = (".parquet", ".pq")
@@ -19,7 +20,7 @@ NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 class InputFile:
     """A file and the values that its folders give to partition columns (``site=A/``), None for null."""
 
-    path: Path
+    path: Place
     partitions: tuple[tuple[str, str | None], ...] = ()
 
 
@@ -29,17 +30,22 @@ def expand_inputs(
     """Files of the inputs, in the order given; those of a folder or a glob sorted by path.
 
     A folder is searched at all depths for names that end in ``suffixes``, hidden and underscored names excepted;
-    folders named ``key=value`` below it, or below the fixed part of a glob, are partitions. Raises DataError
-    where an input does not exist, holds no such file (a ``kind``, to the user), or names a file twice.
+    folders named ``key=value`` below it, or below the fixed part of a glob, are partitions. An address (``s3://...``)
+    is a file or a folder. Raises DataError where an input does not exist or cannot be reached, holds no such file (a
+    ``kind``, to the user), or names a file twice.
     """
     search = _Search(suffixes, kind)
     files = tuple(file for one in inputs for file in _reachable(one, search))
-    seen: set[Path] = set()
+    seen: set[Place] = set()
     for file in files:
-        if (real := file.path.resolve()) in seen:
+        if (real := _real(file.path)) in seen:
             raise _named_twice(file.path)
         seen.add(real)
     return files
+
+
+def _real(place: Place) -> Place:
+    return place.resolve() if isinstance(place, Path) else place
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,17 @@ class _Search:
     kind: str
 
     def finds(self, path: Path) -> bool:
-        return path.name.lower().endswith(self.suffixes) and path.is_file()
+        return self.accepts(path.name) and path.is_file()
+
+    def accepts(self, name: str) -> bool:
+        return name.lower().endswith(self.suffixes)
+
+    def found_nothing(self, folder: Place) -> DataError:
+        return DataError(
+            "data.empty_folder",
+            f"The folder '{folder}' holds no {self.kind} ({' or '.join(self.suffixes)}).",
+            "Name the files, or the folder that holds them.",
+        )
 
 
 def _reachable(one: str | Path, search: _Search) -> Iterable[InputFile]:
@@ -63,6 +79,9 @@ def _reachable(one: str | Path, search: _Search) -> Iterable[InputFile]:
 
 
 def _expand(one: str | Path, search: _Search) -> Iterable[InputFile]:
+    if isinstance(one, str) and is_address(one):
+        local = local_path(one)
+        return _files_of_address(one, search) if local is None else _expand(local, search)
     path = Path(one)
     if path.is_dir():
         return _files_of_folder(path, path, search)
@@ -80,6 +99,17 @@ def _files_of_match(match: Path, base: Path, search: _Search) -> Iterable[InputF
     return _files_of_folder(match, base, search) if match.is_dir() else [_partitioned(match, base)]
 
 
+def _files_of_address(address: str, search: _Search) -> Iterable[InputFile]:
+    root, files = files_at(address, search.accepts)
+    if files is None:
+        return [InputFile(root)]
+    shown = [file for file in files if not _is_hidden(file.path.relative_to(root.path))]
+    if not shown:
+        raise search.found_nothing(root)
+    in_order = sorted(shown, key=lambda file: file.path)
+    return [InputFile(file, _values(file.path.relative_to(root.path))) for file in in_order]
+
+
 def _fixed_part(pattern: Path) -> Path:
     fixed = Path()
     for part in pattern.parts[:-1]:
@@ -95,22 +125,23 @@ def _files_of_folder(folder: Path, base: Path, search: _Search) -> list[InputFil
     found = (path for path in folder.rglob("*") if search.finds(path))
     shown = sorted(path for path in found if not _is_hidden(path.relative_to(folder)))
     if not shown:
-        raise DataError(
-            "data.empty_folder",
-            f"The folder '{folder}' holds no {search.kind} ({' or '.join(search.suffixes)}).",
-            "Name the files, or the folder that holds them.",
-        )
+        raise search.found_nothing(folder)
     return [_partitioned(path, base) for path in shown]
 
 
-def _is_hidden(relative: Path) -> bool:
+def _is_hidden(relative: PurePath) -> bool:
     return any(part.startswith((".", "_")) and "=" not in part for part in relative.parts)
 
 
 def _partitioned(path: Path, base: Path) -> InputFile:
-    pairs = (part.partition("=") for part in path.relative_to(base).parent.parts)
+    return InputFile(path, _values(path.relative_to(base)))
+
+
+def _values(relative: PurePath) -> tuple[tuple[str, str | None], ...]:
+    """What the folders on the way say of partition columns."""
+    pairs = (part.partition("=") for part in relative.parent.parts)
     values = {unquote(key): unquote(value) for key, equals, value in pairs if equals and key}
-    return InputFile(path, tuple((k, None if v == NULL_PARTITION else v) for k, v in values.items()))
+    return tuple((k, None if v == NULL_PARTITION else v) for k, v in values.items())
 
 
 def _missing(given: str) -> DataError:
@@ -119,7 +150,7 @@ def _missing(given: str) -> DataError:
     return DataError("data.missing_input", f"There is no file or folder '{given}'.", "Check the path.")
 
 
-def _named_twice(path: Path) -> DataError:
+def _named_twice(path: Place) -> DataError:
     return DataError(
         "data.input_twice",
         f"The inputs name the file '{path}' twice; its rows would count twice.",

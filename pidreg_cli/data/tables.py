@@ -20,6 +20,7 @@ from pidreg_cli.data.inputs import InputFile, expand_inputs
 from pidreg_cli.data.metadata import ROLES_KEY, TableMetadata, parse_metadata
 from pidreg_cli.data.modalities import unknown_column
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.errors import DataError
 
 # Columns are read together up to this many cells (32 MB of doubles).
@@ -33,7 +34,7 @@ _OTHER_FORMATS = (".csv", ".tsv", ".txt", ".gz", ".feather", ".arrow", ".xlsx", 
 class _Part:
     """An open file's facts: its own schema, and the partition columns as one-value arrays."""
 
-    path: Path
+    path: Place
     schema: pa.Schema
     rows: int
     partitions: dict[str, pa.Scalar]
@@ -167,19 +168,23 @@ def _part(file: InputFile, partitions: dict[str, pa.Scalar]) -> _Part:
 
 
 @contextmanager
-def _opened(path: Path, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
+def _opened(path: Place, buffer_size: int = 0) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; what goes wrong in it becomes a DataError."""
     try:
         # Not pre-buffered: that would hold the whole file in memory.
         with pq.ParquetFile(
-            path, pre_buffer=False, buffer_size=buffer_size, page_checksum_verification=True
+            path if isinstance(path, Path) else str(path.path),
+            filesystem=None if isinstance(path, Path) else path.filesystem,
+            pre_buffer=False,
+            buffer_size=buffer_size,
+            page_checksum_verification=True,
         ) as parquet:
             yield parquet
     except (pa.ArrowException, OSError, UnicodeDecodeError) as cause:
         raise _unreadable(path, cause) from cause
 
 
-def _unreadable(path: Path, cause: Exception) -> DataError:
+def _unreadable(path: Place, cause: Exception) -> DataError:
     if path.suffix.lower() in _OTHER_FORMATS:
         hint = (
             "A fit reads Parquet; 'pidreg prepare' makes it of CSV, TSV and Feather, as in: "
@@ -269,8 +274,8 @@ def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Ite
         yield from parquet.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
+def _digest(path: Place) -> str:
+    with open_bytes(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

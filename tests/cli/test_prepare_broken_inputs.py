@@ -73,6 +73,20 @@ def numbers(**changed: object) -> list[object]:
     return values
 
 
+# Requests that do not fit.
+
+
+@case("key of one input", 2, "--key joins inputs, but one is given: in.csv")
+def _() -> list[str]:
+    return [lines(), "--key", "id"]
+
+
+@case("dates as texts", 3, "have them read with --date 'a__x'")
+def _() -> list[str]:
+    days = [f"day {row}" for row in range(4 * ROWS)]
+    return [parquet(pa.concat_tables([GOOD] * 4).set_column(0, "a__x", pa.array(days)))]
+
+
 # Files that cannot be read.
 
 
@@ -599,7 +613,7 @@ def _() -> list[str]:
     return [lines(), "--like", "gone.parquet"]
 
 
-@case("output in an absent folder", 6, "could not be written")
+@case("output in an absent folder", 6, "There is no folder 'absent' to write out.parquet to")
 def _() -> list[str]:
     return [parquet(GOOD), "-o", "absent/out.parquet"]
 

@@ -208,6 +208,29 @@ def test_columns_that_determine_the_target_are_pointed_out(leak):
     assert "b__z (" not in err
 
 
+@pytest.mark.parametrize("noise", [0.05, 20.0])
+@pytest.mark.parametrize("options", [(), ("--ordinal", "a__site")])
+def test_categories_whose_means_determine_the_target_are_pointed_out(noise, options):
+    rng = np.random.default_rng(0)
+    site = rng.integers(0, 100, 6000)
+    # Not in the order of the names, and more than bins: places by rank or bin tell less than the categories.
+    target = rng.permutation(100)[site] + noise * rng.normal(size=6000)
+    names = [f"s{one:03}" for one in site]
+    other = rng.normal(size=6000)
+    table = pa.table({"a__site": names, "b__y": other, "b__kind": names[::-1], "target": target})
+    _, err = prepare(parquet(table), "--category-limit", "128", *options)
+    assert ("nearly determine 'target': 'a__site (its categories tell" in err) == (noise < 1)
+    assert "b__kind (" not in err
+
+
+def test_categories_of_a_row_each_do_not_determine_the_target():
+    rng = np.random.default_rng(0)
+    names = [f"s{row:03}" for row in range(400)]
+    table = pa.table({"a__name": names, "b__y": rng.normal(size=400), "target": rng.normal(size=400)})
+    _, err = prepare(parquet(table), "--ordinal", "a__name")
+    assert "nearly determine" not in err
+
+
 def test_rows_on_both_sides_of_a_split_are_counted():
     table = pa.concat_tables([TABLE, TABLE.slice(0, 30)])
     split = ["train"] * 150 + ["test"] * 50 + ["test"] * 30
@@ -257,6 +280,40 @@ def test_a_recipe_encodes_later_rows_the_same_way():
         output="l.parquet",
     )
     assert written("l.parquet")["a__x"].null_count == 4
+
+
+def dated(rows: int) -> pa.Table:
+    hours = np.arange(rows)
+    parts = {"year": [2023] * rows, "month": [1] * rows, "day": hours // 24 + 1, "hour": hours % 24}
+    return pa.table({**{name: TABLE[name].slice(0, rows) for name in TABLE.schema.names}, **parts})
+
+
+def test_later_rows_need_no_date_that_only_a_split_was_made_by():
+    date = ("--date", "when=year,month,day,hour", "--split", "time")
+    prepare(parquet(dated(100)), *date)
+    prepare(parquet(TABLE, "new.parquet"), "--like", "out.parquet", output="new_out.parquet")
+    assert written("new_out.parquet").num_rows == ROWS
+
+
+def test_a_modality_of_dates_may_be_absent_from_later_rows_as_a_whole_only():
+    date = ("--date", "when=year,month,day,hour", "--modality", "calendar=when", "--modality", "a=a__*")
+    prepare(parquet(dated(100)), *date)
+    _, err = prepare(parquet(TABLE, "new.parquet"), "--like", "out.parquet", output="new_out.parquet")
+    assert "The columns of 'calendar' are all missing: it is absent." in err
+    assert written("new_out.parquet")["calendar__when_hour_sin"].null_count == ROWS
+    console = Console(io.StringIO(), io.StringIO())
+    parquet(dated(9).drop_columns(["hour"]), "part.parquet")
+    assert main(["prepare", "part.parquet", "--like", "out.parquet", "-o", "p.parquet"], console) == 3
+    assert "no column 'hour' in the table, of which the date 'when' is read" in console.stderr.getvalue()
+
+
+def test_later_rows_of_a_joined_table_may_come_in_one_table():
+    Path("p.csv").write_text("k,age\n" + "".join(f"{k},{k * 1.5}\n" for k in range(50)))
+    Path("l.csv").write_text("k,x\n" + "".join(f"{k},{k % 7}\n" for k in range(50)))
+    prepare("p.csv", "labs=l.csv", "--key", "k", "--target", "age")
+    _, err = prepare("labs=l.csv", "--like", "out.parquet", output="later.parquet")
+    assert "note: 'l.csv': 50 rows.\n" in err
+    assert written("later.parquet")["labs__x"].to_pylist() == [k % 7 for k in range(50)]
 
 
 def test_ordinals_and_dates():

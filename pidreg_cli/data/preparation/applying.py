@@ -24,7 +24,7 @@ from pidreg_cli.data.preparation.opening import OpenedTable, opened
 from pidreg_cli.data.preparation.output import dates_of
 from pidreg_cli.data.preparation.plan import Plan, join_findings, missing_findings
 from pidreg_cli.data.preparation.recipe import EncodedRows, Recipe
-from pidreg_cli.data.preparation.request import PrepareRequest
+from pidreg_cli.data.preparation.request import DateRequest, PrepareRequest
 from pidreg_cli.data.preparation.survey import Wanted, survey
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.errors import DataError
@@ -52,8 +52,13 @@ class StoredRecipe:
             request,
             roles=roles,
             join=None if join is None else JoinRequest(**{**join, "key": tuple(join["key"])}),
-            dates=dates_of(self.reading["dates"]),
+            dates=self._dates(),
         )
+
+    def _dates(self) -> tuple[DateRequest, ...]:
+        """Dates that become columns, not those that a split was made by; a modality of dates may be absent."""
+        stored = dates_of(self.reading["dates"])
+        return tuple(replace(date, optional=True) for date in stored if date.column in self.recipe.columns)
 
 
 def read_recipe(path: Path) -> StoredRecipe:

@@ -138,5 +138,6 @@ def _too_many(column: str, how_many: str) -> DataError:
     return DataError(
         "data.too_many_categories",
         f"Column {column!r} holds {how_many} different texts; as categories most rows would share one column.",
-        "Leave it out of the modality, encode it by place with --ordinal, or raise --category-limit.",
+        "Leave it out of the modality, encode it by place with --ordinal, raise --category-limit, or, where it holds "
+        f"dates, have them read with --date '{column}'.",
     )

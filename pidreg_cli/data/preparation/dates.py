@@ -38,9 +38,11 @@ class DatedSource:
     @classmethod
     def of(cls, source: Source, requests: Sequence[DateRequest]) -> DatedSource:
         """Check the requests against the columns. Raises DataError or UsageError where they do not fit."""
-        for request in requests:
+        there = set(source.schema.names)
+        asked = [one for one in requests if not (one.optional and there.isdisjoint(one.sources))]
+        for request in asked:
             _check_request(request, source)
-        return cls(source, {request.column: request for request in requests})
+        return cls(source, {request.column: request for request in asked})
 
     @property
     def label(self) -> str:
@@ -103,7 +105,7 @@ class DatedSource:
 
     def _sources_of(self, name: str) -> tuple[str, ...]:
         request = self.dates.get(name)
-        return request.parts if request and request.parts else (name,)
+        return (name,) if request is None else request.sources
 
     def _column(self, batch: pa.RecordBatch, name: str, first_row: int) -> pa.Array:
         request = self.dates.get(name)
@@ -116,9 +118,9 @@ class DatedSource:
 
 def _check_request(request: DateRequest, source: Source) -> None:
     names = source.schema.names
-    for column in request.parts or (request.column,):
+    for column in request.sources:
         if column not in names:
-            raise unknown_column(column, names, ", though --date names it")
+            raise unknown_column(column, names, f", of which the date {request.column!r} is read")
     if request.parts:
         _check_parts(request, source)
         return

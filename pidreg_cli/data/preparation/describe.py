@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pidreg_cli.data.naming import listing
-from pidreg_cli.data.preparation.findings import Finding
+from pidreg_cli.data.preparation.findings import Finding, note
 from pidreg_cli.data.preparation.plan import Plan
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.sources.source import Source
@@ -15,29 +15,33 @@ _SHOWN = 6
 
 def plan_text(plan: Plan) -> str:
     """The plan: table, roles, split, modalities with their columns, what was noticed."""
-    return "\n".join(
-        [*_heading(plan), "", *_modalities(plan), "", "Noticed", *map(finding_line, plan.findings)]
-    )
-
-
-def finding_line(finding: Finding) -> str:
-    """One line."""
-    return f"  {finding.severity}: {finding.message}"
+    return "\n".join([*_heading(plan), "", *_modalities(plan), *_noticed(plan.findings)])
 
 
 def roles_text(source: Source, roles: Roles) -> str:
     """The roles that columns of a table would take."""
     singles = {"target": roles.target, "id": roles.id, "group": roles.group, "split": roles.split}
-    lines = [_line("table", f"{source.label}, {source.rows:,} rows, {len(source.schema.names)} columns")]
+    size = f"{_number(source.rows, 'row')}, {_number(len(source.schema.names), 'column')}"
+    lines = [_line("table", f"{source.label}, {size}")]
     lines += [_line(role, repr(column) if column is not None else "none") for role, column in singles.items()]
     lines += ["", "Modalities"]
     width = max(map(len, roles.modalities))
     for name, columns in roles.modalities.items():
         kinds = dict.fromkeys(str(source.schema.field(column).type) for column in columns)
-        lines.append(
-            f"  {name:<{width}}  {len(columns)} columns ({', '.join(kinds)}): {listing(columns, _SHOWN)}"
-        )
-    return "\n".join([*lines, "", "Noticed", *(f"  note: {notice}" for notice in roles.notices)])
+        number = _number(len(columns), "column")
+        lines.append(f"  {name:<{width}}  {number} ({', '.join(kinds)}): {listing(columns, _SHOWN)}")
+    noticed = [note("input", notice) for notice in source.notices]
+    noticed += [note("roles", notice) for notice in roles.notices]
+    return "\n".join([*lines, *_noticed(noticed)])
+
+
+def _noticed(findings: Sequence[Finding]) -> list[str]:
+    lines = [f"  {finding.severity}: {finding.message}" for finding in findings]
+    return ["", "Noticed", *lines] if lines else []
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def _line(label: str, text: str) -> str:
@@ -61,5 +65,5 @@ def _modalities(plan: Plan) -> Iterator[str]:
     for name in plan.recipe.features:
         columns = plan.recipe.outputs(name)
         absent = 1 - plan.present.get(name, 0) / plan.rows
-        number = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+        number = _number(len(columns), "column")
         yield f"  {name:<{width}}  {number}, absent in {absent:.1%} of the rows: {listing(columns, _SHOWN)}"

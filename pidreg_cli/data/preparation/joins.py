@@ -250,6 +250,8 @@ def _deduplicated(
 def _unmatched(
     connection: duckdb.DuckDBPyConnection, place: int, partners: Sequence[int], keys: Sequence[str]
 ) -> int:
+    if not partners:
+        return 0
     found = " OR ".join(
         f"EXISTS (SELECT 1 FROM t{other} WHERE {_equal(f't{place}', f't{other}', keys)})"
         for other in partners

@@ -94,7 +94,9 @@ def reading_document(request: PrepareRequest) -> dict[str, Any]:
     """How tables are put together before the recipe: the join, and the dates that are read."""
     return {
         "join": None if request.join is None else asdict(request.join),
-        "dates": [asdict(date) for date in request.dates],
+        "dates": [
+            {"column": date.column, "format": date.format, "parts": date.parts} for date in request.dates
+        ],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pidreg_cli.errors import UsageError
+from pidreg_cli.errors import OutputError, UsageError
 
 SUFFIXES = (".parquet", ".pq")
 
@@ -15,7 +15,10 @@ def sidecar_path(path: Path) -> Path:
 
 
 def check_output(path: Path, *, force: bool) -> None:
-    """Raise UsageError for a name that promises another format, and for files that exist, without ``force``."""
+    """Raise UsageError for a name that promises another format, and for files that exist, without ``force``.
+
+    Raises OutputError where there is no such folder: that must not show only when all is read.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             "usage.output",
@@ -27,3 +30,9 @@ def check_output(path: Path, *, force: bool) -> None:
             raise UsageError(
                 "output.exists", f"{file} already exists", "give another name, or --force to replace it"
             )
+    if not path.parent.is_dir():
+        raise OutputError(
+            "output.no_folder",
+            f"There is no folder '{path.parent}' to write {path.name} to.",
+            "Make it first.",
+        )

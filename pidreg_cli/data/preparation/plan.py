@@ -22,7 +22,7 @@ from pidreg_cli.data.preparation.request import PrepareRequest
 from pidreg_cli.data.preparation.resolving import kept_columns, resolve
 from pidreg_cli.data.preparation.splitting import split_codes
 from pidreg_cli.data.preparation.survey import PARTS, Survey, Wanted, survey
-from pidreg_cli.data.preparation.useless import describe_useless, find_useless, is_useful, remaining
+from pidreg_cli.data.preparation.useless import describe_useless, find_useless, remaining
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.errors import DataError, UsageError
@@ -82,7 +82,7 @@ def _plan(table: OpenedTable, request: PrepareRequest, progress: RowProgress) ->
         *encodings,
         *describe_useless(useless, dropped=request.drop_useless),
         *missing_findings(found, roles.target),
-        *leaking_columns(found, is_useful(found, recipe), roles.target),
+        *leaking_columns(found, recipe, roles.target),
         *_split_findings(decided, found, codes, roles),
     )
     return Plan(
@@ -188,7 +188,8 @@ def join_findings(counts: tuple[TableCounts, ...]) -> Iterator[Finding]:
     """What the join met in each table."""
     for place, table in enumerate(counts):
         alone = "in no other table" if place == 0 else "not in the first table"
-        told = [f"{table.rows:,} rows", f"{table.unmatched:,} {alone}"]
+        told = [f"{table.rows:,} rows"]
+        told += [f"{table.unmatched:,} {alone}"] if len(counts) > 1 else []
         told += [f"{table.missing_keys:,} without a key"] if table.missing_keys else []
         told += [f"{table.duplicates:,} with a key seen before, left out"] if table.duplicates else []
         severe = table.missing_keys or table.duplicates

@@ -27,12 +27,19 @@ class NamedInput:
 class DateRequest:
     """A column of dates: read in ``format`` (strptime; None: ISO 8601), or put together from ``parts``.
 
-    ``parts`` are columns of year, month, day, and as far as there are more, hour, minute, second.
+    ``parts`` are columns of year, month, day, and as far as there are more, hour, minute, second. ``optional``: a
+    table that has none of the columns goes without the date.
     """
 
     column: str
     format: str | None = None
     parts: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Columns that are read."""
+        return self.parts or (self.column,)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -13,6 +12,7 @@ import pyarrow.csv as pacsv
 from pidreg_cli.data.inputs import InputFile
 from pidreg_cli.data.metadata import TableMetadata
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.remote import Place
 from pidreg_cli.data.sources.dialect import Dialect, DialectOptions, find_dialect, text_bytes
 from pidreg_cli.data.sources.source import Oddity, rebatched
 from pidreg_cli.data.sources.text_cells import MISSING, TYPES, CellCounts, Kind, converted
@@ -26,7 +26,7 @@ BLOCK = 2**22
 class DelimitedSource:
     """Text files of the same columns, one after the other; ``counts`` say what each column's cells are."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Place, ...]
     dialects: tuple[Dialect, ...]
     label: str
     counts: Mapping[str, CellCounts]
@@ -112,7 +112,7 @@ class DelimitedSource:
             yield from _text_batches(path, dialect, columns)
 
 
-def _text_batches(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _text_batches(path: Place, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Columns of one file as text cells."""
     ragged: list[pacsv.InvalidRow] = []
     with text_bytes(path) as stream:
@@ -152,7 +152,7 @@ def _remembering(ragged: list[pacsv.InvalidRow]) -> Callable[[pacsv.InvalidRow],
     return remember
 
 
-def _malformed(path: Path, dialect: Dialect, ragged: list[pacsv.InvalidRow], cause: Exception) -> DataError:
+def _malformed(path: Place, dialect: Dialect, ragged: list[pacsv.InvalidRow], cause: Exception) -> DataError:
     if ragged:
         row = ragged[0]
         place = "" if row.number is None else f" in line {row.number} (the names are in line 1)"
@@ -171,7 +171,7 @@ def _malformed(path: Path, dialect: Dialect, ragged: list[pacsv.InvalidRow], cau
     )
 
 
-def _check_same_names(first: Path, one: Dialect, path: Path, other: Dialect) -> None:
+def _check_same_names(first: Place, one: Dialect, path: Place, other: Dialect) -> None:
     if set(one.names) != set(other.names) or one.decimal != other.decimal:
         only = [name for name in [*one.names, *other.names] if (name in one.names) != (name in other.names)]
         difference = f"{listing(only)} in one of them only" if only else "the decimal mark"

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedIOBase, StringIO
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -56,7 +56,7 @@ class DialectOptions:
     encoding: str | None = None
 
 
-def find_dialect(path: Path, options: DialectOptions) -> Dialect:
+def find_dialect(path: Place, options: DialectOptions) -> Dialect:
     """How the file at ``path`` is written.
 
     Reads it whole once, to be sure of the encoding. Raises DataError where it is empty, no text, not in the
@@ -78,10 +78,10 @@ def find_dialect(path: Path, options: DialectOptions) -> Dialect:
 
 
 @contextmanager
-def text_bytes(path: Path) -> Iterator[BinaryIO]:
+def text_bytes(path: Place) -> Iterator[BinaryIO]:
     """The bytes of a text file, unpacked where it is gzipped. What goes wrong in it becomes a DataError."""
     try:
-        with path.open("rb") as raw:
+        with open_bytes(path) as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = cast("BufferedIOBase", gzip.GzipFile(fileobj=raw)) if packed else raw
@@ -97,7 +97,7 @@ def text_bytes(path: Path) -> Iterator[BinaryIO]:
         ) from cause
 
 
-def _encoding(path: Path, given: str | None) -> tuple[str, tuple[str, ...]]:
+def _encoding(path: Place, given: str | None) -> tuple[str, tuple[str, ...]]:
     with text_bytes(path) as stream:
         head = stream.read(SAMPLE_BYTES)
     if given is not None:
@@ -116,7 +116,7 @@ def _encoding(path: Path, given: str | None) -> tuple[str, tuple[str, ...]]:
     return _guessed(path, wrong)
 
 
-def _checked_encoding(path: Path, encoding: str) -> str:
+def _checked_encoding(path: Place, encoding: str) -> str:
     wrong = _first_wrong_byte(path, encoding)
     if wrong is not None:
         raise DataError(
@@ -127,7 +127,7 @@ def _checked_encoding(path: Path, encoding: str) -> str:
     return encoding
 
 
-def _first_wrong_byte(path: Path, encoding: str) -> int | None:
+def _first_wrong_byte(path: Place, encoding: str) -> int | None:
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     with text_bytes(path) as stream:
@@ -142,7 +142,7 @@ def _first_wrong_byte(path: Path, encoding: str) -> int | None:
             done += len(chunk)
 
 
-def _guessed(path: Path, wrong: int) -> tuple[str, tuple[str, ...]]:
+def _guessed(path: Place, wrong: int) -> tuple[str, tuple[str, ...]]:
     from charset_normalizer import from_bytes
 
     with text_bytes(path) as stream:
@@ -159,7 +159,7 @@ def _guessed(path: Path, wrong: int) -> tuple[str, tuple[str, ...]]:
     return best.encoding, (notice,)
 
 
-def _sample(path: Path, encoding: str) -> str:
+def _sample(path: Place, encoding: str) -> str:
     with text_bytes(path) as stream:
         head = stream.read(SAMPLE_BYTES)
     text = codecs.getincrementaldecoder(encoding)().decode(head)
@@ -201,13 +201,13 @@ def _decimal(rows: list[list[str]], delimiter: str) -> str:
     return "," if commas > points else "."
 
 
-def _has_quotes(path: Path, encoding: str) -> bool:
+def _has_quotes(path: Place, encoding: str) -> bool:
     quote = '"'.encode("ascii") if not encoding.startswith(("utf-16", "utf-32")) else b"\0"
     with text_bytes(path) as stream:
         return any(quote in chunk for chunk in iter(lambda: stream.read(CHUNK), b""))
 
 
-def _check_names(path: Path, names: tuple[str, ...]) -> None:
+def _check_names(path: Place, names: tuple[str, ...]) -> None:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise DataError(
@@ -217,7 +217,7 @@ def _check_names(path: Path, names: tuple[str, ...]) -> None:
         )
 
 
-def _detected(path: Path, dialect: Dialect, options: DialectOptions) -> Iterator[str]:
+def _detected(path: Place, dialect: Dialect, options: DialectOptions) -> Iterator[str]:
     if options.delimiter is None and dialect.delimiter != ("\t" if ".tsv" in path.name.lower() else ","):
         yield f"'{path}' is read with the delimiter {dialect.delimiter!r} (--delimiter says otherwise)."
     if options.decimal is None and dialect.decimal == ",":

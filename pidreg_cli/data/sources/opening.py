@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pidreg_cli.data.inputs import InputFile, expand_inputs
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.data.sources.delimited import DelimitedSource
 from pidreg_cli.data.sources.dialect import DialectOptions
 from pidreg_cli.data.sources.source import Source
@@ -59,7 +60,7 @@ def _opened(
     return DelimitedSource.open(files, dialect, options.missing, label)
 
 
-def _format(path: Path) -> str:
+def _format(path: Place) -> str:
     name = path.name.lower()
     for kind, suffixes in (("Parquet", PARQUET), ("Feather", FEATHER), ("text", TEXT)):
         if name.endswith(suffixes):
@@ -69,14 +70,14 @@ def _format(path: Path) -> str:
     return _format_by_content(path)
 
 
-def _format_by_content(path: Path) -> str:
+def _format_by_content(path: Place) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_bytes(path) as stream:
             head = stream.read(4096)
     except OSError as cause:
         raise DataError(
             "data.unreadable_file",
-            f"'{path}' cannot be read: {cause.strerror}.",
+            f"'{path}' cannot be read: {cause.strerror or cause}.",
             "Ask for permission to read it.",
         ) from cause
     if head.startswith(b"PAR1"):
@@ -88,7 +89,7 @@ def _format_by_content(path: Path) -> str:
     raise _foreign(path)
 
 
-def _foreign(path: Path) -> DataError:
+def _foreign(path: Place) -> DataError:
     return DataError(
         "data.format",
         f"'{path}' is neither Parquet nor Feather nor delimited text.",

@@ -15,6 +15,7 @@ import pyarrow.ipc
 from pidreg_cli.data.inputs import InputFile
 from pidreg_cli.data.metadata import ROLES_KEY, TableMetadata, parse_metadata
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.remote import Place
 from pidreg_cli.data.sources.source import Oddity, plain_batch, plain_schema
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
@@ -79,7 +80,7 @@ class ParquetSource(_Typed):
 class FeatherSource(_Typed):
     """One Feather file (version 2, which is the Arrow file format)."""
 
-    path: Path
+    path: Place
     label: str
     stored: pa.Schema
     rows: int
@@ -144,11 +145,10 @@ def _holders(schema: pa.Schema) -> dict[str, str]:
 
 
 @contextmanager
-def _reader(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
+def _reader(path: Place) -> Iterator[pa.ipc.RecordBatchFileReader]:
     """An open Feather file; what goes wrong in it becomes a DataError."""
     try:
-        # Mapped: batches are read as they are asked for.
-        with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as reader:
+        with _arrow_file(path) as stream, pa.ipc.open_file(stream) as reader:
             yield reader
     except (pa.ArrowException, OSError, UnicodeDecodeError) as cause:
         reason = str(cause).strip().rstrip(".") or type(cause).__name__
@@ -157,3 +157,10 @@ def _reader(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
             f"'{path}' cannot be read as Feather (version 2): {reason}.",
             "The file is damaged, incomplete or no Feather file; write or copy it again.",
         ) from cause
+
+
+def _arrow_file(path: Place) -> pa.NativeFile:
+    if isinstance(path, Path):
+        # Mapped: batches are read as they are asked for.
+        return pa.memory_map(str(path))
+    return path.filesystem.open_input_file(str(path.path))
