@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import entr, ndtri
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from pidreg_cli.data.synthetic import SYSTEMS, SyntheticSystem, interactions, quadrature
-from pidreg_cli.data.synthetic.generate import shaped
-from pidreg_cli.data.synthetic.interactions import Curve, Floats, Product
+from pidreg_cli.data.synthetic.interactions import Curve, Product
 from pidreg_cli.data.synthetic.truth import truth_of
+from tests.monte_carlo import assert_reported_as_simulated
 
-PAIRS = 200_000
 GAUSSIAN = ("unique", "redundant", "null", "dominant", "additive", "pairwise", "heavy-tail", "exponential")
 
 
@@ -49,31 +48,9 @@ def normal_information(system: SyntheticSystem, names: tuple[str, ...]) -> float
     return -0.5 * log2(1.0 - seen / total)
 
 
-def paired_scores(system: SyntheticSystem, seen: frozenset[str], seed: int) -> tuple[Floats, Floats]:
-    """Standardised normal scores of two targets that share the latents ``seen`` and nothing else."""
-    generator = np.random.default_rng(seed)
-    common = {name: generator.standard_normal(PAIRS) for name in sorted(seen)}
-    targets = []
-    for _ in range(2):
-        names = sorted(system.latents_of(system.modalities) - seen)
-        latents = common | {name: generator.standard_normal(PAIRS) for name in names}
-        linear = sum((c * latents[name] for name, c in system.linear.items()), np.zeros(PAIRS))
-        noise = system.noise * generator.standard_normal(PAIRS)
-        targets.append(shaped(system, linear + system.interaction.values(latents) + noise))
-    scores = ndtri((rankdata(np.concatenate(targets)) - 0.375) / (2 * PAIRS + 0.25))
-    scores = (scores - scores.mean()) / scores.std()
-    return scores[:PAIRS], scores[PAIRS:]
-
-
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_reported_information_agrees_with_monte_carlo(name: str) -> None:
-    # Given what A sees the two targets are independent: Cov(Y'_1, Y'_2) = Var E[Y'|X_A] = R2 Var Y'.
-    system = SYSTEMS[name]
-    for seed, (names, reported, _) in enumerate(subsets(truth_named(name))):
-        first, second = paired_scores(system, system.latents_of(names), seed)
-        products = first * second
-        share = 1.0 - 4.0**-reported
-        assert abs(products.mean() - share) < 3.5 * products.std() / np.sqrt(PAIRS), names
+    assert_reported_as_simulated(SYSTEMS[name], truth_named(name))
 
 
 @pytest.mark.parametrize("name", GAUSSIAN)
@@ -121,12 +98,9 @@ def positive(x: float, slope: float) -> float:
 
 def test_skewed_integers_with_an_interaction_agree_with_monte_carlo() -> None:
     system = replace(SYSTEMS["mixed"], edges=(-0.5, 0.0, 0.2, 1.5))
-    for seed, (names, reported, exact) in enumerate(subsets(truth(system))):
-        first, second = paired_scores(system, system.latents_of(names), seed)
-        products = first * second
-        share = 1.0 - 4.0**-reported
-        assert abs(products.mean() - share) < 3.5 * products.std() / np.sqrt(PAIRS), names
-        assert 0.0 < exact < log2(5)
+    found = truth(system)
+    assert_reported_as_simulated(system, found)
+    assert all(0.0 < exact < log2(5) for _, _, exact in subsets(found))
 
 
 def test_xor_against_adaptive_integration() -> None:
