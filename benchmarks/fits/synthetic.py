@@ -18,8 +18,7 @@ from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.frames import arrays_fingerprint, frame_arrays
 from pidreg_cli.data.splits import CROSS_FIT_BELOW
 from pidreg_cli.data.synthetic.generate import generate
-from pidreg_cli.data.synthetic.mixing import DEFAULT_MIXING
-from pidreg_cli.data.synthetic.systems import SYSTEMS, SyntheticSystem
+from pidreg_cli.data.synthetic.systems import SYSTEMS
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.information.lattice import monotone_closure, summary
 from pidreg_cli.training.progress import Silent
@@ -40,13 +39,13 @@ class Sample:
     truth: Floats
 
 
-def draw(system: str | SyntheticSystem, rows: int, seed: int, mixing: str = DEFAULT_MIXING) -> Sample:
+def draw(system: str, rows: int, seed: int) -> Sample:
     """``rows`` rows of a system, 70/10/20 for training, validation and test."""
-    made = generate(system, rows, seed, mixing)
+    made = generate(system, rows, seed)
     frame = made.table.to_pandas()
     arrays = frame_arrays(frame, made.roles.modalities, frame["target"].to_numpy(np.float64))
     labels = np.random.default_rng([seed, SPLIT]).choice(np.array([TRAIN, VALID, TEST]), rows, p=SHARES)
-    return Sample(made.truth["system"], replace(arrays, split=labels), true_informations(made.truth))
+    return Sample(system, replace(arrays, split=labels), true_informations(made.truth))
 
 
 def true_informations(truth: dict[str, Any]) -> Floats:
@@ -95,17 +94,12 @@ def settings_for(arguments: argparse.Namespace, seed: int, assignments: Sequence
     return load_settings(arguments.preset, assignments=assignments, options=options)
 
 
-def parser(
-    description: str | None, systems: Sequence[str], *, several_rows: bool = False
-) -> argparse.ArgumentParser:
+def parser(description: str | None, systems: Sequence[str]) -> argparse.ArgumentParser:
     """Options that every benchmark with fits has."""
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    if several_rows:
-        made.add_argument("--rows", type=enough_rows, nargs="+", default=[20_000])
-    else:
-        made.add_argument("--rows", type=enough_rows, default=6000)
+    made.add_argument("--rows", type=enough_rows, default=6000)
     made.add_argument("--systems", nargs="+", default=list(systems), choices=list(SYSTEMS), metavar="SYSTEM")
     made.add_argument("--preset", default="balanced", choices=["fast", "balanced", "thorough", "paper"])
     made.add_argument("--threads", type=int, default=1)

@@ -25,7 +25,7 @@ SEED = 0
 
 
 class FitError(Exception):
-    """A fit that did not end well, with the last line it wrote."""
+    """A fit that did not end well, with the first line it wrote: the error, before its hint."""
 
 
 def fitted(
