@@ -20,6 +20,7 @@ from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.decomposition import rest_correlations
 from pidreg_cli.reports.model import Report
+from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.evaluation import jackknife_groups, tested_masks
@@ -62,9 +63,11 @@ def fit_arrays(
     """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind."""
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
-    check_rows(usable)
+    check_rows(usable, settings)
     check_copies(usable, source.target)
     protocol = choose_protocol(usable.rows, settings.folds, usable.split)
+    if protocol.kind == "split":
+        check_validation(usable, settings)
     for notice in protocol.notices:
         progress.notice(notice)
     device = resolve_device(settings.device)
@@ -100,18 +103,43 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
                 )
 
 
-def check_rows(usable: MultimodalArrays) -> None:
+def check_rows(usable: MultimodalArrays, settings: Settings) -> None:
     """Raise DataError where the readouts of the smallest fold could not be fitted.
 
-    With five folds .28 of the rows fit a readout of n + 2 scores and a mean, and a row must be left over.
+    With five folds .28 of the rows fit a readout of the scores and a mean, and a row must be left over.
     """
-    needed = ROWS_PER_SCORE * (len(usable.names) + 3)
+    names, use = usable.names, settings.features.boosted
+    needed = ROWS_PER_SCORE * (readout_scores(len(names), trees=use == "on") + 1)
     if usable.rows < needed:
         raise DataError(
             "data.too_few_rows",
-            f"{usable.rows} rows have a target; a fit of {len(usable.names)} modalities needs {needed} or more",
+            f"{usable.rows} rows have a target; a fit of {len(names)} modalities needs {needed} or more",
             "add rows, or join modalities",
         )
+
+
+def check_validation(usable: MultimodalArrays, settings: Settings) -> None:
+    """Raise DataError where the validation rows of a split column are too few for readouts of their own."""
+    if usable.split is None or VALID not in usable.split:
+        return
+    names, rows = usable.names, int((usable.split == VALID).sum())
+    fitting = rows - -(-rows // min(rows, settings.information.folds))
+    needed = readout_scores(len(names), trees=settings.features.boosted != "off") + 2
+    if fitting < needed:
+        raise DataError(
+            "data.too_few_rows",
+            f"The split column gives {rows} rows with a target to '{VALID}'; readouts of {len(names)} modalities are "
+            f"fitted on all but a fold of them, and need {needed} or more",
+            f"move rows to '{VALID}', or leave that part out: it is then taken from the training rows",
+        )
+
+
+def readout_scores(modalities: int, *, trees: bool) -> int:
+    """Scores in the readout of all modalities: of a head for each and for all and the prediction, and of trees."""
+    heads = modalities + 2
+    if not trees:
+        return heads
+    return heads + modalities + ((1 << modalities) - 1 in scored_sets(modalities))
 
 
 def collect(
@@ -254,6 +282,7 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         stage2_epochs=ledger.epoch,
         lambdas=model.shares,
         deployment=deployment,
+        product_share=model.product_share,
         stage1_atoms=np.array(ledger.atoms),
         window=settings.stage1.window,
     )

@@ -21,7 +21,7 @@ from pidreg_cli.data.transforms import FeatureTransform, TargetTransform
 from pidreg_cli.errors import RunError
 from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
-from pidreg_cli.training.boosting import BoostedScores
+from pidreg_cli.training.boosting import BoostedScores, scored_sets
 from pidreg_cli.training.fitted import FittedModel, Transforms
 from pidreg_cli.version import __version__
 
@@ -144,7 +144,7 @@ def _load_weights(model: FittedModel, weights: Mapping[str, Tensor]) -> None:
 
 
 def _folds(document: Mapping[str, Any]) -> int | None:
-    """Fold models of the boosted scores of a modality, None where encoders read no scores."""
+    """Fold models of a boosted score, None where the model has no trees."""
     stored = document.get("boosted")
     return None if stored is None else int(stored["folds"])
 
@@ -162,7 +162,9 @@ def _with_scores(model: FittedModel, folds: int | None, trees: Mapping[str, Tens
             raise ValueError(f"it holds boosted trees, {ARCHITECTURE} names none")
         return model
     features = {name: len(transform.columns) for name, transform in model.transforms.features.items()}
-    scores = BoostedScores.from_tensors(features, folds, trees)
+    scores = BoostedScores.from_tensors(features, folds, scored_sets(len(features)), trees)
+    if model.tree_share and scores.full is None:
+        raise ValueError("the trees of all modalities have a share of the prediction, but there are none")
     return replace(model, transforms=replace(model.transforms, boosted=scores))
 
 

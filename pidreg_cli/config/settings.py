@@ -34,8 +34,8 @@ class FeatureSettings(_Settings):
 
     transform: Literal["quantile", "standard", "both"]
     boosted: BoostedUse = Field(
-        description="whether encoders also read a prediction by boosted trees of their modality; auto: where the "
-        "validation rows are predicted better that way"
+        description="boosted trees of every set of modalities: encoders also read the prediction from their own, that "
+        "from all is a share of the model's; auto: each where validation rows are predicted better that way"
     )
 
 
@@ -61,7 +61,9 @@ class EncoderSettings(_Settings):
     width: int = Field(ge=1, le=4096)
     depth: int = Field(ge=0, le=12)
     dropout: float = Field(ge=0, lt=1)
-    embedding_dim: int = Field(ge=1, le=256, description="numbers per feature after the periodic embedding")
+    embedding_dim: int = Field(
+        ge=1, le=256, description="numbers per feature after a periodic or piecewise embedding"
+    )
     frequencies: int = Field(ge=1, le=256, description="trainable frequencies per feature")
     frequency_scale: float = Field(
         gt=0, le=10, description="standard deviation of the frequencies at the start"

@@ -18,7 +18,7 @@ STARVED_RATIO = 0.5
 """A modality whose readout explains less than half of what a small model of its own features does, and
 at least .05 of R2 less, was neglected in joint training.
 """
-COLLAPSED_WEIGHT = 0.01
+COLLAPSED_SHARE = 0.01
 VISIBLE_SYNERGY = 0.1
 """Products of codes with less than one per cent of the fusion, where a tenth of the total shows only
 together.
@@ -31,6 +31,7 @@ SYNERGY_SEEN = 0.05
 SYNERGY_KEPT = 0.25
 """Bits of synergy that count as seen in stage 1, over three epochs, and the share that must be left at its end."""
 SYNERGY_EPOCHS = 3
+MOST_R2 = 1 - 1e-12  # above it, bits are infinite or rounding
 CODES_NOT_NORMAL = 0.02
 """Sliced Cauchy-Schwarz divergence (bandwidth .5) of the whitened codes: 256 normal rows score .004, a
 scale wrong by half .069, lognormal codes .157.
@@ -94,8 +95,8 @@ def worse_than_baseline(rmse: float, baseline: float, name: str) -> Diagnostic |
         "warning",
         f"The network predicts worse than {name} regression on the same rows (RMSE {rmse:.4g} against "
         f"{baseline:.4g}).",
-        "Try --preset thorough, more rows or a linear encoder (network.encoder.kind=linear); until then "
-        "its information is a weak lower bound.",
+        "Try --preset thorough, more rows or linear encoders (network.encoder.kind=linear, network.further=[]); until "
+        "then its information is a weak lower bound.",
         rmse / baseline if baseline > 0 else None,
     )
 
@@ -118,27 +119,29 @@ def starved_modality(modality: str, head: float, alone: float) -> Diagnostic | N
 
 def bits(r2: float) -> float:
     """Information of a squared correlation, as the report states it; 0 for one below 0."""
-    return float(-0.5 * np.log2(1 - min(max(r2, 0.0), 1 - 1e-12)))
+    return float(-0.5 * np.log2(1 - min(max(r2, 0.0), MOST_R2)))
 
 
-def collapsed_synergy(pair_weight: float, synergistic_share: float) -> Diagnostic | None:
-    """``pair_weight``: sum of the weights of products; ``synergistic_share``: of the total, held-out."""
-    if pair_weight >= COLLAPSED_WEIGHT or synergistic_share < VISIBLE_SYNERGY:
+def collapsed_synergy(product_share: float, synergistic_share: float) -> Diagnostic | None:
+    """``product_share``: of products in the squared gains of the fusion, which hold a floor beside the weights;
+    ``synergistic_share``: of the total, held-out.
+    """
+    if product_share >= COLLAPSED_SHARE or synergistic_share < VISIBLE_SYNERGY:
         return None
     return Diagnostic(
         "training.synergy_collapse",
         "warning",
         f"{synergistic_share:.0%} of the information shows only together, but the fusion gives products of "
-        f"codes {pair_weight:.1%} of its weight.",
+        f"codes {product_share:.1%} of its variance.",
         "Lower loss.conditional: too strong, it removes what makes the modalities interact.",
-        pair_weight,
+        product_share,
     )
 
 
 def oscillating_weights(atoms: Floats, allowed: float) -> Diagnostic | None:
     """``atoms`` (epochs, k): of stage 1, from which the weights follow; ``allowed``: bits of swing.
 
-    Swings of window times tolerance move the windowed mean to and fro by the tolerance: no window hides them.
+    Swings of window times tolerance can move the windowed mean to and fro by the tolerance.
     """
     steps = np.diff(atoms[-RECENT_EPOCHS:], axis=0)
     if len(steps) < FEWEST_EPOCHS - 1:

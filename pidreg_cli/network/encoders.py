@@ -70,7 +70,8 @@ class PiecewiseEmbedding(nn.Module):
     """Piecewise linear encoding of each feature (Gorishniy et al. 2022, "PLE"), then a linear map of its own.
 
     Shape: ``(batch, features) -> (batch, features * embedding_dim)``. A bin reads 0 below it, 1 above it, and rises
-    linearly within: what lies beyond the outer edges reads as at them. NOTE[DIFF]: the bins are the same for every
+    linearly within. NOTE[DIFF]: the value itself enters the map beside the bins, so that a linear relation needs none,
+    and goes on beyond the outer edges; the bins are the same for every
     feature, ``BINS`` with edges at quantiles of N(0, 1.4^2): inputs are normal scores, and a spread above theirs puts
     as many bins on the tails, where squared errors are made, as on the centre.
     """

@@ -109,7 +109,8 @@ class FusionFacts:
     ``singles`` (n,) and ``pairs`` (n, n), zero outside the strict upper triangle, sum to one. ``movement``:
     bits that the windowed atoms last moved in stage 1, ``tolerance``: below which they count as settled.
     ``lambdas`` (n,): share of signal in each code. ``deployment``: a phrase that says which rows the
-    deployed model was trained on. ``stage1_atoms`` (epochs, n + 2): unique of each, redundant and synergistic
+    deployed model was trained on. ``product_share``: of products in the squared gains of the
+    fusion. ``stage1_atoms`` (epochs, n + 2): unique of each, redundant and synergistic
     bits after every epoch of stage 1, ``window``: epochs over which they are averaged; None leaves out what needs them.
     """
 
@@ -122,6 +123,7 @@ class FusionFacts:
     stage2_epochs: int
     lambdas: Floats
     deployment: str
+    product_share: float | None = None
     stage1_atoms: Floats | None = None
     window: int | None = None
 

@@ -78,6 +78,7 @@ def fusion_findings(evidence: Evidence, found: Informations) -> Iterator[Diagnos
     if evidence.fusion is None or len(found.names) == 1 or total == 0:
         return
     best = float(found.v[1 << np.arange(len(found.names))].max())
-    yield training_checks.collapsed_synergy(float(evidence.fusion.pairs.sum()), (total - best) / total)
+    if evidence.fusion.product_share is not None:
+        yield training_checks.collapsed_synergy(evidence.fusion.product_share, (total - best) / total)
     if evidence.fusion.stage1_atoms is not None:
         yield training_checks.vanished_synergy(evidence.fusion.stage1_atoms[:, -1])

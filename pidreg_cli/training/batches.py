@@ -16,14 +16,16 @@ class Rows:
     """Inputs and targets of the same rows.
 
     ``inputs[i]``: values (n, p_i) and plain inputs (n, q_i) of modality i. ``target`` (n,): standardised target.
-    ``score`` (n,): its normal scores Y'. ``absent[i]``: values (1, p_i) and plain inputs (1, q_i) of a row without
+    ``score`` (n,): its normal scores Y'. ``present`` (n, modalities): which modalities the rows have.
+    ``absent[i]``: values (1, p_i) and plain inputs (1, q_i) of a row without
     modality i, for training that hides modalities.
     """
 
     inputs: Sequence[ModalityInput]
     target: Tensor
     score: Tensor
-    absent: Sequence[ModalityInput] = ()
+    present: Tensor
+    absent: Sequence[ModalityInput]
 
     def __len__(self) -> int:
         return len(self.target)
@@ -31,13 +33,12 @@ class Rows:
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
         inputs = [(values[index], plain[index]) for values, plain in self.inputs]
-        return Rows(inputs, self.target[index], self.score[index], self.absent)
+        return Rows(inputs, self.target[index], self.score[index], self.present[index], self.absent)
 
     def hidden(self, rate: float, generator: torch.Generator) -> Rows:
-        """Each modality hidden from its row with probability ``rate``, never all of a row."""
-        shape = (len(self), len(self.inputs))
-        drop = torch.rand(shape, generator=generator, device=self.target.device) < rate
-        drop &= ~drop.all(1, keepdim=True)
+        """Each modality hidden from its row with probability ``rate``, but never all that the row has."""
+        drop = torch.rand(self.present.shape, generator=generator, device=self.target.device) < rate
+        drop &= (self.present & ~drop).any(1, keepdim=True)
         inputs = [
             (torch.where(drop[:, [i]], lacking[0], own[0]), torch.where(drop[:, [i]], lacking[1], own[1]))
             for i, (own, lacking) in enumerate(zip(self.inputs, self.absent, strict=True))

@@ -13,7 +13,8 @@ promise more than they hold, and the network would trust them too far. New rows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -33,6 +34,12 @@ FEWEST_FOLDS = 2
 SEEDS = 2**31 - 1  # LightGBM's seeds are 32-bit integers with a sign
 MOST_MODALITIES = 4
 """With more, single modalities only are scored: the sets double with each, and all or no larger sets must be."""
+
+
+def deciding_sets(modalities: int) -> list[int]:
+    """Of the scored sets those that tell whether scores are worth having: each modality, and all together."""
+    everything = (1 << modalities) - 1
+    return [m for m in scored_sets(modalities) if m.bit_count() == 1 or m == everything]
 
 
 def scored_sets(modalities: int) -> list[int]:
@@ -81,11 +88,13 @@ class BoostedScores:
 
     @classmethod
     def from_tensors(
-        cls, features: Mapping[str, int], folds: int, tensors: Mapping[str, Tensor]
+        cls, features: Mapping[str, int], folds: int, masks: Sequence[int], tensors: Mapping[str, Tensor]
     ) -> BoostedScores:
-        """Inverse of ``to_tensors``; ``features``: number of columns by modality. Raises ValueError."""
+        """Inverse of ``to_tensors`` for scores of ``masks``; ``features``: number of columns by modality.
+
+        Raises ValueError.
+        """
         modalities = tuple(features)
-        masks = scored_sets(len(modalities))
         names = [f"{mask}.{fold}" for mask in masks for fold in range(min(folds, len(tensors)))]
         if folds < 1 or folds * len(masks) != len(tensors) or set(names) != set(tensors):
             raise ValueError("boosted trees are missing, or there are too many")
@@ -118,31 +127,61 @@ def joined(blocks: Mapping[str, Block], modalities: Sequence[str], mask: int) ->
     return chosen[0] if len(chosen) == 1 else np.hstack(chosen)
 
 
-def fit_scores(
-    arrays: MultimodalArrays, target: Floats, settings: BoostingSettings, seed: int, number: int
-) -> FittedScores:
-    """Fit on training rows. ``target`` (n_rows,): standardised; ``number``: of the model, in the seeds.
+@dataclass(frozen=True)
+class ScoreFits:
+    """Trees of sets of modalities on the training rows of a model, fold by fold.
 
-    Raises DataError where there are fewer than two rows or groups.
+    ``target`` (n_rows,): standardised; ``number``: of the model, in the seeds. A set is fitted the same whichever
+    others are.
     """
-    units = arrays.rows if arrays.groups is None else len(np.unique(arrays.groups))
-    count = max(FEWEST_FOLDS, min(settings.folds, units))
-    rng = numpy_generator(seed, Stream.BOOSTING_FOLDS, number)
-    folds = fold_assignment(arrays.rows, count, rng, arrays.groups)
-    models = {}
-    out_of_fold = np.empty((arrays.rows, len(arrays.names)))
-    for mask in scored_sets(len(arrays.names)):
-        block = joined(arrays.features, arrays.names, mask)
-        seeds = numpy_generator(seed, Stream.BOOSTING, number, mask).integers(SEEDS, size=count)
-        fitted = []
-        for fold in range(count):
-            held = folds == fold
-            trees = fit_trees(block[~held], target[~held], settings, int(seeds[fold]))
-            if mask.bit_count() == 1:
-                out_of_fold[held, mask.bit_length() - 1] = trees.predict(block[held])
-            fitted.append(trees)
-        models[mask] = tuple(fitted)
-    return FittedScores(BoostedScores(arrays.names, models), out_of_fold)
+
+    arrays: MultimodalArrays
+    target: Floats
+    settings: BoostingSettings
+    seed: int
+    number: int
+
+    @property
+    def units(self) -> int:
+        """Rows, or groups, that folds share."""
+        groups = self.arrays.groups
+        return self.arrays.rows if groups is None else len(np.unique(groups))
+
+    @cached_property
+    def folds(self) -> NDArray[np.intp]:
+        """Fold of each row. Raises DataError where there are fewer than two rows or groups."""
+        count = max(FEWEST_FOLDS, min(self.settings.folds, self.units))
+        rng = numpy_generator(self.seed, Stream.BOOSTING_FOLDS, self.number)
+        return fold_assignment(self.arrays.rows, count, rng, self.arrays.groups)
+
+    def deciding(self) -> FittedScores:
+        """Scores of ``deciding_sets``, those of each modality also out of fold. Raises DataError as ``folds``."""
+        modalities = len(self.arrays.names)
+        models = {mask: self._models(mask) for mask in deciding_sets(modalities)}
+        return FittedScores(BoostedScores(self.arrays.names, models), self._out_of_fold(models))
+
+    def completed(self, scores: BoostedScores) -> BoostedScores:
+        """With the other sets."""
+        masks = scored_sets(len(self.arrays.names))
+        return replace(scores, models={m: scores.models.get(m) or self._models(m) for m in masks})
+
+    def _models(self, mask: int) -> tuple[Trees, ...]:
+        block = joined(self.arrays.features, self.arrays.names, mask)
+        count = int(self.folds.max()) + 1
+        seeds = numpy_generator(self.seed, Stream.BOOSTING, self.number, mask).integers(SEEDS, size=count)
+        kept = (self.folds != fold for fold in range(count))
+        return tuple(
+            fit_trees(block[rows], self.target[rows], self.settings, int(seed))
+            for rows, seed in zip(kept, seeds, strict=True)
+        )
+
+    def _out_of_fold(self, models: Mapping[int, tuple[Trees, ...]]) -> Floats:
+        found = np.empty((self.arrays.rows, len(self.arrays.names)))
+        for position, block in enumerate(self.arrays.features.values()):
+            for fold, trees in enumerate(models[1 << position]):
+                held = self.folds == fold
+                found[held, position] = trees.predict(block[held])
+        return found
 
 
 def stacked(fit: tuple[Floats, Floats], new: Floats) -> Floats:

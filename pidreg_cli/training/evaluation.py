@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -84,10 +84,9 @@ class ReadoutRows:
         """The rows at ``index`` of a table with a target."""
         rows = arrays.take(index)
         transform, target = model.transforms.target, rows.required_target
-        reading = model.read(rows, all_masks(len(rows.names)))
-        if not settings.loss.sufficiency:
-            # The heads never learned: their scores would be noise.
-            reading = replace(reading, scores={})
+        masks = all_masks(len(rows.names))
+        # Without the sufficiency term the heads never learned: their scores would be noise.
+        reading = model.read(rows, masks if settings.loss.sufficiency else [], masks)
         targets = np.column_stack([transform.forward(target), target])
         groups = index if rows.groups is None else rows.groups
         blocks = readout_blocks(reading, lambda standard: transform.forward(transform.restore(standard)))

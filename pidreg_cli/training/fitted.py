@@ -92,7 +92,14 @@ class Transforms:
         target = arrays.required_target
         standard = torch.as_tensor(self.target.standardise(target), dtype=torch.float32, device=device)
         score = torch.as_tensor(self.target.forward(target), dtype=torch.float32, device=device)
-        return Rows(self.inputs(arrays, device, scores), standard, score, self._absent(arrays, device))
+        present = [~np.isnan(arrays.features[name]).all(axis=1) for name in self.features]
+        return Rows(
+            self.inputs(arrays, device, scores),
+            standard,
+            score,
+            torch.from_numpy(np.column_stack(present)).to(device),
+            self._absent(arrays, device),
+        )
 
     def _absent(self, arrays: MultimodalArrays, device: torch.device) -> list[ModalityInput]:
         """Inputs (1, p) of a row that lacks everything."""
@@ -168,14 +175,22 @@ class FittedModel:
         return np.asarray(np.mean(weights, axis=0))
 
     @property
+    def product_share(self) -> float:
+        """Of products of codes in the squared gains of the fusion, which sum to one; mean over the networks."""
+        pairs = [network.fusion.gains[len(self.columns) :] for network in self.networks]
+        return float(np.mean([float(gains.square().sum()) for gains in pairs]))
+
+    @property
     def shares(self) -> Floats:
         """lambda of each bottleneck, mean over the networks, (n_modalities,)."""
         return np.asarray(np.mean([network.shares for network in self.networks], axis=0))
 
-    def read(self, arrays: MultimodalArrays, masks: Sequence[int]) -> Reading:
-        """Codes, standardised predictions, and for the sets in ``masks`` scores of heads and of trees."""
+    def read(self, arrays: MultimodalArrays, masks: Sequence[int], trees: Sequence[int] = ()) -> Reading:
+        """Codes, standardised predictions, scores of the heads of the sets in ``masks``, of the trees of those in
+        ``trees``.
+        """
         several = len(arrays.names)
-        wanted = {*masks}
+        wanted = {*trees}
         if self.transforms.encoded:
             wanted |= {*singles(several)}
         if self.tree_share:
@@ -186,10 +201,10 @@ class FittedModel:
         inputs = self.transforms.inputs(arrays, self.device, encoded)
         found = averaged([read(network, inputs, masks) for network in self.networks])
         if self.tree_share:
-            trees = boosted[(1 << several) - 1]
-            mixed = (1 - self.tree_share) * found.prediction + self.tree_share * trees
+            together = boosted[(1 << several) - 1]
+            mixed = (1 - self.tree_share) * found.prediction + self.tree_share * together
             found = replace(found, prediction=mixed)
-        return replace(found, boosted={mask: boosted[mask] for mask in masks if mask in boosted})
+        return replace(found, boosted={mask: boosted[mask] for mask in trees if mask in boosted})
 
     def predict(self, arrays: MultimodalArrays) -> Floats:
         """Predictions in the units of the target, shape (n_rows,)."""

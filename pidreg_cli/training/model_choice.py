@@ -12,7 +12,15 @@ import torch
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.errors import RunError
-from pidreg_cli.training.boosting import BoostedScores, FittedScores, Floats, fit_scores, stacked
+from pidreg_cli.training.boosting import (
+    FEWEST_FOLDS,
+    BoostedScores,
+    FittedScores,
+    Floats,
+    ScoreFits,
+    deciding_sets,
+    stacked,
+)
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, scores_name, write_checkpoint
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
 from pidreg_cli.training.model_fit import ModelFit, ModelTask, TrainedModel
@@ -70,11 +78,13 @@ class ModelChoice:
         self.transforms = Transforms.fit(self.train, settings.features.transform)
         standardise = self.transforms.target.standardise
         self.targets = standardise(self.train.required_target), standardise(self.valid.required_target)
+        self.trees = ScoreFits(self.train, self.targets[0], settings.boosting, settings.seed, task.number)
 
     def run(self) -> Trained:
         """Train, and choose. Raises TrainingError, and UsageError where LightGBM is needed and missing."""
         use = self.settings.features.boosted
-        if use == "off" or (use == "auto" and self.train.rows < FEWEST_ROWS):
+        few = self.train.rows < FEWEST_ROWS or self.trees.units < FEWEST_FOLDS
+        if use == "off" or (use == "auto" and few):
             return self._whole(self._network(None), None)
         lightgbm()  # whether it is missing must not show after an hour of training only
         if use == "auto":
@@ -139,22 +149,32 @@ class ModelChoice:
         return Trained(FittedModel(self.train.columns, self._inputs(fitted), networks), ledger)
 
     def _mixed(self, trained: Trained, scores: BoostedScores) -> Trained:
-        """Give the trees of all modalities the share of the prediction that suits the validation rows best."""
-        if scores.full is None:
+        """Give the trees of all modalities the share of the prediction that suits the validation rows best.
+
+        A model that keeps any scores gets those of every set, for its readouts.
+        """
+        model, share = trained.model, self._share(trained.model, scores)
+        if not (share or model.transforms.encoded):
             return trained
-        model = trained.model
+        transforms = replace(model.transforms, boosted=self.trees.completed(scores))
+        mixed = replace(model, transforms=transforms, tree_share=share)
+        return Trained(mixed, replace(trained.ledger, tree_share=share))
+
+    def _share(self, model: FittedModel, scores: BoostedScores) -> float:
+        """Of the trees of all modalities; 0 where there are none, or too little of them is wanted."""
+        if scores.full is None:
+            return 0.0
         transforms = replace(model.transforms, boosted=scores)
         trees = transforms.scores(self.valid, [scores.full])[scores.full]
         network = model.read(self.valid, []).prediction
         share = best_share(network, trees, self.targets[1])
         if share < SMALLEST_SHARE:
-            return trained
+            return 0.0
         text = f"{self.task.name}: boosted trees of all modalities are {share:.0%} of the prediction"
         errors = [self._error(network), self._error((1 - share) * network + share * trees)]
         before, after = (f"{self.transforms.target.original.sd * np.sqrt(error):.4g}" for error in errors)
         self.progress.notice(f"{text} (validation RMSE {after}, without them {before})")
-        mixed = replace(model, transforms=transforms, tree_share=share)
-        return Trained(mixed, replace(trained.ledger, tree_share=share))
+        return share
 
     def _prediction_of_scores(self, fitted: FittedScores) -> Floats:
         """Standardised target of the validation rows by the scores alone: of all modalities, else stacked."""
@@ -176,8 +196,7 @@ class ModelChoice:
             document, tensors = stored
             return self._restored(document["folds"], tensors)
         self.progress.begin(f"{self.task.name}, boosted trees", self.settings.boosting.rounds)
-        settings = self.settings
-        fitted = fit_scores(self.train, self.targets[0], settings.boosting, settings.seed, self.task.number)
+        fitted = self.trees.deciding()
         self.progress.finish()
         if self.store is not None:
             tensors = fitted.scores.to_tensors() | {OUT_OF_FOLD: torch.from_numpy(fitted.out_of_fold)}
@@ -187,8 +206,9 @@ class ModelChoice:
     def _restored(self, folds: int, tensors: dict[str, torch.Tensor]) -> FittedScores:
         out_of_fold = tensors.pop(OUT_OF_FOLD).numpy()
         features = {name: block.shape[1] for name, block in self.train.features.items()}
+        masks = deciding_sets(len(features))
         try:
-            return FittedScores(BoostedScores.from_tensors(features, folds, tensors), out_of_fold)
+            return FittedScores(BoostedScores.from_tensors(features, folds, masks, tensors), out_of_fold)
         except ValueError as error:
             raise RunError(
                 "run.checkpoint", f"a checkpoint cannot be read: {error}", "start again with --force"

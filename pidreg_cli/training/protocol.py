@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fold_assignment
+from pidreg_cli.errors import DataError
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.evaluation import (
@@ -36,6 +37,7 @@ from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.state import Ledger
 
 Index = NDArray[np.intp]
+FEWEST_GROUPS = 2  # of validation rows
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class ProtocolRun:
     def _run_split(self) -> ProtocolOutcome:
         split = assign_split(self.arrays, self._rng(Stream.SPLIT))
         parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
+        self._check_groups(parts.valid)
         trained = self._train("model", 0, parts)
         held = self._held_out(trained, 0, parts)
         selecting = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
@@ -105,6 +108,15 @@ class ProtocolRun:
         scored = Scored(rows, split[rows], prediction)
         found = self._accuracy(parts.valid, valid)
         return ProtocolOutcome(trained, split, held, selection, found, scored, (trained.ledger,))
+
+    def _check_groups(self, valid: Index) -> None:
+        """Raise DataError where the readouts of the validation rows could not be fitted on groups but the scored."""
+        if self.arrays.groups is not None and len(np.unique(self.arrays.groups[valid])) < FEWEST_GROUPS:
+            raise DataError(
+                "data.too_few_groups",
+                "The validation rows are one group; readouts are fitted on some groups of them and scored on others",
+                "give validation rows of two groups or more, or try --folds 5",
+            )
 
     def _run_folds(self, folds: int) -> ProtocolOutcome:
         assigned = fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)

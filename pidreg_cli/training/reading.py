@@ -29,7 +29,10 @@ class Reading:
 
 
 def averaged(readings: Sequence[Reading]) -> Reading:
-    """Of several networks: codes of the first, mean scores and mean predictions."""
+    """Of several networks: codes of the first, mean scores and mean predictions.
+
+    NOTE[DIFF]: the paper trains one network. The mean of several, of different encoders, errs less and tells more.
+    """
     first = readings[0]
     if len(readings) == 1:
         return first
@@ -99,7 +102,8 @@ def readout_blocks(
 ) -> ReadoutBlocks:
     """Features of the readouts: codes, scores of heads and trees, and for the full set the prediction itself.
 
-    ``to_score``: from the standardised target to Y', in which all scores are given.
+    ``to_score``: from the standardised target to Y', in which all scores are given. NOTE[DIFF]: scores of trees,
+    where a model has some, are features of the readout of their set; the paper reads codes alone.
     """
     scores = {mask: [score] for mask, score in reading.scores.items()}
     full = (1 << len(reading.codes)) - 1

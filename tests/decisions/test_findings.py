@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from pidreg_cli.decisions import data_checks, information_checks, training_checks
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.information.intervals import jackknife_of_errors
+from pidreg_cli.network.fusion import Fusion
 
 
 def expect(found: Diagnostic | None, code: str, *words: str) -> Diagnostic:
@@ -186,6 +188,14 @@ def test_collapsed_synergy() -> None:
     assert training_checks.collapsed_synergy(0.2, 0.5) is None
     assert training_checks.collapsed_synergy(0.0, 0.02) is None
     expect(training_checks.collapsed_synergy(0.001, 0.5), "training.synergy_collapse", "50%")
+
+
+def test_a_floor_keeps_products_in_the_fusion() -> None:
+    for floor, collapsed in ((0.0, True), (0.7, False)):
+        fusion = Fusion(2, floor)
+        fusion.weights.copy_(torch.tensor([0.5, 0.5, 0.0]))
+        share = float(fusion.gains[2:].square().sum())
+        assert (training_checks.collapsed_synergy(share, 0.5) is not None) is collapsed
 
 
 def test_codes_not_normal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.errors import DataError, ExitStatus, UsageError
 from pidreg_cli.training import boosting
-from pidreg_cli.training.boosting import BoostedScores, fit_scores, scored_sets, stacked
+from pidreg_cli.training.boosting import (
+    BoostedScores,
+    FittedScores,
+    ScoreFits,
+    deciding_sets,
+    scored_sets,
+    stacked,
+)
 from pidreg_cli.training.trees import Trees, fit_trees, lightgbm, shortened, threads_for
 
 SMALL = BoostingSettings(rounds=20, learning_rate=0.2, leaves=15, folds=4)
@@ -29,6 +37,15 @@ def arrays_of(rows: int = 300, groups: bool = False, seed: int = 0) -> Multimoda
     columns = {"a": ("x", "y", "z"), "b": ("w",)}
     named = np.repeat(np.arange(rows // 10), 10) if groups else None
     return MultimodalArrays({"a": a, "b": b}, columns, target, np.arange(rows), named)
+
+
+def fit_scores(
+    arrays: MultimodalArrays, target: np.ndarray, settings: BoostingSettings, seed: int, number: int
+) -> FittedScores:
+    """Scores of every set."""
+    fits = ScoreFits(arrays, target, settings, seed, number)
+    decided = fits.deciding()
+    return replace(decided, scores=fits.completed(decided.scores))
 
 
 def standard(target: np.ndarray) -> np.ndarray:
@@ -108,6 +125,22 @@ def test_all_sets_of_four_modalities_are_scored_and_of_more_the_single_ones() ->
     assert scored_sets(1) == [1]
     assert scored_sets(4) == list(range(1, 16))
     assert scored_sets(5) == [1, 2, 4, 8, 16]
+    assert deciding_sets(4) == [1, 2, 4, 8, 15]
+    assert deciding_sets(5) == scored_sets(5)
+
+
+def test_a_set_is_fitted_the_same_first_or_last() -> None:
+    rng = np.random.default_rng(0)
+    features = {name: rng.normal(size=(120, 2)).astype(np.float32) for name in "abc"}
+    columns = dict.fromkeys("abc", ("x", "y"))
+    arrays = MultimodalArrays(features, columns, rng.normal(size=120), np.arange(120))
+    fits = ScoreFits(arrays, arrays.required_target, SMALL, 0, 0)
+    decided = fits.deciding().scores
+    whole = fits.completed(decided)
+    assert list(decided.models) == [1, 2, 4, 7]
+    assert list(whole.models) == [1, 2, 3, 4, 5, 6, 7]
+    every = fits.completed(replace(decided, models={}))
+    assert [t.text for t in every.models[7]] == [t.text for t in decided.models[7]]
 
 
 def test_the_stack_of_exact_scores_has_no_error() -> None:
@@ -173,7 +206,7 @@ def test_shortened_models_predict_the_same() -> None:
 def test_scores_survive_as_tensors() -> None:
     arrays = arrays_of()
     scores = fit_scores(arrays, arrays.required_target, SMALL, 0, 0).scores
-    again = BoostedScores.from_tensors({"a": 3, "b": 1}, SMALL.folds, scores.to_tensors())
+    again = BoostedScores.from_tensors({"a": 3, "b": 1}, SMALL.folds, [1, 2, 3], scores.to_tensors())
     for mask, score in scores.predict(arrays.features, [1, 2, 3]).items():
         np.testing.assert_array_equal(again.predict(arrays.features, [mask])[mask], score)
 
@@ -203,7 +236,7 @@ def test_damaged_trees_are_refused(damage: str) -> None:
             content = Trees("tree\nversion=v4\nend of trees\n").packed()
             tensors["1.0"] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     with pytest.raises(ValueError, match="boosted trees"):
-        BoostedScores.from_tensors(features, SMALL.folds, tensors)
+        BoostedScores.from_tensors(features, SMALL.folds, [1, 2, 3], tensors)
 
 
 def test_few_groups_make_fewer_folds_and_one_is_refused() -> None:

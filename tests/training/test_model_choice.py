@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.errors import RunError
-from pidreg_cli.fitting import Fit
+from pidreg_cli.errors import DataError, RunError
+from pidreg_cli.fitting import Fit, readout_scores
 from pidreg_cli.model_files import (
     ARCHITECTURE,
     WEIGHTS,
@@ -22,6 +21,7 @@ from pidreg_cli.model_files import (
     weights_bytes,
 )
 from pidreg_cli.training import model_choice
+from pidreg_cli.training.boosting import FittedScores, ScoreFits
 from pidreg_cli.training.model_choice import best_share
 from pidreg_cli.training.progress import EpochRecord, Silent
 from tests.training.conftest import FolderStore, linear_arrays
@@ -101,14 +101,13 @@ def test_the_plain_network_is_kept_where_trees_are_worse() -> None:
 
 def test_a_worse_network_with_scores_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     # Trees that seem perfect are tried; scores out of fold that are the target itself mislead the network.
-    real = model_choice.fit_scores
+    real = ScoreFits.deciding
     arrays = split_of(linear_arrays(2000))
 
-    def misleading(train: MultimodalArrays, target: np.ndarray, *rest: Any) -> Any:
-        found = real(train, target, *rest)
-        return replace(found, out_of_fold=np.tile(target[:, None], (1, 2)))
+    def misleading(fits: ScoreFits) -> FittedScores:
+        return replace(real(fits), out_of_fold=np.tile(fits.target[:, None], (1, 2)))
 
-    monkeypatch.setattr(model_choice, "fit_scores", misleading)
+    monkeypatch.setattr(ScoreFits, "deciding", misleading)
     monkeypatch.setattr(model_choice.ModelChoice, "_prediction_of_scores", lambda self, _: self.targets[1])
     progress = Noticing()
     fit = fitted(arrays, progress, **TREES)
@@ -169,6 +168,53 @@ def test_few_training_rows_are_fitted_without_scores() -> None:
     auto = fitted(linear_arrays(), **(TREES | {"folds": 2}))
     off = fitted(linear_arrays(), **(TREES | {"folds": 2, "features__boosted": "off"}))
     assert files(auto) == files(off)
+
+
+def test_auto_goes_on_without_scores_where_all_training_rows_are_one_group() -> None:
+    arrays = split_of(linear_arrays(2000))
+    assert arrays.split is not None
+    sites = replace(arrays, groups=np.where(arrays.split == "train", -1, np.arange(2000) // 50))
+    assert fitted(sites, **TREES).outcome.deployed.model.transforms.boosted is None
+    with pytest.raises(DataError, match="1 groups"):
+        fitted(sites, **(TREES | {"features__boosted": "on"}))
+    with pytest.raises(DataError, match="validation rows are one group"):
+        fitted(replace(arrays, groups=arrays.split), **TREES)
+
+
+@pytest.mark.parametrize("modalities", [1, 2, 3, 5])
+def test_the_fewest_rows_that_are_promised_bear_scores(modalities: int) -> None:
+    options = TREES | {"folds": 5, "features__boosted": "on"}
+    rows = 5 * (readout_scores(modalities, trees=True) + 1)
+    fit = fitted(linear_arrays(rows, modalities=modalities), **options)
+    assert np.isfinite(fit.report.metrics.test.rmse)
+    with pytest.raises(DataError, match=f"needs {rows} or more"):
+        fitted(linear_arrays(rows - 1, modalities=modalities), **options)
+
+
+def test_validation_rows_of_a_split_column_must_bear_readouts() -> None:
+    arrays = linear_arrays(2000)
+    needed = next(n for n in range(2, 40) if n - -(-n // min(n, 10)) >= readout_scores(2, trees=True) + 2)
+
+    def with_valid(rows: int) -> MultimodalArrays:
+        split = np.array(["train"] * 1500 + ["test"] * 500)
+        split = split.astype("<U5")
+        split[:rows] = "valid"
+        return replace(arrays, split=split)
+
+    fit = fitted(with_valid(needed), **(TREES | {"features__boosted": "on"}))
+    assert fit.report.selection is not None
+    with pytest.raises(DataError, match=f"gives {needed - 1} rows with a target to 'valid'"):
+        fitted(with_valid(needed - 1), **(TREES | {"features__boosted": "on"}))
+
+
+def test_a_share_without_trees_of_all_modalities_is_refused(tmp_path: Path) -> None:
+    options = TREES | {"folds": 2, "features__boosted": "on"}
+    saved(fitted(linear_arrays(120, modalities=5), **options), tmp_path)
+    text = tmp_path / ARCHITECTURE
+    assert '"share": 0.0' in text.read_text()
+    text.write_text(text.read_text().replace('"share": 0.0', '"share": 0.5'))
+    with pytest.raises(RunError, match="there are none"):
+        read_model(tmp_path, torch.device("cpu"))
 
 
 def test_on_uses_them_with_few_rows_missing_cells_and_one_column() -> None:
@@ -275,8 +321,8 @@ def test_scores_are_not_fitted_twice_and_go_with_the_fold(
         fitted(linear_arrays(), Stopping(1), store, **options)
     assert store.path("scores-0.safetensors") is not None
     numbers = []
-    real = model_choice.fit_scores
-    monkeypatch.setattr(model_choice, "fit_scores", lambda *a: numbers.append(a[-1]) or real(*a))
+    real = ScoreFits.deciding
+    monkeypatch.setattr(ScoreFits, "deciding", lambda fits: numbers.append(fits.number) or real(fits))
     resumed = fitted(linear_arrays(), None, store, **options)
     assert numbers == [1, 2]
     assert sorted(path.name for path in store.folder.iterdir()) == [

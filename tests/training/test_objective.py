@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -80,9 +82,33 @@ def test_random_subsets_are_of_every_size_and_fair() -> None:
 
 def test_batches_are_a_permutation_of_the_rows() -> None:
     _, rows = built()
-    numbered = Rows(rows.inputs, torch.arange(64.0), rows.score)
+    numbered = replace(rows, target=torch.arange(64.0))
     generator = torch.Generator().manual_seed(0)
     first, second = (torch.cat([b.target for b in shuffled(numbered, 16, generator)]) for _ in range(2))
     assert torch.equal(first.sort().values, torch.arange(64.0))
     assert not torch.equal(first, second)
     assert [len(b) for b in shuffled(numbered, 30, generator)] == [30, 30]
+
+
+def test_hiding_modalities_leaves_each_row_one_that_it_has() -> None:
+    arrays = linear_arrays(400, modalities=3)
+    lacking = {name: block.copy() for name, block in arrays.features.items()}
+    lacking["a"][:200] = np.nan
+    lacking["b"][:100] = np.nan
+    arrays = replace(arrays, features=lacking)
+    rows = Transforms.fit(arrays, "quantile").rows(arrays, torch.device("cpu"))
+    hidden = rows.hidden(0.7, torch.Generator().manual_seed(0))
+    gone = torch.stack(
+        [
+            ((own - none).abs().sum(1) + (q - r).abs().sum(1)) == 0
+            for (own, q), (none, r) in zip(hidden.inputs, rows.absent, strict=True)
+        ],
+        1,
+    )
+    assert not gone.all(1).any()
+    assert not gone[:100, 2].any()  # the one modality that these rows have
+    assert gone[~rows.present].all()
+    # Drawn with .7, but for the rows of which all three were drawn.
+    assert float(gone[200:].float().mean()) == pytest.approx(0.7 - 0.7**3, abs=0.06)
+    kept = ~gone[:, 2]
+    assert torch.equal(hidden.inputs[2][0][kept], rows.inputs[2][0][kept])
