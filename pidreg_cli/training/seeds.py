@@ -23,6 +23,8 @@ class Stream(IntEnum):
     DIVERGENCE = 9
     BOOSTING_FOLDS = 10
     BOOSTING = 11
+    COMMON_CHANGE = 12
+    GROUPS = 13
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:
