@@ -87,7 +87,7 @@ def read_evidence(folder: Path) -> RunEvidence:
     Raises RunError where the folder is no run, or a file is missing, damaged or of another major version.
     """
     report = _report(folder)
-    settings = _settings(folder)
+    settings = read_settings(folder)
     protocol, models = _models(folder / EVIDENCE)
     for rows in models:
         if len(rows.held.blocks.codes) != len(report.names):
@@ -102,7 +102,8 @@ def _report(folder: Path) -> Report:
     return from_json(_text(path), str(path))
 
 
-def _settings(folder: Path) -> Settings:
+def read_settings(folder: Path) -> Settings:
+    """The configuration of a run. Raises RunError where it cannot be read."""
     path = folder / CONFIG
     try:
         return parse_settings(_text(path), str(path))

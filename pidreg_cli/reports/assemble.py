@@ -37,7 +37,8 @@ def assemble(evidence: given.Evidence) -> model.Report:
     """The complete report; parts without evidence are null or empty."""
     found = informations(evidence)
     chosen = None if found is None else selection_part(evidence, found)
-    measured = information_parts(evidence, found)
+    facts = evidence.information
+    measured = NOTHING_MEASURED if facts is None or found is None else information_parts(facts, found)
     return model.Report(
         schema_version=model.SCHEMA_VERSION,
         tool_version=__version__,
@@ -71,11 +72,11 @@ class InformationParts:
     shapley: dict[str, float] | None
 
 
-def information_parts(evidence: given.Evidence, found: Informations | None) -> InformationParts:
-    """Informations and their decomposition, empty without evidence of them."""
-    facts = evidence.information
-    if found is None or facts is None:
-        return InformationParts(None, None, (), (), None)
+NOTHING_MEASURED = InformationParts(None, None, (), (), None)
+
+
+def information_parts(facts: given.InformationFacts, found: Informations) -> InformationParts:
+    """Informations and their decomposition."""
     return InformationParts(
         information_part(facts, found),
         decomposition(found, facts.measure),
@@ -87,13 +88,13 @@ def information_parts(evidence: given.Evidence, found: Informations | None) -> I
 
 def informations(evidence: given.Evidence) -> Informations | None:
     """The coherent informations that everything else is computed from."""
-    facts = evidence.information
-    if facts is None:
-        return None
+    return None if evidence.information is None else informations_of(evidence.names, evidence.information)
+
+
+def informations_of(names: tuple[str, ...], facts: given.InformationFacts) -> Informations:
+    """The estimates made coherent."""
     v = monotone_closure(facts.raw)
-    return Informations(
-        evidence.names, v, facts.jackknife, facts.confidence, facts.rest_correlations, facts.seed
-    )
+    return Informations(names, v, facts.jackknife, facts.confidence, facts.rest_correlations, facts.seed)
 
 
 def named(names: Sequence[str], values: Floats) -> dict[str, float]:

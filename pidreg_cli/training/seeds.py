@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Stream(IntEnum):
@@ -34,6 +37,9 @@ def numpy_generator(seed: int, *path: int) -> np.random.Generator:
 
 def torch_generator(seed: int, *path: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Torch generator of the stream ``path`` under ``seed``, on ``device``."""
+    # Here, so that what draws with NumPy alone does not wait for torch.
+    import torch
+
     state = np.random.SeedSequence([seed, *path]).generate_state(2, np.uint32)
     generator = torch.Generator(device)
     generator.manual_seed(int(state[0]) << 31 ^ int(state[1]))
