@@ -210,5 +210,7 @@ def streamed_rows(
     with threadpool_limits(threads):
         for numbers, rows in labelled.batches(reader, progress, "writing rows"):
             predictions = readouts.predictions(rows, labelled.groups[numbers])[:, :, 0]
-            errors = np.square(rows[:, -1:] - predictions)
+            # Read by group, written in the order of the table.
+            order = np.argsort(numbers)
+            errors, numbers = np.square(rows[:, -1:] - predictions)[order], numbers[order]
             yield RowBatch(ids.take(pa.array(numbers)), labelled.target[numbers], errors)
