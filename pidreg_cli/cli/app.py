@@ -14,6 +14,7 @@ import typer
 
 from pidreg_cli.cli.check import check
 from pidreg_cli.cli.console import Console
+from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
 from pidreg_cli.cli.prepare import prepare
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(prepare)
 app.command()(fit)
 app.command()(check)
+app.command()(decompose)
 app.command()(synth)
 app.command()(schema)
 
