@@ -55,26 +55,29 @@ class BlockReader:
         return {name: self._block(batch, group, first_row) for name, group in self.modalities.items()}
 
     def some(self, batch: pa.RecordBatch, first_row: int, rows: NDArray[np.intp]) -> dict[str, Floats]:
-        """The same of some rows of a batch, for a first look: what cannot be used reads as missing here."""
+        """The same of some rows of a batch, for a first look: numbers that cannot be used read as missing here."""
         if any(width is not None for width in self.widths.values()):
             # Lists are checked as they are read, and errors name rows of the table.
             return {name: block[rows] for name, block in self.blocks(batch, first_row).items()}
         few = batch.take(pa.array(rows))
-        found = {
-            name: self._block(few, group, first_row, check=False) for name, group in self.modalities.items()
-        }
+        found = {name: self._filled(few, group, first_row) for name, group in self.modalities.items()}
         return {name: np.where(np.abs(block) <= LARGEST, block, np.nan) for name, block in found.items()}
 
-    def _block(
-        self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int, *, check: bool = True
-    ) -> Floats:
+    def _block(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Floats:
+        block = self._filled(batch, columns, first_row)
+        with np.errstate(invalid="ignore"):
+            sound = not (np.abs(block) > LARGEST).any()
+        if not sound:
+            for column in columns:
+                check_range(self._numbers(batch.column(column), column, first_row), column, first_row)
+        return block
+
+    def _filled(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Floats:
         widths = [self.widths[column] or 1 for column in columns]
         # Column by column in memory, as they come.
         block = np.empty((sum(widths), batch.num_rows)).T
         for column, end in zip(columns, accumulate(widths), strict=True):
             numbers = self._numbers(batch.column(column), column, first_row)
-            if check:
-                check_range(numbers, column, first_row)
             block[:, end - numbers.shape[1] : end] = numbers
         return block
 

@@ -95,8 +95,8 @@ def fit_covariates(table: ParquetTable, columns: Sequence[str]) -> Covariates:
 
 
 def _fitted(table: ParquetTable, column: str) -> Number | Categories:
-    cells = table.read([column])[column].combine_chunks()
-    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    cells = _plain(table.read([column])[column].combine_chunks())
+    kind = cells.type
     distinct = pc.count_distinct(cells).as_py()
     if pa.types.is_integer(kind) and 2 < distinct <= FEW_CODES:
         return _categories(column, cells)
@@ -134,9 +134,12 @@ def _categories(column: str, cells: pa.Array) -> Categories:
     return Categories(column, tuple(one["values"] for one in counts[1:]))
 
 
+def _plain(cells: pa.Array) -> pa.Array:
+    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+
+
 def _texts(cells: pa.Array) -> pa.Array:
-    plain = cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
-    return pc.fill_null(pc.cast(plain, pa.string()), MISSING)
+    return pc.fill_null(pc.cast(_plain(cells), pa.string()), MISSING)
 
 
 def _constant(column: str) -> DataError:

@@ -16,12 +16,12 @@ from pidreg_cli.data.naming import listing
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.decomposing.readers import Tally
 from pidreg_cli.errors import DataError
+from pidreg_cli.information.arrays import Ints
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.reading import all_masks, readout_blocks
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 PROBED = 8
 """Rows read beforehand, to see how many features a row has."""
@@ -49,25 +49,25 @@ class ModelReader:
         self.tally = Tally()
         self.predictions = np.full(table.rows, np.nan)
         probe = next(table.batches(self.columns, PROBED))
-        self.layout = self._features(probe, 0, np.ones(probe.num_rows, bool)).layout
+        self.layout = self._features(probe, np.arange(probe.num_rows)).layout
         self.tally = Tally()
 
-    def rows(self, batch: pa.RecordBatch, first_row: int, usable: Bools) -> Floats:
-        """The usable rows of a batch as (n, P + 1)."""
-        values = self._features(batch, first_row, usable).values
+    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+        """Rows of a batch as (n, P + 1)."""
+        values = self._features(batch, numbers).values
         return np.hstack([values, np.zeros((len(values), 1))])
 
-    def _features(self, batch: pa.RecordBatch, first_row: int, usable: Bools) -> FeatureTable:
-        blocks = {name: block[usable] for name, block in self._reader.blocks(batch, first_row).items()}
+    def _features(self, batch: pa.RecordBatch, numbers: Ints) -> FeatureTable:
+        first = int(numbers[0])
+        blocks = self._reader.blocks(batch, first)
         self.tally.add(blocks)
         features = {name: np.ascontiguousarray(block, np.float32) for name, block in blocks.items()}
-        numbers = np.arange(first_row, first_row + batch.num_rows)[usable]
         arrays = MultimodalArrays(features, self._model.columns, None, numbers)
         reading = self._model.read(arrays, self._heads, self._trees)
         target = self._model.transforms.target
         self.predictions[numbers] = target.restore(reading.prediction)
         seen = readout_blocks(reading, lambda standard: target.forward(target.restore(standard)))
-        given = self._covariates.apply(batch, first_row)[usable] if self._covariates.parts else None
+        given = self._covariates.apply(batch, first) if self._covariates.parts else None
         return feature_table(ReadoutBlocks(seen.codes, seen.scores, given=given), self._interactions)
 
 

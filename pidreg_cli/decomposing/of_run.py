@@ -77,8 +77,8 @@ def _facts(
     if found is None:
         raise DataError(
             "information.too_few_rows",
-            f"The debiased estimate needs 1.5 rows per feature of the readouts in each model's held-out rows, however: "
-            f"{facts.rows:,} rows in all",
+            f"The debiased estimate needs {GROUPS} rows or groups, and 1.5 rows per feature of the readouts, among the "
+            f"held-out rows of each model; there are {facts.rows:,} rows of {len(evidence.models)} models.",
             "Use --estimator heldout, or --interactions none, whose readouts have fewer features.",
         )
     return replace(

@@ -15,10 +15,10 @@ from pidreg_cli.data.batches import BlockReader, batch_rows, numbered_batches, s
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
+from pidreg_cli.information.arrays import Ints
 from pidreg_cli.information.features import GIVEN, FeatureLayout, Interactions, laid_out
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 SAMPLE_ROWS = 20_000
 """Rows that fix what features are measured by and in which directions they are multiplied: the target has no say."""
@@ -55,8 +55,11 @@ class RowReader(Protocol):
     columns: list[str]
     tally: Tally
 
-    def rows(self, batch: pa.RecordBatch, first_row: int, usable: Bools) -> Floats:
-        """The usable rows of a batch as (n, P + 1): features, and a last column to be filled with the target."""
+    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+        """Rows of a batch as (n, P + 1): features, and a last column to be filled with the target.
+
+        ``numbers`` (n,): of the rows in the table.
+        """
 
 
 @dataclass(frozen=True)
@@ -156,11 +159,9 @@ class FeatureReader:
             widths[GIVEN] = self._covariates.width
         return laid_out(widths)
 
-    def rows(self, batch: pa.RecordBatch, first_row: int, usable: Bools) -> Floats:
-        """The usable rows of a batch as (n, P + 1)."""
-        blocks = list(self._reader.blocks(batch, first_row).values())
-        if not usable.all():
-            blocks = [block[usable] for block in blocks]
+    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+        """Rows of a batch as (n, P + 1)."""
+        blocks = list(self._reader.blocks(batch, int(numbers[0])).values())
         self.tally.add(dict(zip(self.names, blocks, strict=True)))
         found = np.empty((self.layout.width + 1, len(blocks[0]))).T
         scores = []
@@ -171,7 +172,7 @@ class FeatureReader:
         for i, j in combinations_with_replacement(range(len(scores)), 2):
             self._put(found, ("product", i, j), _products(scores[i], scores[j], same=i == j))
         if self._covariates.parts:
-            self._put(found, GIVEN, self._covariates.apply(batch, first_row)[usable])
+            self._put(found, GIVEN, self._covariates.apply(batch, int(numbers[0])))
         return found
 
     def _put(self, found: Floats, key: tuple[str, int, int], block: Floats) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pidreg_cli.errors import UsageError
-from pidreg_cli.information.features import Interactions
-from pidreg_cli.reports.model import Estimator, Measure
+
+# A wrong option is refused before the libraries behind these are loaded.
+if TYPE_CHECKING:
+    from pidreg_cli.information.features import Interactions
+    from pidreg_cli.reports.model import Estimator, Measure
 
 
 @dataclass(frozen=True)

@@ -82,18 +82,31 @@ class LabelledTable:
         return int((self.groups >= 0).sum())
 
     def batches(self, reader: RowReader, progress: RowProgress, task: str) -> Iterator[tuple[Ints, Floats]]:
-        """Numbers of the usable rows of each batch, and these rows as the reader sees them with Y' last."""
+        """Numbers of the usable rows of each batch, by group, and these rows as the reader sees them with Y' last."""
         progress.begin(task, self.table.rows)
         size = batch_rows(reader.layout.width)
         for first, batch in numbered_batches(self.table, reader.columns, size):
-            numbers = np.arange(first, first + batch.num_rows)
-            usable = self.groups[numbers] >= 0
-            if usable.any():
-                rows = reader.rows(batch, first, usable)
-                rows[:, -1] = self.score[numbers[usable]]
-                yield numbers[usable], rows
+            numbers = self._by_group(first, batch.num_rows)
+            if len(numbers):
+                rows = self._read(reader, batch, first, numbers)
+                rows[:, -1] = self.score[numbers]
+                yield numbers, rows
             progress.advance(batch.num_rows)
         progress.finish()
+
+    def _by_group(self, first: int, count: int) -> Ints:
+        """Numbers of the rows with a target, those of a group side by side: moments are sums over groups."""
+        groups = self.groups[first : first + count]
+        order = np.argsort(groups, kind="stable")
+        return np.asarray(first + order[int((groups < 0).sum()) :], np.int64)
+
+    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, numbers: Ints) -> Floats:
+        try:
+            return reader.rows(batch.take(pa.array(numbers - first)), numbers)
+        except DataError:
+            # Rows were moved: in their own order the error names the right one.
+            reader.rows(batch, np.arange(first, first + batch.num_rows))
+            raise
 
 
 def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int) -> Ints:
@@ -211,5 +224,7 @@ def streamed_rows(
     with threadpool_limits(threads):
         for numbers, rows in labelled.batches(reader, progress, "writing rows"):
             predictions = readouts.predictions(rows, labelled.groups[numbers])[:, :, 0]
-            errors = np.square(rows[:, -1:] - predictions)
+            # Read by group, written in the order of the table.
+            order = np.argsort(numbers)
+            errors, numbers = np.square(rows[:, -1:] - predictions)[order], numbers[order]
             yield RowBatch(ids.take(pa.array(numbers)), labelled.target[numbers], errors)

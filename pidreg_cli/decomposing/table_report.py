@@ -71,9 +71,10 @@ def repeated_subjects(table: ParquetTable, group: str | None, identifier: str | 
     named = [column for column in table.schema.names if SUBJECT.search(column)]
     for column in dict.fromkeys([*named, *([identifier] if identifier else [])]):
         kind = table.schema.field(column).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             continue
-        values = pc.count_distinct(table.read([column])[column], mode="only_valid").as_py()
+        values = len(pc.unique(table.read([column])[column].drop_null()))
         if 1 < values < table.rows:
             return data_checks.repeated_subjects(column, values, table.rows)
     return None

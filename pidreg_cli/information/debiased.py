@@ -105,8 +105,9 @@ def moments_jackknife(
 def _of_moments(
     everything: Moments, others: Iterable[Moments], layout: FeatureLayout, modalities: int, bias: Bias
 ) -> Jackknife:
-    masks = range(1, 1 << modalities)
-    estimate, *replicates = (_informations(part, layout, masks, bias) for part in (everything, *others))
+    # The empty set first: the readout of covariates, or the mean.
+    chosen = [layout.columns(mask) for mask in range(1 << modalities)]
+    estimate, *replicates = (_informations(part, chosen, bias) for part in (everything, *others))
     return Jackknife(estimate, np.stack(replicates))
 
 
@@ -126,9 +127,9 @@ def _standardised(rows: Floats) -> Floats:
     return np.asarray((rows - rows.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
 
 
-def _informations(moments: Moments, layout: FeatureLayout, masks: Sequence[int], bias: Bias) -> Floats:
-    """Of every subset, beyond the covariates where there are some: index 0 is their readout, else the mean."""
-    fits = list(_fits(moments.scatter, layout, [0, *masks]))
+def _informations(moments: Moments, chosen: Sequence[Ints], bias: Bias) -> Floats:
+    """Of subsets with the features ``chosen``, beyond the first of them."""
+    fits = list(_fits(moments.scatter, chosen))
     sums = np.array([residual for residual, _ in fits])
     dimensions = np.array([rank for _, rank in fits], dtype=np.float64)
     if dimensions.max() >= moments.effective_rows - 1.0:
@@ -140,11 +141,11 @@ def _informations(moments: Moments, layout: FeatureLayout, masks: Sequence[int],
     return np.asarray(finite_informations(sums) - (excess - excess[0]))
 
 
-def _fits(centred: Floats, layout: FeatureLayout, masks: Sequence[int]) -> Iterator[tuple[float, int]]:
+def _fits(centred: Floats, chosen: Sequence[Ints]) -> Iterator[tuple[float, int]]:
     """Residual sum of squares and number of independent features of each subset."""
-    for mask in masks:
-        chosen = layout.columns(mask)
-        yield _residual(centred[np.ix_(chosen, chosen)], centred[chosen, -1], float(centred[-1, -1]))
+    for columns_of in chosen:
+        gram = centred[np.ix_(columns_of, columns_of)]
+        yield _residual(gram, centred[columns_of, -1], float(centred[-1, -1]))
 
 
 def _residual(gram: Floats, products: Floats, square: float) -> tuple[float, int]:

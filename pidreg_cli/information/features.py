@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Literal, get_args
 
@@ -55,8 +56,16 @@ class FeatureLayout:
 
     def shrunk(self, mask: int) -> Ints:
         """Columns of the codes and products within ``mask``."""
-        keys = (key for key in self.slices if key[0] not in ("score", "given") and _inside(key, mask))
-        return _positions(self.slices[key] for key in keys)
+        return np.flatnonzero((self._owners & ~mask) == 0)
+
+    @cached_property
+    def _owners(self) -> Ints:
+        """The modalities that a column of codes or products belongs to, as a bitmask; -1 for other columns."""
+        owners = np.full(self.width, -1, dtype=np.int64)
+        for (kind, i, j), span in self.slices.items():
+            if kind not in ("score", "given"):
+                owners[span.start : span.stop] = 1 << i | 1 << j
+        return owners
 
     def free(self, mask: int) -> Ints:
         """Unpenalised columns of ``mask``: covariates, scores of its single modalities and its own."""
@@ -82,10 +91,6 @@ def laid_out(widths: Mapping[tuple[str, int, int], int]) -> FeatureLayout:
     stops = np.cumsum(list(widths.values()), dtype=np.int64).tolist()
     spans = (range(stop - width, stop) for stop, width in zip(stops, widths.values(), strict=True))
     return FeatureLayout(dict(zip(widths, spans, strict=True)), stops[-1] if stops else 0)
-
-
-def _inside(key: tuple[str, int, int], mask: int) -> bool:
-    return bool(mask >> key[1] & 1) and bool(mask >> key[2] & 1)
 
 
 def _positions(ranges: Iterable[range]) -> Ints:

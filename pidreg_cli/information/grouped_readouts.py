@@ -31,9 +31,10 @@ class GroupedSums:
 
     def add(self, rows: Floats, labels: Ints) -> None:
         """Rows (n, q) and the group 0..groups-1 of each, (n,)."""
-        order = np.argsort(labels, kind="stable")
-        ends = np.searchsorted(labels[order], np.arange(len(self._parts) + 1))
-        rows = rows[order]
+        if np.any(labels[1:] < labels[:-1]):
+            order = np.argsort(labels, kind="stable")
+            rows, labels = rows[order], labels[order]
+        ends = np.searchsorted(labels, np.arange(len(self._parts) + 1))
         for group, (start, end) in enumerate(pairwise(ends)):
             if end > start:
                 self._parts[group] = self._parts[group] + Moments.of(rows[start:end])

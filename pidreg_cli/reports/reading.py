@@ -102,7 +102,9 @@ def readings(report: Report) -> tuple[Reading, ...]:
         alone = Amount(singles[row.modality].value, singles[row.modality].ci)
         unique, added = _unique(report, row), Amount(row.added, row.added_ci)
         most = max([unique.value, *other_uniques(report, row.modality)])
-        verdict = verdict_of(alone, unique, most, added, negligible)
+        # Other measures divide differently; only by these two the others lack what is unique.
+        lacking = unique if row.measure in ("broja", "mmi") else Amount(0.0, None)
+        verdict = verdict_of(alone, lacking, most, added, negligible)
         found.append(Reading(row.modality, alone, unique, most, added, verdict))
     return tuple(found)
 

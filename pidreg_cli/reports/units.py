@@ -21,7 +21,8 @@ IN_BITS = frozenset(
     }
 )
 """Diagnostics whose value is an amount of information."""
-AMOUNTS = re.compile(r"\d*\.\d+((, | to | and )-?\d*\.\d+)*(?= bits)")
+AMOUNTS = re.compile(r"\d*\.\d+((, | to | and )-?\d*\.\d+)*(?= bits)|(?<= CI )-?\d*\.\d+ to -?\d*\.\d+")
+"""Numbers before the word, and the intervals that follow them."""
 NUMBER = re.compile(r"\d*\.\d+")
 KEPT = frozenset({"share", "p_value"})
 """Numbers beside informations that are none."""

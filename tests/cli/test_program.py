@@ -14,7 +14,7 @@ import pidreg_cli
 from pidreg_cli.cli.app import main
 
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["prepare", "fit", "synth", "schema"]
+COMMANDS = ["prepare", "fit", "decompose", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -57,6 +57,11 @@ USAGE_ERRORS = {
     "wrong number": ["fit", "x.parquet", "--seed", "one"],
     "wrong choice": ["fit", "x.parquet", "--format", "xml"],
     "wrong rows": ["synth", "null", "-o", "x.parquet", "--rows", "1e3"],
+    "wrong measure": ["decompose", "x.pidreg", "--measure", "mib"],
+    "wrong confidence": ["decompose", "x.parquet", "--no-model", "--ci", "95"],
+    "no number": ["decompose", "x.parquet", "--no-model", "--ci", "most"],
+    "an option of models": ["decompose", "x.parquet", "--no-model", "--device", "cpu"],
+    "one output twice": ["decompose", "x.parquet", "--no-model", "--per-row", "a.csv", "-o", "a.csv"],
     "wrong preset": ["fit", "x.parquet", "--preset", "quick"],
     "wrong folds": ["fit", "x.parquet", "--folds", "few"],
     "wrong device": ["fit", "x.parquet", "--device", "gpu"],
