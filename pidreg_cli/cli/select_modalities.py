@@ -11,9 +11,9 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli import select_options as own
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose_options import Output
-from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import ReportFormat, number_or_word
-from pidreg_cli.cli.outputs import check_outputs, column_names, write_report
+from pidreg_cli.cli.outputs import check_outputs, write_report
 from pidreg_cli.cli.progress import open_progress
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.cli.row_progress import open_row_progress
@@ -92,7 +92,8 @@ def select_modalities(
         report = _of_run(console, inputs, request, verify=verify)
     elif no_model:
         _refuse(
-            _first({"--verify": verify, "--run": keep_run, "--resume": resume}), "with --no-model nothing is trained"
+            _first({"--verify": verify, "--run": keep_run, "--resume": resume}),
+            "with --no-model nothing is trained",
         )
         report = _of_features(console, inputs, request, given, columns)
     else:
@@ -101,7 +102,9 @@ def select_modalities(
             "a fit reads modalities alone",
             "add --no-model: readouts of the features can hold covariates",
         )
-        report = _of_table(console, inputs, request, given, keep_run, verify=verify, resume=resume, force=force)
+        report = _of_table(
+            console, inputs, request, given, keep_run, verify=verify, resume=resume, force=force
+        )
     write_report(console, rendered(report, report_format), output)
 
 
@@ -170,11 +173,11 @@ def _of_features(
     named = {key: given.pop(key, None) for key in ("data.modalities", "data.target", "data.id", "data.group")}
     seed, threads = given.pop("seed", 0), given.pop("threads", None)
     _refuse(_option_of(given), "with --no-model nothing is trained")
-    from pidreg_cli.config.settings import SelectionSettings
+    from pidreg_cli.config.loading import load_settings
     from pidreg_cli.data.roles import RoleRequest
     from pidreg_cli.selecting.of_features import select_features
 
-    settings = request.applied(SelectionSettings(tolerance=DEFAULT_TOLERANCE))
+    settings = load_settings(options=request.options()).selection
     globs = {name: tuple(patterns) for name, patterns in (named["data.modalities"] or {}).items()}
     roles = RoleRequest(globs, named["data.target"], named["data.id"], named["data.group"])
     with open_row_progress(console) as progress:

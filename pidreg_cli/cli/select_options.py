@@ -75,7 +75,9 @@ Verify: TypeAlias = Annotated[
 ]
 NoModel: TypeAlias = Annotated[
     bool,
-    typer.Option("--no-model", help="Choose by readouts of the features, without a fit; up to 30 modalities."),
+    typer.Option(
+        "--no-model", help="Choose by readouts of the features, without a fit; up to 30 modalities."
+    ),
 ]
 Covariates: TypeAlias = Annotated[
     str | None,
