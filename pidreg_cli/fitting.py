@@ -12,14 +12,14 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
-from pidreg_cli.decisions.selection import check_rule
+from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
-from pidreg_cli.selection_facts import facts_of_selection, rule_of
+from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
@@ -86,7 +86,8 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
         raise UsageError(
             "usage.too_many_modalities",
             f"{len(names)} modalities, but every set of them is estimated: at most {MOST_MODALITIES}",
-            "join related ones, as in --modality labs='blood__*,urine__*'",
+            "join related ones, as in --modality labs='blood__*,urine__*', or choose among them first: "
+            "pidreg select-modalities DATA --no-model",
         )
     for key, named in (
         ("network.encoder.kinds", settings.network.encoder.kinds),
@@ -99,7 +100,7 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
                     f"{key} names {name!r}, which is no modality of this fit",
                     f"modalities are: {', '.join(names)}",
                 )
-    check_rule(names, rule_of(settings.selection), settings.selection.cost)
+    check_rule(names, Rule.of(settings.selection), settings.selection.cost)
 
 
 def check_rows(usable: MultimodalArrays, settings: Settings) -> None:

@@ -7,17 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pidreg_cli.config.settings import SelectionSettings, Settings
+from pidreg_cli.config.settings import Settings
 from pidreg_cli.decisions.selection import Rule
 from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.training.evaluation import Readouts, jackknife_groups
 from pidreg_cli.training.seeds import Stream, numpy_generator
-
-
-def rule_of(settings: SelectionSettings) -> Rule:
-    """The rule that the settings ask for."""
-    return Rule(settings.rule, settings.tolerance, settings.budget)
 
 
 def facts_of_selection(
@@ -28,7 +23,7 @@ def facts_of_selection(
     return given.SelectionFacts(
         scored=SetErrors.of_rows(readouts.target_errors, groups, readouts.target_influences),
         protocol="valid" if protocol == "split" else "folds",
-        rule=rule_of(settings.selection),
+        rule=Rule.of(settings.selection),
         costs=settings.selection.cost,
         seed=settings.seed,
     )

@@ -51,7 +51,12 @@ def allowed(tolerance: float) -> str:
 
 
 def nothing_reason(choice: Choice, confidence: float) -> str:
-    """Nothing predicts better than the mean."""
+    """Nothing, or nothing within the budget, predicts better than the mean."""
+    if not choice.affordable:
+        return (
+            f"keep none: nothing within the budget of {choice.rule.budget:g} predicts measurably better than the mean; "
+            f"all modalities would add {bits_of(choice.against, confidence)} and {would(choice)}"
+        )
     gain = gain_of(choice.against)
     effect = f"lower RMSE by {percent(gain)}" if gain > 0 else f"raise RMSE by {percent(-gain)}"
     return (
@@ -108,6 +113,11 @@ def effect_of(choice: Choice) -> str:
     return f"{lowered} at a cost of {against.cost:g}" if choice.priced and against.cost > 0 else lowered
 
 
+def would(choice: Choice) -> str:
+    """``lower RMSE by 9.8 % at a cost of 2``."""
+    return effect_of(choice).replace("lowers", "lower") if choice.against.loss > 0 else "not lower RMSE"
+
+
 def within(choice: Choice) -> str:
     """Which bound a loss keeps."""
     against, rule = choice.against, choice.rule
@@ -122,10 +132,9 @@ def budget_reason(choice: Choice, names: Sequence[str], confidence: float) -> st
     """All modalities are beyond the budget."""
     kept, against = choice.recommended, choice.against
     best = "the best set" if kept == choice.reference else "about as good as the best set"
-    effect = effect_of(choice).replace("lowers", "lower") if against.loss > 0 else "not lower RMSE"
     return (
         f"keep {named(kept, names)}: {best} within the budget of {choice.rule.budget:g}; "
-        f"{named(choice.full - kept, names)} would add {bits_of(against, confidence)} and {effect}"
+        f"{named(choice.full - kept, names)} would add {bits_of(against, confidence)} and {would(choice)}"
     )
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.decisions.candidates import (
     Candidate,
     affordable_sets,
@@ -47,6 +48,11 @@ class Rule:
     name: RuleName = "tolerance"
     tolerance: float = 0.01
     budget: float | None = None
+
+    @classmethod
+    def of(cls, settings: SelectionSettings) -> Rule:
+        """The rule that the settings ask for."""
+        return cls(settings.rule, settings.tolerance, settings.budget)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ class Stability:
 
     def member_share(self, modality: int) -> float:
         """Of resamples whose recommendation holds this modality."""
-        return float(sum(share for mask, share in self.sets if mask >> modality & 1))
+        shares = (share for mask, share in self.sets if mask >> modality & 1)
+        # Of whole draws: sums of fractions would end in a row of digits.
+        return round(sum(shares) * self.draws) / self.draws
 
 
 def stability(

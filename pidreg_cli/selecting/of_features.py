@@ -20,7 +20,7 @@ from pidreg_cli.data.tables import open_table
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
-from pidreg_cli.decisions.selection import check_rule
+from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
 from pidreg_cli.decomposing.of_features import constant_features, without_covariates
 from pidreg_cli.decomposing.readers import FeatureReader
@@ -36,7 +36,6 @@ from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.selected import selected
 from pidreg_cli.reports.tried import told_by, tried_information
-from pidreg_cli.selection_facts import rule_of
 from pidreg_cli.threads import available_threads
 
 Floats = NDArray[np.float64]
@@ -98,7 +97,7 @@ def _check(names: tuple[str, ...], settings: SelectionSettings) -> None:
             f"{len(names)} modalities: a greedy search takes at most {MOST_MODALITIES}",
             "join related ones, as in --modality labs='blood__*,urine__*'",
         )
-    check_rule(names, rule_of(settings), settings.cost)
+    check_rule(names, Rule.of(settings), settings.cost)
 
 
 def _parts(labelled: LabelledTable, reader: FeatureReader, progress: RowProgress) -> tuple[Moments, ...]:
@@ -180,7 +179,7 @@ def _greedy(
     """The sets that a search comes by; without a decomposition, which needs every set."""
     costs = modality_costs(names, settings.cost)
     tried = TriedSets(len(names), rows.evaluate)
-    search(tried, costs, rule_of(settings))
+    search(tried, costs, Rule.of(settings))
     score = joined(rows.scores)
     finite_informations(score.sums.sum(axis=0))
     told = told_by(score)
@@ -192,4 +191,4 @@ def _greedy(
 
 
 def _facts(scored: SetErrors, settings: SelectionSettings, seed: int) -> given.SelectionFacts:
-    return given.SelectionFacts(scored, "features", rule_of(settings), settings.cost, seed)
+    return given.SelectionFacts(scored, "features", Rule.of(settings), settings.cost, seed)

@@ -14,7 +14,7 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
-from pidreg_cli.decisions.selection import Told, check_rule
+from pidreg_cli.decisions.selection import Rule, Told, check_rule
 from pidreg_cli.decomposing.request import created_now
 from pidreg_cli.errors import DataError, RunError
 from pidreg_cli.fitting import TableSource
@@ -25,7 +25,7 @@ from pidreg_cli.reports.selected import selected
 from pidreg_cli.run_evidence import RunEvidence, read_evidence
 from pidreg_cli.selecting.request import SelectRequest
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
-from pidreg_cli.selection_facts import facts_of_selection, rule_of
+from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.device import available_threads, limited_threads
 from pidreg_cli.training.progress import Progress
 
@@ -92,7 +92,7 @@ def _settings(evidence: RunEvidence, request: SelectRequest) -> Settings:
         update={"selection": request.applied(evidence.settings.selection)}
     )
     chosen = settings.selection
-    check_rule(evidence.names, rule_of(chosen), chosen.cost)
+    check_rule(evidence.names, Rule.of(chosen), chosen.cost)
     return settings
 
 

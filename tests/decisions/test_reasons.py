@@ -119,3 +119,15 @@ def test_a_budget_says_what_more_would_bring(
         r"\(95 % CI \d\.\d\d to \d\.\d\d\) and lower RMSE by \d+\.\d % at a cost of 2",
         text,
     )
+
+
+def test_nothing_within_the_budget_is_not_nothing_at_all(
+    draw: Callable[..., np.ndarray], select: Callable[..., Choice]
+) -> None:
+    a, b, noise = draw(3)
+    choice = select(np.column_stack([a, b]), a + noise, costs={"a": 5}, budget=2)
+    text = reason(choice, NAMES, 0.95)
+    assert text.startswith(
+        "keep none: nothing within the budget of 2 predicts measurably better than the mean; all"
+    )
+    assert text.endswith("at a cost of 6")
