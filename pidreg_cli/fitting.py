@@ -12,20 +12,20 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
+from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
+from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
-from pidreg_cli.training.evaluation import jackknife_groups
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
-from pidreg_cli.training.seeds import Stream, numpy_generator
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,8 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
         raise UsageError(
             "usage.too_many_modalities",
             f"{len(names)} modalities, but every set of them is estimated: at most {MOST_MODALITIES}",
-            "join related ones, as in --modality labs='blood__*,urine__*'",
+            "join related ones, as in --modality labs='blood__*,urine__*', or choose among them first: "
+            "pidreg select-modalities DATA --no-model",
         )
     for key, named in (
         ("network.encoder.kinds", settings.network.encoder.kinds),
@@ -99,6 +100,7 @@ def check_modalities(names: tuple[str, ...], settings: Settings) -> None:
                     f"{key} names {name!r}, which is no modality of this fit",
                     f"modalities are: {', '.join(names)}",
                 )
+    check_rule(names, Rule.of(settings.selection), settings.selection.cost)
 
 
 def check_rows(usable: MultimodalArrays, settings: Settings) -> None:
@@ -156,7 +158,9 @@ def collect(
         accuracy=accuracy_facts(usable, outcome),
         information=information_facts(settings, protocol, outcome, usable),
         fusion=fusion_facts(settings, protocol, outcome),
-        selection=selection_facts(settings, protocol, outcome, usable),
+        selection=facts_of_selection(
+            outcome.selection, row_labels(outcome.selection.rows, usable), settings, protocol.kind
+        ),
         training=training_facts(usable, outcome),
     )
 
@@ -254,23 +258,6 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         product_share=model.product_share,
         stage1_atoms=np.array(ledger.atoms),
         window=settings.stage1.window,
-    )
-
-
-def selection_facts(
-    settings: Settings, protocol: Protocol, outcome: ProtocolOutcome, usable: MultimodalArrays
-) -> given.SelectionFacts:
-    """Squared errors of every set on the rows that select."""
-    selection = outcome.selection
-    return given.SelectionFacts(
-        errors=selection.target_errors,
-        groups=jackknife_groups(
-            row_labels(selection.rows, usable), numpy_generator(settings.seed, Stream.SELECTION)
-        ),
-        protocol="valid" if protocol.kind == "split" else "folds",
-        tolerance=settings.selection.tolerance,
-        costs=settings.selection.cost,
-        influences=selection.target_influences,
     )
 
 

@@ -35,6 +35,15 @@ class FittedRun:
     folder: Path
 
 
+@dataclass(frozen=True)
+class FittedTable:
+    """A fit of a table, and the roles of its columns."""
+
+    fit: Fit
+    roles: Roles
+    source: TableSource
+
+
 def fit_run(
     inputs: Sequence[str | Path],
     settings: Settings,
@@ -44,16 +53,25 @@ def fit_run(
     keep_heldout: bool = True,
 ) -> FittedRun:
     """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError."""
+    fitted = fit_table(inputs, settings, progress, run)
+    write_run(run, fitted.fit, fitted.roles, keep_heldout=keep_heldout)
+    return FittedRun(fitted.fit.report, run.commit())
+
+
+def fit_table(
+    inputs: Sequence[str | Path], settings: Settings, progress: Progress, run: RunBuilder | None = None
+) -> FittedTable:
+    """Fit the table in ``inputs``, with checkpoints in ``run`` if there is one. Raises PidregError."""
     table = open_table(inputs)
     roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
     loaded = load_arrays(table, roles)
     for notice in (*roles.notices, *loaded.notices):
         progress.notice(notice)
-    run.begin(dump_settings(settings), table.fingerprint)
+    if run is not None:
+        run.begin(dump_settings(settings), table.fingerprint)
     source = TableSource(table.files, table.fingerprint, roles.target)
-    fit = fit_arrays(loaded.arrays, source, settings, progress, run.checkpoints)
-    write_run(run, fit, roles, keep_heldout=keep_heldout)
-    return FittedRun(fit.report, run.commit())
+    checkpoints = None if run is None else run.checkpoints
+    return FittedTable(fit_arrays(loaded.arrays, source, settings, progress, checkpoints), roles, source)
 
 
 def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:

@@ -19,6 +19,7 @@ from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
 from pidreg_cli.cli.prepare import prepare
 from pidreg_cli.cli.schema import schema
+from pidreg_cli.cli.select_modalities import select_modalities
 from pidreg_cli.cli.synth import synth
 from pidreg_cli.errors import ExitStatus
 from pidreg_cli.version import __version__
@@ -34,6 +35,7 @@ app.command()(prepare)
 app.command()(fit)
 app.command()(check)
 app.command()(decompose)
+app.command()(select_modalities)
 app.command()(synth)
 app.command()(schema)
 

@@ -11,9 +11,9 @@ import typer
 from pidreg_cli.cli import decompose_options as own
 from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
-from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import ReportFormat
-from pidreg_cli.cli.outputs import check_outputs
+from pidreg_cli.cli.outputs import check_outputs, write_result
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
@@ -58,7 +58,7 @@ def decompose(
     console: Console = context.obj
     console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
     named = named_modalities(modalities, modality or [])
-    roles = _Roles(named, target, identifier, group, _columns(covariates), device)
+    roles = _Roles(named, target, identifier, group, column_names("--covariates", covariates), device)
     _check_options(inputs, roles, no_model=no_model)
     _check_per_row(per_row, estimator)
     check_outputs([output, per_row], inputs, force=force)
@@ -78,7 +78,7 @@ def decompose(
         console.notice(text)
     if per_row is not None:
         _write_rows(console, per_row, found, request, units.value)
-    _tell(console, _rendered(found.report, units.value, report_format), output)
+    write_result(console, _rendered(found.report, units.value, report_format), output)
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,6 @@ class _Roles:
         """The first of these that was given, as the option it came from."""
         spelled = {"identifier": "id"}
         return next((f"--{spelled.get(name, name)}" for name in names if getattr(self, name)), None)
-
-
-def _columns(text: str | None) -> list[str]:
-    if text is None:
-        return []
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise UsageError(
-            "usage.covariates", f"--covariates {text!r}: a name is empty", "write --covariates age,sex"
-        )
-    return names
 
 
 def _check_options(inputs: list[str], roles: _Roles, *, no_model: bool) -> None:
@@ -223,13 +212,3 @@ def _rendered(report: Report, units: str, report_format: ReportFormat) -> str:
 
         report = in_nats(report)
     return rendered(report, report_format)
-
-
-def _tell(console: Console, text: str, output: Path | None) -> None:
-    if output is None:
-        console.result(text)
-        return
-    from pidreg_cli.atomic import atomic_write_text
-
-    atomic_write_text(output, text)
-    console.notice(f"wrote {output}")

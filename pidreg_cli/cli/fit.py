@@ -63,7 +63,7 @@ def fit(
         "data.id": identifier,
         "data.group": group,
         "data.split_column": split_column,
-        "folds": _number_or_word(folds),
+        "folds": options.number_or_word(folds),
         "seed": seed,
         "threads": threads,
         "device": device,
@@ -91,10 +91,6 @@ def run_folder_for(data: str) -> Path:
     if path.name == "" and data != ".":
         raise UsageError("usage.output", f"{data!r} gives the run folder no name", "add -o RUN")
     return Path(f"{path.resolve().stem}.pidreg")
-
-
-def _number_or_word(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _fitted(

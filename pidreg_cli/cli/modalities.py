@@ -53,3 +53,19 @@ def _unrepeated(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
             )
         modalities[name] = globs
     return modalities
+
+
+def column_names(option: str, text: str | None) -> list[str]:
+    """Names separated by commas; none for None.
+
+    Raises:
+        UsageError: a name is empty; the message says of which option.
+    """
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UsageError(
+            f"usage.{option.lstrip('-')}", f"{option} {text!r}: a name is empty", f"write {option} age,sex"
+        )
+    return names

@@ -29,6 +29,11 @@ def whole_number(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
 
 
+def number_or_word(text: str | None) -> int | str | None:
+    """A whole number as such, anything else as it is."""
+    return int(text) if text is not None and text.isdecimal() else text
+
+
 Data: TypeAlias = Annotated[
     list[str],
     typer.Argument(metavar="DATA", help="Parquet files, a folder of them (plain or hive) or a glob."),

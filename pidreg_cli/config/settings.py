@@ -159,10 +159,13 @@ class InformationSettings(_Settings):
 
 
 class SelectionSettings(_Settings):
-    """When a smaller set of modalities is good enough: relative loss of RMSE, and what each modality costs."""
+    """When a smaller set of modalities is good enough: by which rule, at what cost of each, within which budget."""
 
     tolerance: float = Field(ge=0, lt=1)
     cost: dict[str, float] = Field(default_factory=dict)
+    # Runs of versions without this key stay readable.
+    rule: Literal["tolerance", "one-se"] = "tolerance"
+    budget: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Settings(_Settings):

@@ -7,18 +7,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.errors import UsageError
-from pidreg_cli.information.lattice import member_order
+from pidreg_cli.information.lattice import member_order, sources_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 UNIT_COST = 1.0
 """Cost of a modality that has none: sets are then compared by their number of modalities."""
+ROUNDING = 1e-9
+"""Share of a budget by which sums of decimal fractions may exceed it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Candidate:
     information: float
     interval: tuple[float, float] | None
     expected_rmse: float
+    rmse_interval: tuple[float, float]
     cost: float
     dominated: bool
 
@@ -60,12 +65,32 @@ def _check_cost(name: str, cost: float, names: Sequence[str]) -> None:
         )
 
 
-def subset_costs(costs: Floats) -> Floats:
-    """Cost of every set, shape (2**n,), from the costs of its modalities (n,)."""
-    total = np.zeros(1)
-    for cost in costs:
-        total = np.concatenate([total, total + cost])
-    return total
+def set_costs(masks: Sequence[int], costs: Floats) -> Floats:
+    """Cost of each set, (m,), from the costs of the modalities (n,); equal sums are equal to the last digit."""
+    return np.array([fsum(costs[i] for i in sources_of(mask)) for mask in masks])
+
+
+def affordable_sets(total: Floats, costs: Floats, budget: float | None) -> Bools:
+    """Which sets of these costs (m,) a budget allows; all without one.
+
+    Raises:
+        UsageError: a budget below zero, or below what the cheapest modality costs, ``costs`` (n,).
+    """
+    if budget is None:
+        return np.ones(len(total), dtype=np.bool_)
+    if not (np.isfinite(budget) and budget >= 0):
+        raise UsageError(
+            "selection.budget",
+            f"the budget must be a number of at least 0, however: {budget}",
+            "try --budget 2",
+        )
+    if costs.min() > budget:
+        raise UsageError(
+            "selection.budget",
+            f"no modality is within the budget of {budget:g}: the cheapest costs {costs.min():g}",
+            f"give --budget {costs.min():g} or more, or other costs with --cost NAME=VALUE",
+        )
+    return np.asarray(total <= budget * (1 + ROUNDING))
 
 
 def dominated_sets(costs: Floats, errors: Floats) -> Bools:
@@ -83,18 +108,27 @@ def dominated_sets(costs: Floats, errors: Floats) -> Bools:
 
 
 def candidates(
-    information: Floats, intervals: Floats | None, rmse: Floats, costs: Floats
+    scored: SetErrors, information: Floats, intervals: Floats | None, costs: Floats, spans: Floats
 ) -> tuple[Candidate, ...]:
-    """Candidates by size, then as given, from arrays (2**n,) and intervals (2**n, 2); ``costs`` per set."""
-    beaten = np.concatenate([[False], dominated_sets(costs[1:], rmse[1:])])
+    """Candidates by size, then as given: all sets of ``scored`` but the empty one, with arrays over its places.
+
+    ``information`` (m,) and its ``intervals`` (m, 2) or None, ``costs`` (m,), ``spans`` (m, 2) of the RMSE.
+    """
+    beaten = np.concatenate([[False], dominated_sets(costs[1:], scored.rmse[1:])])
+    order = sorted(range(1, len(scored.masks)), key=lambda place: member_order(scored.masks[place]))
     return tuple(
         Candidate(
-            mask=mask,
-            information=float(information[mask]),
-            interval=None if intervals is None else (float(intervals[mask, 0]), float(intervals[mask, 1])),
-            expected_rmse=float(rmse[mask]),
-            cost=float(costs[mask]),
-            dominated=bool(beaten[mask]),
+            mask=scored.masks[place],
+            information=float(information[place]),
+            interval=None if intervals is None else _pair(intervals[place]),
+            expected_rmse=float(scored.rmse[place]),
+            rmse_interval=_pair(spans[place]),
+            cost=float(costs[place]),
+            dominated=bool(beaten[place]),
         )
-        for mask in sorted(range(1, len(rmse)), key=member_order)
+        for place in order
     )
+
+
+def _pair(span: Floats) -> tuple[float, float]:
+    return float(span[0]), float(span[1])

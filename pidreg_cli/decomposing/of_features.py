@@ -22,7 +22,7 @@ from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.readers import FeatureReader
 from pidreg_cli.decomposing.request import DecomposeRequest
-from pidreg_cli.decomposing.streamed import Streamed, streamed_information, streamed_rows
+from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import (
     TableReport,
     check_covariates,
@@ -52,7 +52,7 @@ def decompose_features(
     """Decompose what the features of a table say of its target, without a model. Raises PidregError of every kind."""
     table = open_table(inputs)
     found = resolve_roles(table.schema, table.metadata, roles)
-    found, notices = _without_covariates(found, covariates)
+    found, notices = without_covariates(found, covariates)
     if len(found.modalities) > MOST_MODALITIES:
         raise UsageError(
             "usage.too_many_modalities",
@@ -70,8 +70,8 @@ def decompose_features(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
         facts = TableReport(found, labelled, reader.tally, "inverse normal (Blom)", request, "cpu", threads)
-        constant = _constant_features(reader, streamed, held)
-        report = facts.report(streamed, constant, None)
+        constant = constant_features(reader, streamed.constant, held)
+        report = facts.report(streamed.facts, constant, None)
     ids = ids_of(table, found.id)
     return Decomposed(
         report,
@@ -81,7 +81,7 @@ def decompose_features(
     )
 
 
-def _without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles, tuple[str, ...]]:
+def without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles, tuple[str, ...]]:
     """Covariates are no features, and have no role that they would give away. Raises UsageError, DataError."""
     check_covariates(covariates, roles.target, roles.id)
     taken = {name: [c for c in columns if c in covariates] for name, columns in roles.modalities.items()}
@@ -104,13 +104,13 @@ def _without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles,
     return replace(roles, modalities=left), (*said, *notices)
 
 
-def _constant_features(
-    reader: FeatureReader, streamed: Streamed, covariates: Covariates
+def constant_features(
+    reader: FeatureReader, flat: NDArray[np.bool_], covariates: Covariates
 ) -> dict[str, tuple[str, ...]]:
     """Features with one value in all rows, by modality."""
     found = {}
     for place, (name, columns) in enumerate(reader.names.items()):
         start = reader.layout.slices["code", place, place].start
-        flags = streamed.constant[start : start + len(columns)]
+        flags = flat[start : start + len(columns)]
         found[name] = tuple(c for c, constant in zip(columns, flags, strict=True) if constant)
     return found

@@ -64,7 +64,7 @@ def decompose_new(
         usable = labelled.groups >= 0
         transform = "inverse normal (Blom), fitted on the training rows of the run"
         facts = TableReport(roles, labelled, reader.tally, transform, request, str(place), threads)
-        report = facts.report(streamed, {}, accuracy(target[usable], reader.predictions[usable]))
+        report = facts.report(streamed.facts, {}, accuracy(target[usable], reader.predictions[usable]))
     ids = ids_of(table, roles.id)
     return Decomposed(
         report,

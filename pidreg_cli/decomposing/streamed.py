@@ -150,6 +150,20 @@ def streamed_information(
         sums.add(rows, labelled.groups[numbers])
     parts, layout = sums.parts, reader.layout
     readouts = grouped_readouts(parts, labelled.folds, layout, range(1, 1 << modalities))
+    return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
+
+
+def gathered_information(
+    parts: tuple[Moments, ...],
+    readouts: GroupedReadouts,
+    labelled: LabelledTable,
+    layout: FeatureLayout,
+    modalities: int,
+    request: DecomposeRequest,
+    protocol: given.Protocol,
+    covariates: tuple[str, ...],
+) -> Streamed:
+    """The same from the moments of [features, Y'] of each group, and readouts of every set whose first target is Y'."""
     heldout = readouts.jackknife()
     debiased = _debiased(parts, layout, modalities, required=request.estimator == "debiased")
     raw = {"heldout": heldout, "debiased": debiased, "plugin": None}[request.estimator]

@@ -19,7 +19,7 @@ from pidreg_cli.decisions import data_checks
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.readers import Tally, empty_modality
 from pidreg_cli.decomposing.request import DecomposeRequest, created_now
-from pidreg_cli.decomposing.streamed import LabelledTable, Streamed
+from pidreg_cli.decomposing.streamed import LabelledTable
 from pidreg_cli.errors import UsageError
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
@@ -91,22 +91,27 @@ class TableReport:
     request: DecomposeRequest
     device: str
     threads: int
+    command: str = "decompose"
 
     def report(
-        self, streamed: Streamed, constant: Mapping[str, tuple[str, ...]], accuracy: Accuracy | None
+        self,
+        information: given.InformationFacts | None,
+        constant: Mapping[str, tuple[str, ...]],
+        accuracy: Accuracy | None,
+        selection: given.SelectionFacts | None = None,
     ) -> Report:
         """The report."""
         return assemble(
             given.Evidence(
                 run=given.RunFacts(
-                    "decompose", created_now(), self.request.seed or 0, self.device, self.threads
+                    self.command, created_now(), self.request.seed or 0, self.device, self.threads
                 ),
                 table=self._table(),
                 modalities=self._modalities(constant),
                 accuracy=None if accuracy is None else given.AccuracyFacts(accuracy, None, {}),
-                information=streamed.facts,
+                information=information,
                 fusion=None,
-                selection=None,
+                selection=selection,
                 training=given.TrainingFacts(self.labelled.target[self.labelled.groups >= 0]),
                 diagnostics=self._findings(),
             )

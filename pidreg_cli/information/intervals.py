@@ -50,6 +50,11 @@ class Jackknife:
         reach = self._student(0.5 - confidence / 2.0) * np.sqrt(np.sum(deviations**2, axis=0))
         return np.stack([value - reach, value + reach], axis=-1)
 
+    def standard_error(self, upper: Ints | int, lower: Ints | int) -> Floats:
+        """Of ``I_upper - I_lower`` for arrays of bitmasks of one shape: (...)."""
+        _, deviations = self._contrast(upper, lower)
+        return np.asarray(np.sqrt(np.sum(deviations**2, axis=0)))
+
     def minimum_interval(self, upper: Ints, lower: Ints, confidence: float) -> Floats:
         """Interval (2,) of the least of the differences ``I_upper - I_lower``, arrays of bitmasks of shape (k,).
 
@@ -125,7 +130,7 @@ def jackknife_of_sums(sums: Floats, growth: Floats | None = None, total: Floats 
     total = sums.sum(axis=0) if total is None else total
     others = total - sums
     if growth is not None:
-        others = _refitted(others, growth)
+        others = refitted(others, growth)
     return Jackknife(informations_of_sums(total), informations_of_sums(others))
 
 
@@ -135,7 +140,7 @@ def _group_sums(values: Floats, label: Ints) -> Floats:
     return sums
 
 
-def _refitted(others: Floats, growth: Floats) -> Floats:
+def refitted(others: Floats, growth: Floats) -> Floats:
     """Sums of errors (G, 2**n) of the other groups, grown to first order by fitting without the group.
 
     An outlier can make the first order shrink a sum below zero, which no refit does: beyond MOST_SHRINKAGE the sum

@@ -9,10 +9,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.findings import Diagnostic
-from pidreg_cli.decisions.reasons import reason
-from pidreg_cli.decisions.selection import choose
+from pidreg_cli.decisions.selection import Told
 from pidreg_cli.information.intervals import containing, information_intervals
 from pidreg_cli.information.lattice import member_order, monotone_closure
 from pidreg_cli.information.shapley import shapley_values
@@ -27,6 +25,7 @@ from pidreg_cli.reports.decomposition import (
     sensitivity,
 )
 from pidreg_cli.reports.examine import diagnostics
+from pidreg_cli.reports.selected import selected
 from pidreg_cli.training.metrics import Accuracy
 from pidreg_cli.version import __version__
 
@@ -210,40 +209,10 @@ def fusion_part(facts: given.FusionFacts, names: tuple[str, ...]) -> model.Fusio
 
 
 def selection_part(evidence: given.Evidence, found: Informations) -> model.Selection | None:
-    """The recommendation and all candidates."""
+    """The recommendation among all sets."""
+    told = Told(found.v, found.jackknife)
     facts = evidence.selection
-    if facts is None:
-        return None
-    names, costs = evidence.names, modality_costs(evidence.names, facts.costs)
-    choice = choose(
-        found.v,
-        found.jackknife,
-        facts.errors,
-        facts.groups,
-        costs,
-        facts.tolerance,
-        found.confidence,
-        facts.influences,
-    )
-    return model.Selection(
-        recommended=names_of(choice.recommended, names),
-        reason=reason(choice, names, found.confidence),
-        tolerance=facts.tolerance,
-        protocol=facts.protocol,
-        rows=len(facts.errors),
-        mean_rmse=choice.mean_rmse,
-        subsets=tuple(
-            model.Subset(
-                modalities=names_of(candidate.mask, names),
-                information=candidate.information,
-                ci=candidate.interval,
-                expected_rmse=candidate.expected_rmse,
-                cost=candidate.cost,
-                dominated=candidate.dominated,
-            )
-            for candidate in choice.candidates
-        ),
-    )
+    return None if facts is None else selected(evidence.names, facts, told, found.confidence)
 
 
 def diagnostic_part(finding: Diagnostic) -> model.Diagnostic:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.decisions.selection import Rule
+from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.information.intervals import Jackknife
 from pidreg_cli.reports.model import Measure
 from pidreg_cli.training.metrics import Accuracy
@@ -136,20 +138,17 @@ class FusionFacts:
 
 @dataclass(frozen=True)
 class SelectionFacts:
-    """Squared errors (rows, 2**n) in squared units of the target on the rows that select, column 0 of the
-    mean alone.
+    """Errors of sets of modalities, in the target's units, on the rows that select.
 
-    ``groups`` (rows,): jackknife group of each row. ``costs``: by name; empty where every modality counts
-    the same. ``protocol``: 'valid' for validation rows, 'folds' for cross-fitted ones, or as in the
-    information. ``influences`` (rows, 2**n): what each row as a training row did to these errors, None where not known.
+    ``protocol``: 'valid' for validation rows, 'folds' for cross-fitted ones, or as in the information. ``rule``: when a
+    set is good enough. ``costs``: by name; empty where every modality counts the same. ``seed``: of the resamples.
     """
 
-    errors: Floats
-    groups: NDArray[np.int64]
+    scored: SetErrors
     protocol: Literal["valid", "folds", "new-data", "features"]
-    tolerance: float
+    rule: Rule = field(default_factory=Rule)
     costs: Mapping[str, float] = field(default_factory=dict)
-    influences: Floats | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)

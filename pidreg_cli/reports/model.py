@@ -180,8 +180,54 @@ class Subset(_Part):
     information: MaybeNumber
     ci: Interval
     expected_rmse: MaybeNumber
+    rmse_ci: Interval = Field(default=None, description="of the expected RMSE")
     cost: MaybeNumber = Field(description="sum of its modalities' costs; their number where none are given")
     dominated: bool = Field(description="another set costs no more and errs no more, one of the two less")
+
+
+class Search(_Part):
+    """Which sets of modalities were compared."""
+
+    method: Literal["exhaustive", "greedy"] = Field(description="greedy: forward, backward and exchanges")
+    tried: Count = Field(description="non-empty sets that were evaluated")
+    sets: Count = Field(description="non-empty sets that there are")
+
+
+class SetShare(_Part):
+    """How often a set was recommended."""
+
+    modalities: tuple[str, ...]
+    share: Number = Field(ge=0, le=1)
+
+
+class Stability(_Part):
+    """What would be recommended on other rows of the same kind: resampled groups of the rows that select."""
+
+    resamples: Count
+    same: Number = Field(ge=0, le=1, description="share of resamples that recommend the same set")
+    modalities: dict[str, Number] = Field(description="share of resamples whose recommendation holds it")
+    sets: tuple[SetShare, ...] = Field(description="sets that were recommended, most frequent first")
+    sentence: str
+
+
+class Verification(_Part):
+    """A set of modalities against all of them, each retrained alike and scored on the same held-out rows."""
+
+    confirmed: bool = Field(description="the recommendation holds by its own rule on rows that chose nothing")
+    sentence: str
+    modalities: tuple[str, ...] = Field(
+        description="the recommended set; where that is all of them, the set without the least needed one"
+    )
+    protocol: str = Field(description="rows: split for the test rows, folds for all, cross-fitted")
+    rows: Count
+    rmse: MaybeNumber = Field(description="of the set, retrained; empty: of predicting the mean")
+    rmse_all: MaybeNumber
+    rmse_loss: MaybeNumber = Field(
+        description="share by which the RMSE of the set is larger; negative: smaller"
+    )
+    rmse_loss_ci: Interval
+    bits_lost: MaybeNumber = Field(description="information of all modalities less that of the set")
+    bits_lost_ci: Interval
 
 
 class Selection(_Part):
@@ -190,10 +236,17 @@ class Selection(_Part):
     recommended: tuple[str, ...] = Field(description="empty where nothing predicts better than the mean")
     reason: str
     tolerance: Number = Field(ge=0, description="share of RMSE that a smaller set may lose")
+    rule: Literal["tolerance", "one-se"] = "tolerance"
+    budget: MaybeNumber = Field(default=None, description="most that the recommended set may cost")
     protocol: str = Field(description="rows that errors were compared on: valid, folds, new-data or features")
     rows: Count
-    mean_rmse: MaybeNumber = Field(description="expected RMSE of predicting the mean, without any modality")
+    mean_rmse: MaybeNumber = Field(
+        description="expected RMSE of predicting the mean, or from the covariates, without any modality"
+    )
     subsets: tuple[Subset, ...]
+    search: Search | None = None
+    stability: Stability | None = None
+    verification: Verification | None = Field(default=None, description="null unless asked for (--verify)")
 
 
 class Diagnostic(_Part):

@@ -28,6 +28,8 @@ class Stream(IntEnum):
     BOOSTING = 11
     COMMON_CHANGE = 12
     GROUPS = 13
+    RESAMPLES = 14
+    VERIFICATION = 15
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:

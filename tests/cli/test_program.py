@@ -14,7 +14,7 @@ import pidreg_cli
 from pidreg_cli.cli.app import main
 
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["prepare", "fit", "decompose", "synth", "schema"]
+COMMANDS = ["prepare", "fit", "decompose", "select-modalities", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -57,6 +57,12 @@ USAGE_ERRORS = {
     "wrong number": ["fit", "x.parquet", "--seed", "one"],
     "wrong choice": ["fit", "x.parquet", "--format", "xml"],
     "wrong rows": ["synth", "null", "-o", "x.parquet", "--rows", "1e3"],
+    "negative cost": ["select-modalities", "x.parquet", "--cost", "a=-1"],
+    "cost without value": ["select-modalities", "x.parquet", "--cost", "a"],
+    "wrong rule": ["select-modalities", "x.parquet", "--rule", "two-se"],
+    "tolerance in per cent": ["select-modalities", "x.parquet", "--tolerance", "5"],
+    "verify without training": ["select-modalities", "x.parquet", "--no-model", "--verify"],
+    "nothing to resume": ["select-modalities", "x.parquet", "--resume"],
     "wrong measure": ["decompose", "x.pidreg", "--measure", "mib"],
     "wrong confidence": ["decompose", "x.parquet", "--no-model", "--ci", "95"],
     "no number": ["decompose", "x.parquet", "--no-model", "--ci", "most"],

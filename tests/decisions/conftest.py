@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pidreg_cli.decisions.candidates import modality_costs
-from pidreg_cli.decisions.selection import Choice, choose
-from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors
+from pidreg_cli.decisions.selection import Choice, Rule, RuleName, Told, choose
+from pidreg_cli.decisions.set_errors import SetErrors
+from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.information.lattice import monotone_closure
 from pidreg_cli.information.readouts import subset_informations
 
@@ -45,14 +46,27 @@ def select() -> Callable[..., Choice]:
     """The choice for columns that stand for modalities."""
 
     def chosen(
-        sources: Floats, target: Floats, tolerance: float = 0.01, costs: Mapping[str, float] | None = None
+        sources: Floats,
+        target: Floats,
+        tolerance: float = 0.01,
+        costs: Mapping[str, float] | None = None,
+        rule: RuleName = "tolerance",
+        budget: float | None = None,
     ) -> Choice:
-        errors = squared_errors(sources, target)
-        groups = np.arange(len(target)) % 30
         names = "abcdefgh"[: sources.shape[1]]
-        jackknife: Jackknife = jackknife_of_errors(errors, groups)
-        information = monotone_closure(subset_informations(errors))
-        price = modality_costs(names, costs or {})
-        return choose(information, jackknife, errors, groups, price, tolerance)
+        scored, told = evaluated(sources, target)
+        return choose(scored, told, modality_costs(names, costs or {}), Rule(rule, tolerance, budget))
 
     return chosen
+
+
+def evaluated(sources: Floats, target: Floats) -> tuple[SetErrors, Told]:
+    """Errors and information of every subset of the columns."""
+    errors = squared_errors(sources, target)
+    return judged(errors, np.arange(len(target)) % 30)
+
+
+def judged(errors: Floats, groups: NDArray[np.int64]) -> tuple[SetErrors, Told]:
+    """Errors of every set by group, and the information that they say."""
+    information = monotone_closure(subset_informations(errors))
+    return SetErrors.of_rows(errors, groups), Told(information, jackknife_of_errors(errors, groups))

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pidreg_cli.decisions.candidates import candidates, dominated_sets, modality_costs, subset_costs
+from pidreg_cli.decisions.candidates import candidates, dominated_sets, modality_costs, set_costs
+from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.errors import UsageError
 
 Levels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12)
@@ -25,7 +26,7 @@ def test_dominated_sets_match_the_definition(points: list[tuple[int, int]]) -> N
 
 
 def test_costs_add_over_the_members() -> None:
-    assert subset_costs(np.array([1.0, 2, 4])).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert set_costs(range(8), np.array([1.0, 2, 4])).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
 def test_unpriced_modalities_cost_one() -> None:
@@ -45,8 +46,11 @@ def test_impossible_costs_are_refused(cost: float) -> None:
 
 
 def test_candidates_come_by_size_then_as_given() -> None:
-    found = candidates(np.arange(8.0), None, np.arange(8.0)[::-1].copy(), subset_costs(np.ones(3)))
+    rmse = np.arange(9.0, 1, -1)
+    scored = SetErrors(tuple(range(8)), np.ones(3), np.tile(rmse**2, (3, 1)))
+    costs = set_costs(scored.masks, np.ones(3))
+    found = candidates(scored, np.arange(8.0), None, costs, scored.rmse_intervals(0.95))
     assert [candidate.mask for candidate in found] == [1, 2, 4, 3, 5, 6, 7]
     assert [candidate.cost for candidate in found] == [1, 1, 1, 2, 2, 2, 3]
-    assert [candidate.expected_rmse for candidate in found] == [6, 5, 3, 4, 2, 1, 0]
+    assert [candidate.expected_rmse for candidate in found] == pytest.approx([8, 7, 5, 6, 4, 3, 2])
     assert [candidate.dominated for candidate in found] == [True, True, False, True, True, False, False]

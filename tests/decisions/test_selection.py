@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pidreg_cli.decisions.selection import Choice, Comparison, choose, least_harmful
+from pidreg_cli.decisions.selection import Choice, Contest, Rule, Told, choose, least_harmful
+from pidreg_cli.decisions.set_errors import SetErrors
+from pidreg_cli.errors import UsageError
+from tests.decisions.conftest import evaluated
 
 Floats = NDArray[np.float64]
 Draw = Callable[..., Floats]
@@ -103,7 +106,8 @@ def test_a_set_that_is_clearly_better_than_all_becomes_the_reference() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(600) ** 2
     errors = np.column_stack([noise + 3, noise, noise + 2, noise * 1.3 + 0.3])
-    choice = choose(np.array([0, 1, 0.2, 1]), None, errors, np.arange(600) % 30, np.ones(2), 0.01)
+    scored = SetErrors.of_rows(errors, np.arange(600) % 30)
+    choice = choose(scored, Told(np.array([0, 1, 0.2, 1]), None), np.ones(2))
     assert (choice.reference, choice.recommended) == (1, 1)
 
 
@@ -125,9 +129,9 @@ def test_order_of_modalities_does_not_matter(draw: Draw, select: Select) -> None
 
 def test_expected_rmse_is_the_root_of_the_mean(draw: Draw) -> None:
     errors = np.square(draw(4)).T
-    compared = Comparison.of(errors, np.arange(len(errors)) % 30)
-    assert compared.rmse == pytest.approx(np.sqrt(errors.mean(axis=0)))
-    assert not compared.worse(np.array([3]), 3, 0.05).any()
+    scored = SetErrors.of_rows(errors, np.arange(len(errors)) % 30)
+    assert scored.rmse == pytest.approx(np.sqrt(errors.mean(axis=0)))
+    assert not Contest.of(scored, np.ones(2), Rule()).worse(np.array([3]), 3, 0.05).any()
 
 
 def test_false_alarms_of_worse_keep_their_level() -> None:
@@ -137,8 +141,8 @@ def test_false_alarms_of_worse_keep_their_level() -> None:
         target, first, second = rng.standard_normal((3, 200))
         errors = np.column_stack([target**2, (target - 0.3 * first) ** 2, (target - 0.3 * second) ** 2])
         padded = np.column_stack([errors, errors[:, 1]])
-        compared = Comparison.of(padded, np.arange(200) % 30)
-        alarms.append(bool(compared.worse(np.array([2]), 1, 0.05)[0]))
+        contest = Contest.of(SetErrors.of_rows(padded, np.arange(200) % 30), np.ones(2), Rule())
+        alarms.append(bool(contest.worse(np.array([2]), 1, 0.05)[0]))
     assert 0.02 < np.mean(alarms) < 0.09
 
 
@@ -150,24 +154,109 @@ def test_what_rows_did_to_fits_widens_the_comparison() -> None:
     groups = np.arange(300) % 30
     influences = np.zeros_like(errors)
     influences[:, 1] = 10 * rng.standard_normal(300)
-    fixed, refitted = (Comparison.of(errors, groups, given) for given in (None, influences))
+    costs, rule = np.array([1.0, 9]), Rule(tolerance=0.5)
+    scored = [SetErrors.of_rows(errors, groups, given) for given in (None, influences)]
+    fixed, refitted = (Contest.of(one, costs, rule) for one in scored)
     assert fixed.worse(np.array([1]), 3, 0.05)[0]
     assert not refitted.worse(np.array([1]), 3, 0.05)[0]
-    information = np.array([0.0, 0.5, 0.6, 0.6])
-    loose = {"errors": errors, "groups": groups, "costs": np.array([1.0, 9]), "tolerance": 0.5}
-    assert choose(information, None, **loose).recommended == 2
-    assert choose(information, None, **loose, influences=influences).recommended == 1
+    told = Told(np.array([0.0, 0.5, 0.6, 0.6]), None)
+    assert [choose(one, told, costs, rule).recommended for one in scored] == [2, 1]
 
 
 def test_least_harmful_drops_one_member() -> None:
-    rmse = np.array([9.0, 5, 4, 1, 6, 3, 2, 0])
-    assert least_harmful(rmse, 7) == 3
-    assert least_harmful(rmse, 6) == 2
+    rmse = np.array([9.0, 5, 4, 1, 6, 3, 2, 0.5])
+    scored = SetErrors(tuple(range(8)), np.ones(4), np.tile(rmse**2, (4, 1)))
+    assert least_harmful(scored, 7) == 3
+    assert least_harmful(scored, 6) == 2
+    few = SetErrors((0, 2, 7), np.ones(4), np.tile(rmse[[0, 2, 7]] ** 2, (4, 1)))
+    assert least_harmful(few, 2) == 0
 
 
 def test_twelve_modalities_are_in_reach() -> None:
     rng = np.random.default_rng(0)
     errors = rng.chisquare(1, (300, 2**12)) + 1
-    information = np.zeros(2**12)
-    choice = choose(information, None, errors, np.arange(300) % 30, np.ones(12), 0.01)
+    scored = SetErrors.of_rows(errors, np.arange(300) % 30)
+    choice = choose(scored, Told(np.zeros(2**12), None), np.ones(12))
     assert len(choice.candidates) == 4095
+
+
+def test_exact_copies_are_no_loss_however_sure(draw: Draw) -> None:
+    common, noise = draw(2)
+    exact = np.square(noise)
+    errors = np.column_stack([np.square(common) + exact, exact * 1.0005, exact * 1.0004, exact])
+    scored = SetErrors.of_rows(errors, np.arange(len(errors)) % 30)
+    assert Contest.of(scored, np.ones(2), Rule()).worse(np.array([1]), 3, 0.05)[0]
+    for rule in (Rule(), Rule("one-se")):
+        assert choose(scored, Told(np.zeros(4), None), np.ones(2), rule).recommended == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_standard_error_takes_the_useful_and_the_pair_and_leaves_the_useless(
+    draw: Draw, select: Select, seed: int
+) -> None:
+    a, b, c, useless, noise = draw(5, seed=seed)
+    choice = select(np.column_stack([a, b, c, useless]), a + b * c + noise, rule="one-se")
+    assert choice.recommended & 0b0111 == 0b0111
+
+
+def test_one_standard_error_by_its_definition(draw: Draw) -> None:
+    *sources, noise = draw(5, rows=300, seed=3)
+    scored, told = evaluated(np.column_stack(sources), sources[0] + 0.2 * sources[1] + noise)
+    choice = choose(scored, told, np.ones(4), Rule("one-se"))
+    best = int(scored.rmse.argmin())
+    logs = -np.log2(scored.rmse)
+    sums = scored.sums.sum(axis=0)
+    replicates = -0.5 * np.log2(sums - scored.sums)
+    for mask in range(16):
+        paired = replicates[:, best] - replicates[:, mask]
+        error = np.sqrt(29 / 30 * np.sum((paired - paired.mean()) ** 2))
+        if mask.bit_count() < choice.recommended.bit_count():
+            assert logs[best] - logs[mask] > error
+    assert choice.reference == best
+
+
+def test_a_budget_allows_the_best_that_it_pays_for(draw: Draw, select: Select) -> None:
+    a, b, c, noise = draw(4)
+    sources, target = np.column_stack([a, b, c]), 3 * a + 2 * b + c + noise
+    costs = {"a": 5, "b": 2, "c": 2.5}
+    best = {budget: select(sources, target, costs=costs, budget=budget) for budget in (2, 4.5, 5, 7, 9.5)}
+    assert {budget: choice.recommended for budget, choice in best.items()} == {
+        2: 0b010,
+        4.5: 0b110,
+        5: 0b001,
+        7: 0b011,
+        9.5: 0b111,
+    }
+    assert [best[budget].affordable for budget in (7, 9.5)] == [False, True]
+    assert best[7].against.reference == 0b111
+
+
+def test_a_budget_is_not_used_up_for_nothing(draw: Draw, select: Select) -> None:
+    common, own, noise, jitter = draw(4)
+    sources = np.column_stack([common, common + 0.001 * jitter, own])
+    choice = select(sources, common + own + noise, costs={"c": 9}, budget=2)
+    assert choice.recommended in (1, 2)
+
+
+def test_sums_of_decimal_fractions_keep_to_the_budget(draw: Draw, select: Select) -> None:
+    a, b, c, noise = draw(4)
+    costs = {"a": 0.1, "b": 0.2, "c": 0.3}
+    choice = select(np.column_stack([a, b, c]), a + b + noise, costs=costs, budget=0.3)
+    assert choice.recommended == 0b011
+
+
+@pytest.mark.parametrize(("budget", "words"), [(1.5, "the cheapest costs 2"), (-1.0, "at least 0")])
+def test_budgets_that_nothing_meets(draw: Draw, select: Select, budget: float, words: str) -> None:
+    a, b, noise = draw(3)
+    with pytest.raises(UsageError, match=words):
+        select(np.column_stack([a, b]), a + b + noise, costs={"a": 2, "b": 3}, budget=budget)
+
+
+def test_intervals_of_the_expected_rmse_cover_it() -> None:
+    rng = np.random.default_rng(0)
+    inside = []
+    for _ in range(200):
+        errors = np.square(rng.standard_normal((150, 2)) * [3, 2])
+        spans = SetErrors.of_rows(errors, np.arange(150) % 30).rmse_intervals(0.95)
+        inside.append((spans[:, 0] < [3, 2]) & (spans[:, 1] > [3, 2]))
+    assert np.all(np.mean(inside, axis=0) > 0.9)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.information.readouts import subset_informations
 from pidreg_cli.reports.decomposition import rest_correlations
@@ -82,7 +83,7 @@ def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats) -> Evid
             np.full(n, 0.9),
             "all rows",
         ),
-        selection=SelectionFacts(errors, groups, "valid", 0.01),
+        selection=SelectionFacts(SetErrors.of_rows(errors, groups), "valid"),
         training=TrainingFacts(target),
     )
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from pidreg_cli.data.splits import Protocol
-from pidreg_cli.fitting import Fit, TableSource, fit_arrays, information_facts, selection_facts
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays, information_facts
 from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.information.readouts import cross_fitted_predictions
+from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.evaluation import ReadoutRows, Readouts, cross_fitted, pooled, readout_folds
 from pidreg_cli.training.outcomes import load_outcome
 from pidreg_cli.training.progress import Silent
@@ -100,8 +101,9 @@ def test_intervals_and_choice_use_the_influences(traced: Traced) -> None:
     assert facts.jackknife is not None
     assert shorter.jackknife is not None
     assert facts.jackknife.replicates.std(axis=0)[3] != shorter.jackknife.replicates.std(axis=0)[3]
-    selection = selection_facts(SETTINGS, plan, outcome, fit.arrays)
-    assert selection.influences is outcome.selection.target_influences
+    chosen = facts_of_selection(outcome.selection, outcome.selection.rows, SETTINGS, "folds")
+    assert chosen.scored.growth is not None
+    assert chosen.scored.growth.sum(axis=0) == pytest.approx(outcome.selection.target_influences.sum(axis=0))
 
 
 def test_a_stored_fold_brings_its_influences_back(store: FolderStore) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pidreg_cli.reports.content import Paragraph, Section, Table
-from pidreg_cli.reports.model import Report, Selection, Subset
+from pidreg_cli.reports.model import Report, Search, Selection, Subset
 from pidreg_cli.reports.wording import NONE, Wording, listing, measured, percent, rows_phrase, together
 
 SHOWN = 15
@@ -11,22 +11,56 @@ SHOWN = 15
 
 
 def selection(report: Report) -> Section | None:
-    """The recommendation and the candidates by size."""
+    """The recommendation, how firm it is, and the candidates by size."""
     if report.selection is None:
         return None
     chosen = report.selection
+    blocks: list[Paragraph | Table] = [Paragraph(intro(report, chosen))]
+    if len(chosen.subsets) > 1:
+        shown = candidates(chosen)
+        blocks += [candidate_table(report, shown), Paragraph(legend(chosen, len(shown)))]
+    blocks += [Paragraph(text) for text in (firmness(chosen), verified(chosen)) if text]
+    return Section("Which modalities to keep", tuple(blocks))
+
+
+def intro(report: Report, chosen: Selection) -> str:
+    """What is recommended, by which rule and on which rows."""
     kept = listing(chosen.recommended) if chosen.recommended else "none of the modalities"
     where = rows_phrase(chosen.protocol, chosen.rows)
-    mean = measured(chosen.mean_rmse)
-    intro = f"Recommended: {kept}. Errors are compared on {where}; predicting the mean has RMSE {mean}."
-    if len(chosen.subsets) == 1:
-        return Section("Which modalities to keep", (Paragraph(intro),))
-    shown = candidates(chosen)
-    blocks: list[Paragraph | Table] = [Paragraph(intro), candidate_table(report, shown)]
-    left = len(chosen.subsets) - len(shown)
-    legend = "* recommended, - beaten by a set that costs no more and errs no more."
-    blocks.append(Paragraph(legend + (f" {left} more sets are in report.json." if left else "")))
-    return Section("Which modalities to keep", tuple(blocks))
+    known = () if report.information is None else report.information.covariates
+    without = f"{listing(known)} alone" if known else "predicting the mean"
+    has = "have" if len(known) > 1 else "has"
+    return (
+        f"Recommended: {kept}. Errors are compared on {where}; {without} {has} RMSE {measured(chosen.mean_rmse)}."
+        f"{searched(chosen.search)}"
+    )
+
+
+def searched(search: Search | None) -> str:
+    """How many of the sets were tried, where these are not all."""
+    if search is None or search.method == "exhaustive":
+        return ""
+    return (
+        f" A greedy search, forward, backward and by exchanges, tried {search.tried:,} of {search.sets:,} sets: "
+        "another set may be as good."
+    )
+
+
+def legend(chosen: Selection, shown: int) -> str:
+    """What the marks mean, and where the other candidates are."""
+    left = len(chosen.subsets) - shown
+    marks = "* recommended, - beaten by a set that costs no more and errs no more."
+    return marks + (f" {left} more sets are in report.json." if left else "")
+
+
+def firmness(chosen: Selection) -> str | None:
+    """How often other rows would lead to the same recommendation."""
+    return None if chosen.stability is None else f"How firm this is: {chosen.stability.sentence}."
+
+
+def verified(chosen: Selection) -> str | None:
+    """What retraining found."""
+    return None if chosen.verification is None else f"Verification: {chosen.verification.sentence}."
 
 
 def candidates(chosen: Selection) -> tuple[Subset, ...]:
@@ -57,15 +91,23 @@ def candidate_table(report: Report, shown: tuple[Subset, ...]) -> Table:
         change = percent(error / best - 1, 1) if error is not None and best else NONE
         amount = NONE if subset.information is None else wording.cell(subset.information, subset.ci)
         cost = (f"{subset.cost:g}",) if priced and subset.cost is not None else ()
-        rows.append((label(subset, report.selection), amount, measured(error), signed(change), *cost))
+        rows.append((label(subset, report.selection), amount, error_cell(subset), signed(change), *cost))
     header = (
         "modalities",
         f"information ({wording.units})",
-        "RMSE",
+        f"RMSE, {wording.interval_name()}",
         "against all",
         *(("cost",) if priced else ()),
     )
     return Table(header, tuple(rows))
+
+
+def error_cell(subset: Subset) -> str:
+    """``10.4  9.8 to 11.1``."""
+    span = subset.rmse_ci
+    if span is None or None in span:
+        return measured(subset.expected_rmse)
+    return f"{measured(subset.expected_rmse)}  {measured(span[0])} to {measured(span[1])}"
 
 
 def label(subset: Subset, chosen: Selection) -> str:

@@ -1,0 +1,123 @@
+"""The choice of a run made again, from the rows that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.loading import load_arrays
+from pidreg_cli.data.roles import RoleRequest, resolve_roles
+from pidreg_cli.data.tables import open_table
+from pidreg_cli.decisions.selection import Rule, Told, check_rule
+from pidreg_cli.decomposing.request import created_now
+from pidreg_cli.errors import DataError, RunError
+from pidreg_cli.fitting import TableSource
+from pidreg_cli.information_facts import facts_of_estimates
+from pidreg_cli.reports.assemble import informations_of
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.selected import selected
+from pidreg_cli.run_evidence import RunEvidence, read_evidence
+from pidreg_cli.selecting.request import SelectRequest
+from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
+from pidreg_cli.selection_facts import facts_of_selection
+from pidreg_cli.training.device import available_threads, limited_threads
+from pidreg_cli.training.progress import Progress
+
+HELDOUT = "heldout.parquet"
+
+
+def select_run(folder: Path, request: SelectRequest) -> Report:
+    """The run's report with the choice made by the rule, budget and costs asked for; with none, as its fit made it.
+
+    Raises RunError where the run or what it keeps of its rows cannot be read, UsageError for costs of unknown
+    modalities and a budget that none meets.
+    """
+    return _chosen(read_evidence(folder), request)
+
+
+def verify_run(
+    folder: Path, inputs: Sequence[str | Path], request: SelectRequest, progress: Progress
+) -> Report:
+    """The same, and the recommended set retrained on the table of the run and compared with the run's own model.
+
+    Raises also DataError where the table is not the one that the run was fitted on.
+    """
+    evidence = read_evidence(folder)
+    report = _chosen(evidence, request)
+    full = _held_errors(folder, evidence)
+    table = open_table(inputs)
+    if table.fingerprint != report.data.fingerprint:
+        raise DataError(
+            "data.other_table",
+            f"{', '.join(table.files)} is not the table that {folder} was fitted on "
+            f"({', '.join(report.data.files)}): its fingerprint differs",
+            "give the same files, unchanged and in the same order, or select on the new table: "
+            "pidreg select-modalities DATA --verify",
+        )
+    settings = evidence.settings
+    roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    arrays = load_arrays(table, roles).arrays
+    usable = arrays.take(np.isfinite(arrays.required_target))
+    source = TableSource(table.files, table.fingerprint, roles.target)
+    return verified(report, full, Retraining(usable, source, settings, progress))
+
+
+def _chosen(evidence: RunEvidence, request: SelectRequest) -> Report:
+    settings = _settings(evidence, request)
+    # With as many threads as the fit: sums, and with them last digits, depend on it.
+    with limited_threads(evidence.report.threads or available_threads()):
+        estimates = evidence.estimates(settings)
+        information = facts_of_estimates(estimates, evidence.held_labels, settings, evidence.protocol)
+        readouts, labels = (
+            (estimates.readouts, evidence.held_labels)
+            if evidence.protocol == "folds"
+            else evidence.selection(settings)
+        )
+        facts = facts_of_selection(readouts, labels, settings, evidence.protocol)
+        found = informations_of(evidence.names, information)
+        part = selected(evidence.names, facts, Told(found.v, found.jackknife), found.confidence)
+    return evidence.report.model_copy(
+        update={"command": "select-modalities", "created_at": created_now(), "selection": part}
+    )
+
+
+def _settings(evidence: RunEvidence, request: SelectRequest) -> Settings:
+    settings = evidence.settings.model_copy(
+        update={"selection": request.applied(evidence.settings.selection)}
+    )
+    chosen = settings.selection
+    check_rule(evidence.names, Rule.of(chosen), chosen.cost)
+    return settings
+
+
+def _held_errors(folder: Path, evidence: RunEvidence) -> HeldErrors:
+    """Errors of the run's own model on its held-out rows. Raises RunError where the run kept no predictions."""
+    path = folder / HELDOUT
+    try:
+        kept = pq.read_table(path, columns=["split", "prediction"])
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(
+            "run.no_heldout",
+            f"{path} cannot be read, and what the run predicted is to be compared with: {error}",
+            "fit again without --no-heldout, or verify on the table itself: pidreg select-modalities DATA --verify",
+        ) from error
+    test = np.asarray(kept["split"]) == "test"
+    prediction: NDArray[np.float64] = np.asarray(kept["prediction"], np.float64)[test]
+    readouts = evidence.estimates().readouts
+    # The file keeps the order of the table, the evidence that of the models.
+    order = np.argsort(readouts.rows, kind="stable")
+    if len(prediction) != len(order):
+        raise RunError(
+            "run.heldout",
+            f"{path} holds {len(prediction)} held-out rows, {folder} others: {len(order)}",
+            "fit again",
+        )
+    placed = np.empty(len(order))
+    placed[order] = prediction
+    return HeldErrors.of(readouts, placed, evidence.held_labels)
