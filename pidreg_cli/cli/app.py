@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pidreg_cli.cli.check import check
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(fit)
+app.command()(check)
 app.command()(synth)
 app.command()(schema)
 
