@@ -17,6 +17,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
 from pidreg_cli.cli.prepare import prepare
+from pidreg_cli.cli.report import report
 from pidreg_cli.cli.schema import schema
 from pidreg_cli.cli.synth import synth
 from pidreg_cli.errors import ExitStatus
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(prepare)
 app.command()(fit)
 app.command()(check)
+app.command()(report)
 app.command()(synth)
 app.command()(schema)
 

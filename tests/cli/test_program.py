@@ -13,8 +13,8 @@ import pytest
 import pidreg_cli
 from pidreg_cli.cli.app import main
 
-HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["prepare", "fit", "synth", "schema"]
+HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm", "matplotlib"}
+COMMANDS = ["prepare", "fit", "check", "report", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from markupsafe import Markup
+
 from pidreg_cli.reports.figures import palette
+from pidreg_cli.reports.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,9 +54,9 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure ready for the page. ``svg``: safe markup; its alternative text is in it."""
+    """A figure ready for the page; its alternative text is in ``svg``."""
 
-    svg: str
+    svg: Markup
     caption: str
 
 
@@ -102,7 +105,7 @@ def _quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def inlined(svg: bytes, words: Words) -> str:
+def inlined(svg: bytes, words: Words) -> Markup:
     """A document of matplotlib's as an element of a page: named for readers of screens, ids its own."""
     # What is parsed is what matplotlib wrote, with every text in it escaped.
     root = ElementTree.fromstring(svg)  # noqa: S314
@@ -120,9 +123,10 @@ def inlined(svg: bytes, words: Words) -> str:
     root.attrib |= {"role": "img", "aria-labelledby": title, "aria-describedby": description}
     for name, key, text in (("desc", description, words.description), ("title", title, words.title)):
         element = ElementTree.Element(name, {"id": key})
-        element.text = text
+        element.text = printable(text)
         root.insert(0, element)
-    return ElementTree.tostring(root, encoding="unicode")
+    # ElementTree escaped every text and attribute in it.
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704
 
 
 def _claim_ids(root: ElementTree.Element, name: str) -> None:

@@ -49,7 +49,10 @@ def cloud(axes: Axes, x: Floats, y: Floats) -> None:
     if len(x) <= MOST_POINTS:
         axes.plot(x, y, "o", color=palette.UNIQUE, markersize=3.2, markeredgewidth=0, alpha=0.55)
     else:
-        axes.hexbin(x, y, gridsize=HEXAGONS, mincnt=1, bins="log", cmap="Blues", linewidths=0.2)
+        from matplotlib.colors import LinearSegmentedColormap
+
+        shades = LinearSegmentedColormap.from_list("rows", ["#7fb3d5", "#00243d"])
+        axes.hexbin(x, y, gridsize=HEXAGONS, mincnt=1, bins="log", cmap=shades, linewidths=0.2)
     axes.grid(color=palette.GRID, linewidth=0.7)
 
 
@@ -65,5 +68,5 @@ def words_of(report: Report, y: Floats, prediction: Floats) -> Words:
         "Predicted and true values, and residuals",
         f"{len(y):,} rows.{along} Median residual {measured(middle)}; nine in ten lie between "
         f"{measured(low)} and {measured(high)}.",
-        f"Predictions of '{report.data.target}' on {len(y):,} rows that trained nothing.{many}",
+        f"Predictions of '{report.data.target}' on {len(y):,} held-out rows.{many}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ MOST = 400
 """Sets shown, the best ones; twelve modalities have 4,095."""
 FEW = 8
 """Sets up to which each is named, and not the front alone."""
+HEIGHT = 140.0
+"""Points from the lowest mark to the highest, about; and those of a line of text."""
+LINE = 10.0
 
 
 def subsets(report: Report) -> Picture | None:
@@ -43,7 +47,7 @@ def subsets(report: Report) -> Picture | None:
         scatter(axes, front, "o", palette.UNIQUE, 6, "front: none is better for its cost")
         scatter(axes, best, "*", palette.TOGETHER, 14, "recommended")
         name_sets(axes, shown if len(shown) <= FEW else front)
-        axes.margins(x=0.14, y=0.12)
+        axes.margins(x=0.08, y=0.12)
         axes.grid(color=palette.GRID, linewidth=0.7)
         axes.set_xlabel(cost)
         axes.set_ylabel(f"expected RMSE of {shortened(report.data.target)}")
@@ -79,14 +83,21 @@ def scatter(
 
 
 def name_sets(axes: Axes, shown: Sequence[Subset]) -> None:
-    """Names beside the marks, above or below so that they seldom meet."""
-    for place, subset in enumerate(sorted(shown, key=lambda s: (cost_of(s), error_of(s)))):
+    """Names to the right of the marks, of the dearest sets to the left; pushed up where they would meet."""
+    errors = [error_of(subset) for subset in shown]
+    scale = HEIGHT / ((max(errors) - min(errors)) or 1.0)
+    dearest, heights = max(map(cost_of, shown)), dict[float, float]()
+    for subset in sorted(shown, key=error_of):
+        cost, height = cost_of(subset), error_of(subset) * scale
+        free = max(height, heights.get(cost, -math.inf) + LINE)
+        heights[cost] = free
+        side = -1 if cost == dearest else 1
         axes.annotate(
             shortened(together(subset.modalities)),
-            (cost_of(subset), error_of(subset)),
-            xytext=(0, 8 if place % 2 else -13),
+            (cost, error_of(subset)),
+            xytext=(9 * side, free - height - 3),
             textcoords="offset points",
-            ha="center",
+            ha="right" if side < 0 else "left",
             fontsize=8,
         )
 
