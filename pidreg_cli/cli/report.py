@@ -49,9 +49,7 @@ def report(
     ],
     page_format: Annotated[
         PageFormat | None,
-        typer.Option(
-            "--format", help="Default: by the suffix of -o (.html, .md, .txt, .json), else text."
-        ),
+        typer.Option("--format", help="Default: by the suffix of -o (.html, .md, .txt, .json), else text."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of stdout.")
@@ -83,7 +81,9 @@ def report(
 
 def _check_places(places: list[str]) -> None:
     if len(places) > 2:
-        raise UsageError("report.too_many", f"{len(places)} reports, but at most two are compared", "give two")
+        raise UsageError(
+            "report.too_many", f"{len(places)} reports, but at most two are compared", "give two"
+        )
     if places.count(STDIN) > 1:
         raise UsageError("report.stdin", "both reports cannot be standard input", "give a file")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pidreg_cli.reports.figures import palette
 from pidreg_cli.reports.figures.axes import name_rows, points
 from pidreg_cli.reports.figures.canvas import Picture, Words, picture
-from pidreg_cli.reports.model import Interval, Report
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.numbers import Interval
 from pidreg_cli.reports.wording import Wording
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pidreg_cli.reports.figures import palette
-from pidreg_cli.reports.model import Interval
+from pidreg_cli.reports.numbers import Interval
 from pidreg_cli.reports.text import printable
 
 if TYPE_CHECKING:
@@ -44,10 +44,16 @@ def points(
     places = [first + row for row in range(len(rows))]
     for place, (_, ci) in zip(places, rows, strict=True):
         if ci is not None and ci[0] is not None and ci[1] is not None:
-            axes.plot(ci, [place, place], color=colour, linewidth=1.8, solid_capstyle="butt")
+            axes.plot([ci[0], ci[1]], [place, place], color=colour, linewidth=1.8, solid_capstyle="butt")
     values = [value for value, _ in rows]
     axes.plot(
-        values, places, marker, color=colour, markersize=6, markeredgecolor=palette.PAGE, label=printable(label)
+        values,
+        places,
+        marker,
+        color=colour,
+        markersize=6,
+        markeredgecolor=palette.PAGE,
+        label=printable(label) or None,
     )
 
 

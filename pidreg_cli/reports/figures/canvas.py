@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -82,7 +82,7 @@ def picture(words: Words, height: float, draw: Callable[[Figure], None]) -> Pict
 
         with mpl.rc_context():
             mpl.rcdefaults()
-            mpl.rcParams.update({**STYLE, "svg.hashsalt": words.name})
+            mpl.rcParams.update(cast("Any", {**STYLE, "svg.hashsalt": words.name}))
             figure = Figure(figsize=(WIDTH, height), layout="constrained")
             FigureCanvasSVG(figure)
             draw(figure)

@@ -33,8 +33,13 @@ def held_out(report: Report, traces: Traces) -> Picture | None:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         cloud(left, rows.prediction, rows.y)
-        ends = [float(min(rows.y.min(), rows.prediction.min())), float(max(rows.y.max(), rows.prediction.max()))]
-        left.plot(ends, ends, color=palette.TOGETHER, linewidth=1.2, linestyle="--", label="perfect prediction")
+        ends = [
+            float(min(rows.y.min(), rows.prediction.min())),
+            float(max(rows.y.max(), rows.prediction.max())),
+        ]
+        left.plot(
+            ends, ends, color=palette.TOGETHER, linewidth=1.2, linestyle="--", label="perfect prediction"
+        )
         left.set(title="Predicted and true", xlabel=f"predicted {target}", ylabel=f"true {target}")
         cloud(right, rows.prediction, residual)
         right.axhline(0, color=palette.TOGETHER, linewidth=1.2, linestyle="--")

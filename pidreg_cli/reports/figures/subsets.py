@@ -43,7 +43,9 @@ def subsets(report: Report) -> Picture | None:
         axes = figure.add_subplot()
         beaten = [s for s in shown if s.dominated]
         scatter(axes, beaten, "x", palette.SHARED, 5, "beaten by another set")
-        axes.plot([cost_of(s) for s in front], [error_of(s) for s in front], color=palette.UNIQUE, linewidth=1.2)
+        axes.plot(
+            [cost_of(s) for s in front], [error_of(s) for s in front], color=palette.UNIQUE, linewidth=1.2
+        )
         scatter(axes, front, "o", palette.UNIQUE, 6, "front: none is better for its cost")
         scatter(axes, best, "*", palette.TOGETHER, 14, "recommended")
         name_sets(axes, shown if len(shown) <= FEW else front)
@@ -72,9 +74,7 @@ def words_of(chosen: Selection, known: Sequence[Subset], front: Sequence[Subset]
     )
 
 
-def scatter(
-    axes: Axes, shown: Sequence[Subset], marker: str, colour: str, size: float, label: str
-) -> None:
+def scatter(axes: Axes, shown: Sequence[Subset], marker: str, colour: str, size: float, label: str) -> None:
     """A mark for each set."""
     if shown:
         x, y = [cost_of(s) for s in shown], [error_of(s) for s in shown]
@@ -99,6 +99,7 @@ def name_sets(axes: Axes, shown: Sequence[Subset]) -> None:
             textcoords="offset points",
             ha="right" if side < 0 else "left",
             fontsize=8,
+            bbox={"facecolor": palette.PAGE, "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )
 
 

@@ -28,7 +28,10 @@ def training(report: Report, traces: Traces) -> Picture | None:
         return None
     first = tuple(epoch for epoch in course if epoch.atoms)
     weights = curves([epoch.weights for epoch in course])
-    atoms = {NAMED.get(k, k.replace("unique.", "unique to ", 1)): v for k, v in curves([e.atoms for e in first]).items()}
+    atoms = {
+        NAMED.get(k, k.replace("unique.", "unique to ", 1)): v
+        for k, v in curves([e.atoms for e in first]).items()
+    }
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2, sharex=False)
@@ -37,6 +40,11 @@ def training(report: Report, traces: Traces) -> Picture | None:
         stage_change(panels[0], course)
 
     return picture(words_of(weights, atoms, course), 3.3, draw)
+
+
+def called(atom: str) -> str:
+    """An atom of the history as the report calls it."""
+    return NAMED.get(atom, atom.replace("unique.", "unique to ", 1))
 
 
 def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -65,7 +73,7 @@ def panel(axes: Axes, found: Mapping[str, Sequence[float]], title: str, unit: st
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit)
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.grid(color=palette.GRID, linewidth=0.7)
     if found:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
