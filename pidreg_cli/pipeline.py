@@ -18,10 +18,12 @@ from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.reports.html import to_html
 from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
+from pidreg_cli.run_traces import HELD_OUT, HISTORY, read_traces
 from pidreg_cli.runs import RunBuilder
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome
@@ -79,15 +81,17 @@ def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) ->
     model = fit.outcome.deployed.model
     run.write_text(ARCHITECTURE, architecture_text(model, model_roles(roles)))
     run.write_bytes(WEIGHTS, weights_bytes(model))
-    run.write_text("history.jsonl", "".join(history_lines(fit.outcome)))
+    run.write_text(HISTORY, "".join(history_lines(fit.outcome)))
     if keep_heldout:
-        with run.replacing("heldout.parquet") as path:
+        with run.replacing(HELD_OUT) as path:
             pq.write_table(heldout_table(fit), path)
         pooled = fit.report.data.folds is not None
         models = fit.outcome.held_out.models
         run.write_bytes(EVIDENCE, evidence_bytes("folds" if pooled else "split", models))
     run.write_text("report.json", to_json(fit.report))
     run.write_text("report.md", to_markdown(fit.report))
+    # From the files just written: what ``pidreg report RUN --format html`` makes of them is the same, byte for byte.
+    run.write_text("report.html", to_html(fit.report, read_traces(run.partial)))
 
 
 def model_roles(roles: Roles) -> ModelRoles:

@@ -18,6 +18,7 @@ from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
 from pidreg_cli.cli.prepare import prepare
+from pidreg_cli.cli.report import report
 from pidreg_cli.cli.schema import schema
 from pidreg_cli.cli.select_modalities import select_modalities
 from pidreg_cli.cli.synth import synth
@@ -33,9 +34,10 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(fit)
-app.command()(check)
 app.command()(decompose)
 app.command()(select_modalities)
+app.command()(check)
+app.command()(report)
 app.command()(synth)
 app.command()(schema)
 

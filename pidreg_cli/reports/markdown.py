@@ -7,6 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pidreg_cli.reports.content import Document
 from pidreg_cli.reports.document import document
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.text import printable
@@ -19,7 +20,12 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def to_markdown(report: Report) -> str:
     """Markdown with a closing newline."""
-    return _environment().get_template("report.md.j2").render(document=document(report))
+    return document_markdown(document(report))
+
+
+def document_markdown(content: Document) -> str:
+    """Markdown of any document, with a closing newline."""
+    return _environment().get_template("report.md.j2").render(document=content)
 
 
 @cache

@@ -9,7 +9,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pidreg_cli.reports.content import Bullets, Table
+from pidreg_cli.reports.content import Bullets, Document, Table
 from pidreg_cli.reports.document import document
 from pidreg_cli.reports.model import Report
 from pidreg_cli.resources import templates_folder
@@ -20,7 +20,12 @@ GAP = "   "
 
 def to_text(report: Report) -> str:
     """Plain text with a closing newline."""
-    return _environment().get_template("report.txt.j2").render(document=document(report))
+    return document_text(document(report))
+
+
+def document_text(content: Document) -> str:
+    """Plain text of any document, with a closing newline."""
+    return _environment().get_template("report.txt.j2").render(document=content)
 
 
 @cache

@@ -35,3 +35,16 @@ def pidreg(environment: dict[str, str]) -> Callable[..., Finished]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory: pytest.TempPathFactory, pidreg: Callable[..., Finished]) -> Path:
+    """A run folder of a small table, to be read and not changed."""
+    folder = tmp_path_factory.mktemp("quick")
+    pidreg("synth", "unique", "-o", "data.parquet", "--rows", 400, cwd=folder)
+    few = ["--set", "stage1.max_epochs=2", "--set", "stage2.max_epochs=4"]
+    done = pidreg(
+        "fit", "data.parquet", "-q", "--preset", "fast", "--folds", 2, "--threads", 1, *few, cwd=folder
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return folder / "data.pidreg"

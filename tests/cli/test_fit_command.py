@@ -95,6 +95,7 @@ def test_the_run_folder_is_complete_and_alone(fitted):
         "model.json",
         "model.safetensors",
         "report.json",
+        "report.html",
         "report.md",
     }
 

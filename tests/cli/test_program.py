@@ -13,8 +13,8 @@ import pytest
 import pidreg_cli
 from pidreg_cli.cli.app import main
 
-HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["prepare", "fit", "decompose", "select-modalities", "synth", "schema"]
+HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm", "matplotlib"}
+COMMANDS = ["prepare", "fit", "decompose", "select-modalities", "check", "report", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:

@@ -21,6 +21,7 @@ from pidreg_cli.reports.evidence import (
     TableFacts,
     TrainingFacts,
 )
+from pidreg_cli.reports.traces import Epoch, HeldOut, Traces
 from pidreg_cli.training.metrics import accuracy
 
 Floats = NDArray[np.float64]
@@ -128,3 +129,20 @@ def nothing() -> Evidence:
     evidence = evidence_of(("a", "b"), rng.standard_normal((400, 2)), rng.standard_normal(400))
     assert evidence.information is not None
     return replace(evidence, information=replace(evidence.information, p_values={3: 0.4}))
+
+
+def traces_of(names: tuple[str, ...], rows: int = 200) -> Traces:
+    """A course of training of four epochs, and held-out rows."""
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal(rows)
+    epochs = [
+        Epoch(
+            stage=1 if number < 2 else 2,
+            atoms={}
+            if number >= 2
+            else {**{f"unique.{name}": 0.1 * number for name in names}, "redundant": 0.2},
+            weights={name: 1 / len(names) for name in names},
+        )
+        for number in range(4)
+    ]
+    return Traces(tuple(epochs), HeldOut(y, y + rng.standard_normal(rows)))

@@ -1,0 +1,104 @@
+"""How fusion weights and atoms went while the deployed model trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pidreg_cli.reports.figures import palette
+from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.canvas import Picture, Words, picture
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.traces import Epoch, Traces
+from pidreg_cli.reports.wording import decimal, listing, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 6
+"""Curves in a panel: those that end highest."""
+NAMED = {"redundant": "shared", "synergistic": "only together"}
+
+
+def training(report: Report, traces: Traces) -> Picture | None:
+    """Weights and atoms by epoch; None where the course of training is not known, or has a single term."""
+    course = traces.training
+    if not course or len(report.names) < 2:
+        return None
+    first = tuple(epoch for epoch in course if epoch.atoms)
+    weights = curves([epoch.weights for epoch in course])
+    atoms = {
+        NAMED.get(k, k.replace("unique.", "unique to ", 1)): v
+        for k, v in curves([e.atoms for e in first]).items()
+    }
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, 2, sharex=False)
+        panel(panels[0], weights, "Fusion weights", "share")
+        panel(panels[1], atoms, "Atoms on validation rows, stage 1", "bits")
+        stage_change(panels[0], course)
+
+    return picture(words_of(weights, atoms, course), 3.3, draw)
+
+
+def called(atom: str) -> str:
+    """An atom of the history as the report calls it."""
+    return NAMED.get(atom, atom.replace("unique.", "unique to ", 1))
+
+
+def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """The highest at the end, by name, over all epochs."""
+    if not epochs:
+        return {}
+    ranked = sorted(epochs[-1], key=lambda name: -epochs[-1][name])[:MOST]
+    return {name: [epoch.get(name, 0.0) for epoch in epochs] for name in ranked}
+
+
+def panel(axes: Axes, found: Mapping[str, Sequence[float]], title: str, unit: str) -> None:
+    """Curves of their own colour, line and mark."""
+    for place, (name, values) in enumerate(found.items()):
+        axes.plot(
+            range(1, len(values) + 1),
+            values,
+            color=palette.LINES[place],
+            linestyle=palette.STYLES[place % len(palette.STYLES)],
+            marker=palette.MARKERS[place],
+            markevery=max(1, len(values) // 8),
+            markersize=4,
+            linewidth=1.5,
+            label=shortened(name),
+        )
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(unit)
+    axes.set_ylim(bottom=0)
+    axes.locator_params(axis="x", integer=True)
+    axes.grid(color=palette.GRID, linewidth=0.7)
+    if found:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+
+
+def stage_change(axes: Axes, course: Sequence[Epoch]) -> None:
+    """A line where stage 2 begins."""
+    last = sum(epoch.stage == 1 for epoch in course)
+    if 0 < last < len(course):
+        axes.axvline(last + 0.5, color=palette.MUTED, linewidth=1, linestyle=":")
+        axes.text(last + 0.5, 1.0, " stage 2", transform=axes.get_xaxis_transform(), va="top", fontsize=8)
+
+
+def words_of(
+    weights: Mapping[str, Sequence[float]], atoms: Mapping[str, Sequence[float]], course: Sequence[Epoch]
+) -> Words:
+    """The figure in words: where each curve begins and ends."""
+    first = sum(epoch.stage == 1 for epoch in course)
+    shares = [f"{name} from {percent(v[0])} to {percent(v[-1])}" for name, v in weights.items()]
+    bits = [f"{name} from {decimal(v[0])} to {decimal(v[-1])}" for name, v in atoms.items()]
+    told = f"Weights: {listing(shares)}." if shares else ""
+    known = f" Atoms in bits: {listing(bits)}." if bits else ""
+    return Words(
+        "training",
+        "Fusion weights and atoms over the epochs",
+        f"{first} epochs of stage 1, {len(course) - first} of stage 2. {told}{known}",
+        "How the deployed model came to its weights: these, and the atoms that they follow, after every epoch.",
+    )

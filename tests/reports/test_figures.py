@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pidreg_cli.reports.assemble import assemble
+from pidreg_cli.reports.evidence import Evidence
+from pidreg_cli.reports.figures.amounts import amounts
+from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.canvas import Words, picture
+from pidreg_cli.reports.figures.held_out import MOST_POINTS, held_out
+from pidreg_cli.reports.figures.parts import parts, sensitivity
+from pidreg_cli.reports.figures.subsets import subsets
+from pidreg_cli.reports.figures.training import training
+from pidreg_cli.reports.traces import HeldOut, Traces
+from pidreg_cli.reports.wording import Wording, measured
+from tests.reports.conftest import traces_of
+
+
+def test_bars_and_descriptions_hold_the_numbers_of_the_report(two: Evidence) -> None:
+    report = assemble(two)
+    assert report.pid is not None
+    wording, summary = Wording.of(report), report.pid.summary
+    bars = parts(report)
+    assert bars is not None
+    for value in (summary.total, summary.unique["a"], summary.redundant, summary.synergistic):
+        assert wording.with_units(value) in bars.svg
+    others = sensitivity(report)
+    assert others is not None
+    for measure in ("broja (headline)", "dep", "ig"):
+        assert f"{measure}: unique to a " in others.svg
+
+
+def test_intervals_are_drawn_and_told(two: Evidence) -> None:
+    report = assemble(two)
+    assert report.information is not None
+    found, bare = amounts(report), amounts(without_intervals(two))
+    assert found is not None
+    assert bare is not None
+    whole = report.information.values[-1]
+    assert f"({Wording.of(report).span(whole.ci)})" in found.svg
+    assert "Lines are 95 % CIs." in found.caption
+    assert "Lines" not in bare.caption
+    assert found.svg.count("<path") > bare.svg.count("<path")
+
+
+def without_intervals(evidence: Evidence):
+    assert evidence.information is not None
+    return assemble(replace(evidence, information=replace(evidence.information, jackknife=None)))
+
+
+def test_the_front_is_told_with_its_errors(three: Evidence) -> None:
+    report = assemble(three)
+    assert report.selection is not None
+    found = subsets(report)
+    assert found is not None
+    for subset in report.selection.subsets:
+        told = f"{' + '.join(subset.modalities)} at {subset.cost:g}: RMSE {measured(subset.expected_rmse)}."
+        assert (told in found.svg) == (not subset.dominated)
+    assert "Recommended: mri + fmri + age." in found.svg
+
+
+def test_many_rows_become_hexagons(two: Evidence) -> None:
+    report = assemble(two)
+    y = np.random.default_rng(0).standard_normal(20 * MOST_POINTS)
+    few, many = (
+        held_out(report, Traces(held_out=HeldOut(y[:n], 0.5 * y[:n]))) for n in (MOST_POINTS, len(y))
+    )
+    assert few is not None
+    assert many is not None
+    assert few.svg.count("<use") > MOST_POINTS
+    assert "Darker hexagons" in many.caption
+    assert len(many.svg) < 150_000
+    assert "14,000 rows. Correlation 1.000. Median residual" in many.svg
+
+
+@pytest.mark.parametrize("y", [np.zeros(5), np.full(3, 1e300), np.array([1.0]), np.full(900, 2.0)])
+def test_targets_without_spread_are_drawn(two: Evidence, y: np.ndarray) -> None:
+    found = held_out(assemble(two), Traces(held_out=HeldOut(y, y)))
+    assert found is not None
+    assert "nan" not in found.svg.lower()
+
+
+def test_stage_two_is_marked_and_ends_are_told(two: Evidence) -> None:
+    report = assemble(two)
+    traces = traces_of(("a", "b"))
+    found = training(report, traces)
+    assert found is not None
+    assert "2 epochs of stage 1, 2 of stage 2. Weights: a from 50 % to 50 %" in found.svg
+    assert "unique to a from 0.00 to 0.10" in found.svg
+    assert " stage 2</text>" in found.svg
+    assert traces.training is not None
+    first = training(report, Traces(training=traces.training[:2]))
+    assert first is not None
+    assert " stage 2</text>" not in first.svg
+
+
+def test_no_figure_of_nothing(one: Evidence, two: Evidence) -> None:
+    single, pair = assemble(one), assemble(two)
+    for figure in (amounts, parts, sensitivity, subsets):
+        assert figure(single) is None
+    assert training(pair, Traces()) is None
+    assert training(pair, Traces(training=())) is None
+    assert held_out(pair, Traces()) is None
+    assert held_out(pair, Traces(held_out=HeldOut(np.array([]), np.array([])))) is None
+    assert subsets(pair.model_copy(update={"selection": None})) is None
+    assert amounts(pair.model_copy(update={"information": None})) is None
+
+
+def test_ids_belong_to_their_figure_and_texts_are_no_markup() -> None:
+    words = Words("own", "A <title>", 'id="x" & url(#y) and $x^2$', "caption")
+    drawn = picture(words, 2.0, lambda figure: figure.suptitle('id="x" & <b>url(#y) $x^2$ <script>'))
+    assert drawn.svg.count("&lt;script&gt;") == 1
+    assert 'id="x" &amp; &lt;b&gt;url(#y) $x^2$' in drawn.svg
+    assert drawn.svg.startswith("<svg")
+    assert 'id="own-title">A &lt;title&gt;</title>' in drawn.svg
+    assert "xmlns" not in drawn.svg
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("short", "short"), ("a" * 28, "a" * 28), ("begin" + "-" * 40 + "end", "begin--------...---------end")],
+)
+def test_long_names_lose_their_middle(name: str, shown: str) -> None:
+    assert shortened(name) == shown
+    assert len(shortened(name)) <= 28
