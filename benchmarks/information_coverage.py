@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.information_speed import machine
 from pidreg_cli.information.copula import normal_scores
 from pidreg_cli.information.debiased import debiased_allowed, debiased_jackknife
-from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
+from pidreg_cli.information.features import FeatureLayout, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import (
     GROUPS,
     Jackknife,
@@ -207,7 +207,7 @@ def population_of(system: System) -> Population:
         )
     moments = merged(parts)
     return Population(
-        moments, best_value(moments, table, len(codes)) if system.truth is None else system.truth
+        moments, best_value(moments, table.layout, len(codes)) if system.truth is None else system.truth
     )
 
 
@@ -218,9 +218,9 @@ def scores_of(system: System, rng: np.random.Generator) -> Callable[[np.ndarray]
     return partial(np.interp, xp=ordered, fp=normal_scores(ordered))
 
 
-def best_value(moments: Moments, table: FeatureTable, modalities: int) -> np.ndarray:
+def best_value(moments: Moments, layout: FeatureLayout, modalities: int) -> np.ndarray:
     """Informations of the features in the population."""
-    readouts = FoldReadouts.fitted(moments, table, range(1, 1 << modalities))
+    readouts = FoldReadouts.fitted(moments, layout, range(1, 1 << modalities))
     return subset_informations(mean_squares(probed(readouts), moments)[None])
 
 
@@ -237,7 +237,7 @@ def readout_value(
     rows = np.column_stack([table.values, target])
     errors = np.zeros(len(masks) + 1)
     for fold in np.unique(folds):
-        readouts = FoldReadouts.fitted(Moments.of(rows[folds != fold]), table, masks)
+        readouts = FoldReadouts.fitted(Moments.of(rows[folds != fold]), table.layout, masks)
         errors += np.mean(folds == fold) * mean_squares(probed(readouts), population)
     return subset_informations(errors[None])
 

@@ -13,17 +13,15 @@ from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
 from pidreg_cli.errors import DataError, UsageError
-from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors, p_values
-from pidreg_cli.information.readouts import subset_informations
+from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
-from pidreg_cli.reports.decomposition import rest_correlations
 from pidreg_cli.reports.model import Report
 from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
-from pidreg_cli.training.evaluation import jackknife_groups, tested_masks
+from pidreg_cli.training.evaluation import jackknife_groups
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
@@ -220,43 +218,14 @@ def information_facts(
     settings: Settings, protocol: Protocol, outcome: ProtocolOutcome, usable: MultimodalArrays
 ) -> given.InformationFacts:
     """Informations of every set on the held-out rows, with intervals and p-values."""
-    held = outcome.held_out
-    errors = held.readouts.score_errors
-    debiased = pooled_debiased(held.debiased)
-    groups = row_groups(held.readouts.rows, usable, settings, Stream.INTERVALS)
-    jackknife = (
-        jackknife_of_errors(errors, groups, held.readouts.score_influences) if debiased is None else debiased
-    )
-    tested = p_values(held.null_sums.sum(axis=0))
-    return given.InformationFacts(
-        estimator=settings.information.estimator,
-        interactions=settings.information.interactions,
-        protocol=protocol.kind,
-        rows=len(errors),
-        confidence=settings.information.confidence,
-        raw=subset_informations(errors),
-        jackknife=jackknife,
-        interval_of="readout" if debiased is None else "information",
-        debiased=None if debiased is None else debiased.estimate,
-        p_values=dict(zip(tested_masks(len(usable.names)), tested.tolist(), strict=True)),
-        rest_correlations=rest_correlations(held.readouts.score_predictions),
-    )
+    estimates = outcome.held_out.estimates
+    labels = row_labels(estimates.readouts.rows, usable)
+    return facts_of_estimates(estimates, labels, settings, protocol.kind)
 
 
-def pooled_debiased(parts: Floats) -> Jackknife | None:
-    """The debiased estimate averaged over models (models, 1 + groups, 2**n); None where one lacks it."""
-    if np.isnan(parts).any():
-        return None
-    mean = parts.mean(axis=0)
-    return Jackknife(mean[0], mean[1:])
-
-
-def row_groups(
-    rows: NDArray[np.intp], usable: MultimodalArrays, settings: Settings, stream: Stream
-) -> NDArray[np.int64]:
-    """Jackknife groups of rows of the table."""
-    labels = rows if usable.groups is None else usable.groups[rows]
-    return jackknife_groups(labels, numpy_generator(settings.seed, stream))
+def row_labels(rows: NDArray[np.intp], usable: MultimodalArrays) -> NDArray[np.generic]:
+    """Group of rows of the table; their positions where every row stands alone."""
+    return rows if usable.groups is None else usable.groups[rows]
 
 
 def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcome) -> given.FusionFacts:
@@ -295,7 +264,9 @@ def selection_facts(
     selection = outcome.selection
     return given.SelectionFacts(
         errors=selection.target_errors,
-        groups=row_groups(selection.rows, usable, settings, Stream.SELECTION),
+        groups=jackknife_groups(
+            row_labels(selection.rows, usable), numpy_generator(settings.seed, Stream.SELECTION)
+        ),
         protocol="valid" if protocol.kind == "split" else "folds",
         tolerance=settings.selection.tolerance,
         costs=settings.selection.cost,

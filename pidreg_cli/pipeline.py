@@ -21,6 +21,7 @@ from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architectu
 from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
 from pidreg_cli.runs import RunBuilder
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome
@@ -64,6 +65,9 @@ def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) ->
     if keep_heldout:
         with run.replacing("heldout.parquet") as path:
             pq.write_table(heldout_table(fit), path)
+        pooled = fit.report.data.folds is not None
+        models = fit.outcome.held_out.models
+        run.write_bytes(EVIDENCE, evidence_bytes("folds" if pooled else "split", models))
     run.write_text("report.json", to_json(fit.report))
     run.write_text("report.md", to_markdown(fit.report))
 

@@ -259,6 +259,11 @@ def _is_run(folder: Path) -> bool:
     return not names or bool(names.intersection(_MARKS_OF_A_RUN))
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds what a run leaves behind, complete or not."""
+    return folder.is_dir() and any((folder / name).exists() for name in _MARKS_OF_A_RUN)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pidreg_cli.cli.console import Console
+from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
 from pidreg_cli.cli.prepare import prepare
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(fit)
+app.command()(decompose)
 app.command()(synth)
 app.command()(schema)
 

@@ -13,6 +13,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
 from pidreg_cli.cli.options import ReportFormat
 from pidreg_cli.cli.progress import open_progress
+from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fit(
     console.detail(dump_settings(settings).rstrip())
     run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
     report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
-    console.result(_rendered(report, report_format))
+    console.result(rendered(report, report_format))
 
 
 def run_folder_for(data: str) -> Path:
@@ -108,19 +109,3 @@ def _fitted(
         fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout)
     console.notice(f"wrote {fitted.folder}")
     return fitted.report
-
-
-def _rendered(report: Report, report_format: ReportFormat) -> str:
-    match report_format:
-        case ReportFormat.JSON:
-            from pidreg_cli.reports.serialise import to_json
-
-            return to_json(report)
-        case ReportFormat.MARKDOWN:
-            from pidreg_cli.reports.markdown import to_markdown
-
-            return to_markdown(report)
-        case ReportFormat.TEXT:
-            from pidreg_cli.reports.text import to_text
-
-            return to_text(report)

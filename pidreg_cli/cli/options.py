@@ -102,7 +102,10 @@ Force: TypeAlias = Annotated[
 ]
 NoHeldout: TypeAlias = Annotated[
     bool,
-    typer.Option("--no-heldout", help="Leave heldout.parquet (ids, targets, predictions) out of the run."),
+    typer.Option(
+        "--no-heldout",
+        help="Leave what is kept of single rows (heldout.parquet, evidence.safetensors) out of the run.",
+    ),
 ]
 NoProgress: TypeAlias = Annotated[bool, typer.Option("--no-progress", help="Draw no progress.")]
 Quiet: TypeAlias = Annotated[

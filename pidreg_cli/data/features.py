@@ -36,9 +36,9 @@ def feature_block(table: ParquetTable, columns: Sequence[str]) -> FeatureBlock:
     A null list is a row of missing values. Raises DataError for infinite or too large numbers, and lists of
     unequal length or with null elements, each with its row.
     """
-    widths = {column: _width(table, column) for column in columns}
+    widths = {column: list_width(table, column) for column in columns}
     places = dict(zip(columns, _places([width or 1 for width in widths.values()]), strict=True))
-    names = tuple(name for column, width in widths.items() for name in _names(column, width))
+    names = tuple(name for column, width in widths.items() for name in feature_names(column, width))
     values = np.empty((table.rows, len(names)), np.float32)
     rounding = _Rounding(len(names))
     for piece in table.pieces(columns):
@@ -54,7 +54,8 @@ def _places(widths: Sequence[int]) -> Iterator[slice]:
     return (slice(end - width, end) for width, end in zip(widths, ends, strict=True))
 
 
-def _names(column: str, width: int | None) -> list[str]:
+def feature_names(column: str, width: int | None) -> list[str]:
+    """``a[0]``, ``a[1]``... for lists of ``width`` elements, the column itself for numbers."""
     return [column] if width is None else [f"{column}[{place}]" for place in range(width)]
 
 
@@ -114,7 +115,7 @@ def check_range(values: Floats, column: str, first_row: int = 0) -> None:
     )
 
 
-def _width(table: ParquetTable, name: str) -> int | None:
+def list_width(table: ParquetTable, name: str) -> int | None:
     """Elements of the first list of a column of lists, None for a column of numbers."""
     if not is_list(table.schema.field(name).type):
         return None

@@ -37,14 +37,14 @@ def load_arrays(table: ParquetTable, roles: Roles, *, require_target: bool = Tru
     is all missing, constant or two-valued, missing groups, and split values other than train, valid and test.
     """
     has_target = require_target or roles.target in table.schema.names
-    target = _target(table, roles.target) if has_target else None
+    target = target_column(table, roles.target) if has_target else None
     blocks = {name: _present_block(table, name, columns) for name, columns in roles.modalities.items()}
     arrays = MultimodalArrays(
         features={name: block.values for name, block in blocks.items()},
         columns={name: block.names for name, block in blocks.items()},
         target=target,
-        ids=np.arange(table.rows) if roles.id is None else _ids(table, roles.id),
-        groups=None if roles.group is None else _complete_labels(table, roles.group, "group"),
+        ids=np.arange(table.rows) if roles.id is None else row_ids(table, roles.id),
+        groups=None if roles.group is None else complete_labels(table, roles.group, "group"),
         split=None if roles.split is None else _split(table, roles.split),
         lists=frozenset(name for name, columns in roles.modalities.items() if _all_lists(table, columns)),
     )
@@ -68,7 +68,8 @@ def _present_block(table: ParquetTable, modality: str, columns: tuple[str, ...])
     return block
 
 
-def _target(table: ParquetTable, name: str) -> Floats:
+def target_column(table: ParquetTable, name: str) -> Floats:
+    """The target of all rows, (n_rows,), NaN where missing. Raises DataError as ``load_arrays``."""
     column = table.read([name])[name]
     target = np.concatenate([as_floats(chunk) for chunk in column.chunks])
     check_range(target, name)
@@ -119,7 +120,7 @@ def _labels(table: ParquetTable, name: str, role: str) -> tuple[Labels, NDArray[
     return texts.to_numpy(zero_copy_only=False), missing
 
 
-def _ids(table: ParquetTable, name: str) -> Labels:
+def row_ids(table: ParquetTable, name: str) -> Labels:
     """Ids as they are; where some are missing all become texts, the missing ones row numbers."""
     labels, missing = _labels(table, name, "id")
     if not missing.any():
@@ -129,7 +130,8 @@ def _ids(table: ParquetTable, name: str) -> Labels:
     return texts
 
 
-def _complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
+def complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
+    """Integers or texts of each row. Raises DataError where one is missing."""
     labels, missing = _labels(table, name, role)
     if missing.any():
         raise DataError(
@@ -142,7 +144,7 @@ def _complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
 
 
 def _split(table: ParquetTable, name: str) -> NDArray[np.str_]:
-    labels = _complete_labels(table, name, "split").astype(str)
+    labels = complete_labels(table, name, "split").astype(str)
     wrong = np.setdiff1d(labels, (TRAIN, VALID, TEST))
     if len(wrong):
         row = int(np.isin(labels, wrong).argmax())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,14 +83,26 @@ def absent_modality(modality: str, share: float) -> Diagnostic | None:
     )
 
 
-def few_rows(rows: int) -> Diagnostic | None:
-    """``rows`` that say the information."""
+def few_rows(rows: int, *, folds: bool = True) -> Diagnostic | None:
+    """``rows`` that say the information; ``folds``: whether cross-fitting would give more of them."""
     if rows >= FEW_ROWS:
         return None
     return Diagnostic(
         "information.few_rows",
         "warning",
         f"Only {rows:,} held-out rows say the information: it may be too low by .02 to .16 bits.",
-        "Give more rows, or use --folds so that every row is held out once; trust intervals, not digits.",
+        f"Give more rows{', or use --folds so that every row is held out once' * folds}; trust intervals, not digits.",
         float(rows),
+    )
+
+
+def repeated_subjects(column: str, values: int, rows: int) -> Diagnostic:
+    """``column`` reads as a subject's identifier, and has ``values`` distinct values in ``rows`` rows."""
+    return Diagnostic(
+        "data.repeated_subjects",
+        "warning",
+        f"Column '{column}' repeats, {values:,} values in {rows:,} rows: where it names subjects, rows of one are not "
+        "independent, information may be too high and intervals are too short.",
+        f"Keep rows of a subject together: --group {shlex.quote(column)}.",
+        float(rows - values),
     )

@@ -74,7 +74,7 @@ def repaired(raw: Floats, closed: Floats) -> Diagnostic | None:
     if repair == 0:
         return None
     negative = float(raw[1:].min())
-    lowest = f" (lowest estimate {negative:.3f})" if negative < 0 else ""
+    lowest = f" (lowest estimate {negative:.3f} bits)" if negative < 0 else ""
     return Diagnostic(
         "information.repaired",
         "warning" if repair > NOTABLE_REPAIR else "info",
@@ -82,4 +82,26 @@ def repaired(raw: Floats, closed: Floats) -> Diagnostic | None:
         f"change is {repair:.3f} bits{lowest}.",
         "Take this as the size of the estimation error; more held-out rows make it smaller.",
         repair,
+    )
+
+
+def drawn_measure(error: float) -> Diagnostic:
+    """``error``: the largest standard error of ``ccs`` in bits."""
+    return Diagnostic(
+        "information.drawn",
+        "info",
+        f"ccs is an average over random draws: its parts are good to {error:.4f} bits (standard error).",
+        "Read no more digits than that.",
+        error,
+    )
+
+
+def two_sources_only(measure: str) -> Diagnostic:
+    """``measure`` is defined for two sources, and there are more."""
+    return Diagnostic(
+        "information.two_sources_only",
+        "info",
+        f"{measure} takes two sources: each modality is set against all the others together, and the total is not "
+        "divided into parts that add up.",
+        "For parts of three or more modalities use broja or mmi.",
     )

@@ -98,13 +98,20 @@ def _geometric_redundancy(i1: float, i2: float, i12: float, correlation: float |
     return max(-0.5 * log2(1.0 - q2 * r2 / h2), i1 + i2 - i12)
 
 
+def feasible_correlation(q2: float, r2: float, rho2: float, correlation: float) -> float:
+    """``correlation`` of two predictions clipped into what the squared correlations of Y with the first, the second
+    and both, ``rho2 > 0``, allow: the roots of ``rho2 p^2 - 2 q r p + q^2 + r^2 - rho2``.
+    """
+    centre = sqrt(q2 * r2) / rho2
+    reach = sqrt(max(0.0, (rho2 - q2) * (rho2 - r2))) / rho2
+    return min(max(correlation, centre - reach), centre + reach)
+
+
 def _joint_of_predictions(q2: float, r2: float, rho2: float, correlation: float | None) -> float:
     """Squared multiple correlation of Y on (T_1, T_2), their correlation clipped to what rho2 allows."""
     if correlation is None or not isfinite(correlation) or abs(correlation) > 1.0:
         raise NonFiniteError(f"ig needs the correlation of the two predictions, however: {correlation}")
-    centre = sqrt(q2 * r2) / rho2
-    reach = sqrt(max(0.0, (rho2 - q2) * (rho2 - r2))) / rho2
-    p = min(max(correlation, centre - reach), centre + reach)
+    p = feasible_correlation(q2, r2, rho2, correlation)
     if 1.0 - p * p < 1e-12:
         return max(q2, r2)
     joint = (q2 + r2 - 2.0 * p * sqrt(q2 * r2)) / (1.0 - p * p)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pidreg_cli.information.arrays import Bools, Floats
+from pidreg_cli.information.bivariate import feasible_correlation, squared_correlation
 
 BATCH = 100_000
 
@@ -31,7 +32,30 @@ def ccs_redundancy(
 
     ``covariance`` (q, q) is positive definite, ordered source 1, source 2, target.
     """
-    system, conditionals = _predictions(covariance, widths)
+    return _expected_change(*_predictions(covariance, widths), draws, rng)
+
+
+def scalar_ccs_redundancy(
+    i1: float, i2: float, i12: float, correlation: float, draws: int, rng: np.random.Generator
+) -> MonteCarlo:
+    """The same for a scalar target from the informations of two sources and both, and the correlation of the two
+    best predictions, which is clipped into what the informations allow. ``0 <= i1, i2 <= i12``.
+    """
+    q2, r2, rho2 = (squared_correlation(value) for value in (i1, i2, i12))
+    if rho2 <= 0.0:
+        return MonteCarlo(0.0, 0.0)
+    between = feasible_correlation(q2, r2, rho2, correlation) * np.sqrt(q2 * r2)
+    # A prediction is the part of Y that its source explains: covariances with Y and with better ones are its variance.
+    system = np.array(
+        [[1.0, q2, r2, rho2], [q2, q2, between, q2], [r2, between, r2, r2], [rho2, q2, r2, rho2]]
+    )
+    left = [np.array([[1.0 - part]]) for part in (0.0, q2, r2, rho2)]
+    return _expected_change(system, left, draws, rng)
+
+
+def _expected_change(
+    system: Floats, conditionals: list[Floats], draws: int, rng: np.random.Generator
+) -> MonteCarlo:
     root = _root(system)
     sums, count = np.zeros(2), 0
     while count < draws:

@@ -7,7 +7,7 @@ For a Gaussian target and p linear features on N rows, ``E[-1/2 ln(SSE/SST)]`` e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +16,9 @@ from scipy.special import digamma
 
 from pidreg_cli.information.arrays import Floats, Ints, columns
 from pidreg_cli.information.errors import ShapeError, TooFewRowsError
-from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
+from pidreg_cli.information.features import FeatureLayout, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import Jackknife
-from pidreg_cli.information.moments import Moments
+from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import finite_informations, row_weights
 
 # Rows per feature below which the correction is larger than what it corrects.
@@ -41,7 +41,7 @@ def scalar_bias(rows: float, features: Floats) -> Floats:
 def debiased_allowed(rows: float, blocks: ReadoutBlocks, interactions: Interactions = "products") -> bool:
     """Whether that many effective ``rows`` suffice: 1.5 per feature of the readout of all modalities."""
     table = feature_table(blocks, interactions)
-    return rows >= ROWS_PER_FEATURE * table.columns((1 << len(blocks.codes)) - 1).size
+    return rows >= ROWS_PER_FEATURE * table.layout.columns((1 << len(blocks.codes)) - 1).size
 
 
 def debiased_jackknife(
@@ -55,10 +55,7 @@ def debiased_jackknife(
     weights = row_weights(held, len(groups))
     rows = weights.sum() ** 2 / (weights @ weights) if weights.any() else 0.0
     if not debiased_allowed(rows, held, interactions):
-        raise TooFewRowsError(
-            f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {rows:.4g} rows",
-            "use fewer features, or the heldout estimator",
-        )
+        raise _too_few(rows)
     return _jackknife(held, target, groups, interactions, scalar_bias)
 
 
@@ -68,7 +65,7 @@ def plugin_jackknife(
     """The same without the correction: the published estimate, biased upwards by about p / (2 N ln 2)
     bits.
     """
-    return _jackknife(held, target, groups, interactions, lambda _, features: np.zeros_like(features))
+    return _jackknife(held, target, groups, interactions, _no_bias)
 
 
 def _jackknife(
@@ -84,11 +81,44 @@ def _jackknife(
     rows = _standardised(np.hstack([table.values, outcome]))
     weights = row_weights(held, rows.shape[0])
     everything = Moments.of(rows, weights)
-    masks = range(1, 1 << len(held.codes))
     inside = (groups == group for group in np.unique(groups))
-    parts = [everything - Moments.of(rows[group], weights[group]) for group in inside]
-    estimate, *replicates = (_informations(part, table, masks, bias) for part in (everything, *parts))
+    others = (everything - Moments.of(rows[group], weights[group]) for group in inside)
+    return _of_moments(everything, others, table.layout, len(held.codes), bias)
+
+
+def moments_jackknife(
+    parts: Sequence[Moments], layout: FeatureLayout, modalities: int, *, debias: bool = True
+) -> Jackknife:
+    """The debiased or the plug-in informations from moments of [features, target] of groups of rows, and the jackknife
+    over these groups.
+
+    Raises TooFewRowsError as the functions of rows do.
+    """
+    everything = merged(parts)
+    features = layout.columns((1 << modalities) - 1).size
+    if debias and everything.effective_rows < ROWS_PER_FEATURE * features:
+        raise _too_few(everything.effective_rows)
+    bias = scalar_bias if debias else _no_bias
+    return _of_moments(everything, (everything - part for part in parts), layout, modalities, bias)
+
+
+def _of_moments(
+    everything: Moments, others: Iterable[Moments], layout: FeatureLayout, modalities: int, bias: Bias
+) -> Jackknife:
+    masks = range(1, 1 << modalities)
+    estimate, *replicates = (_informations(part, layout, masks, bias) for part in (everything, *others))
     return Jackknife(estimate, np.stack(replicates))
+
+
+def _too_few(rows: float) -> TooFewRowsError:
+    return TooFewRowsError(
+        f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {rows:.4g} rows",
+        "use fewer features, or the heldout estimator",
+    )
+
+
+def _no_bias(rows: float, features: Floats) -> Floats:
+    return np.zeros_like(features)
 
 
 def _standardised(rows: Floats) -> Floats:
@@ -96,29 +126,32 @@ def _standardised(rows: Floats) -> Floats:
     return np.asarray((rows - rows.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0))
 
 
-def _informations(moments: Moments, table: FeatureTable, masks: Sequence[int], bias: Bias) -> Floats:
-    centred = moments.scatter
-    fits = list(_fits(centred, table, masks))
-    sums = np.array([centred[-1, -1], *(residual for residual, _ in fits)])
-    dimensions = np.array([0, *(rank for _, rank in fits)], dtype=np.float64)
+def _informations(moments: Moments, layout: FeatureLayout, masks: Sequence[int], bias: Bias) -> Floats:
+    """Of every subset, beyond the covariates where there are some: index 0 is their readout, else the mean."""
+    fits = list(_fits(moments.scatter, layout, [0, *masks]))
+    sums = np.array([residual for residual, _ in fits])
+    dimensions = np.array([rank for _, rank in fits], dtype=np.float64)
     if dimensions.max() >= moments.effective_rows - 1.0:
         raise TooFewRowsError(
             f"{dimensions.max():.0f} independent features need more rows, however: {moments.effective_rows:.4g}",
             "use fewer features, or the heldout estimator",
         )
-    return np.asarray(finite_informations(sums) - bias(moments.effective_rows, dimensions))
+    excess = bias(moments.effective_rows, dimensions)
+    return np.asarray(finite_informations(sums) - (excess - excess[0]))
 
 
-def _fits(centred: Floats, table: FeatureTable, masks: Sequence[int]) -> Iterator[tuple[float, int]]:
+def _fits(centred: Floats, layout: FeatureLayout, masks: Sequence[int]) -> Iterator[tuple[float, int]]:
     """Residual sum of squares and number of independent features of each subset."""
     for mask in masks:
-        chosen = table.columns(mask)
+        chosen = layout.columns(mask)
         yield _residual(centred[np.ix_(chosen, chosen)], centred[chosen, -1], float(centred[-1, -1]))
 
 
 def _residual(gram: Floats, products: Floats, square: float) -> tuple[float, int]:
     """Pivoted Cholesky, so that repeated or constant features count for nothing instead of failing."""
     scale = float(np.max(np.diag(gram), initial=0.0))
+    if not gram.size:
+        return square, 0
     factor, pivots, rank, _ = lapack.dpstrf(gram, lower=1, tol=DEPENDENT * scale)
     if not rank:
         return square, 0

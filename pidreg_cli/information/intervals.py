@@ -116,10 +116,16 @@ def jackknife_of_errors(errors: Floats, groups: Ints, influences: Floats | None 
     """
     errors = finite(errors, "squared errors")
     _, label = np.unique(groups, return_inverse=True)
-    total = errors.sum(axis=0)
-    others = total - _group_sums(errors, label)
-    if influences is not None:
-        others = _refitted(others, _group_sums(finite(influences, "influences"), label))
+    growth = None if influences is None else _group_sums(finite(influences, "influences"), label)
+    return jackknife_of_sums(_group_sums(errors, label), growth, errors.sum(axis=0))
+
+
+def jackknife_of_sums(sums: Floats, growth: Floats | None = None, total: Floats | None = None) -> Jackknife:
+    """The same from sums over each group of errors and of influences, both (G, 2**n); ``total`` (2**n,) of all."""
+    total = sums.sum(axis=0) if total is None else total
+    others = total - sums
+    if growth is not None:
+        others = _refitted(others, growth)
     return Jackknife(informations_of_sums(total), informations_of_sums(others))
 
 

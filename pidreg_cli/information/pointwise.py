@@ -9,13 +9,14 @@ rows the average over rows is exactly the reported information.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pidreg_cli.information.arrays import Floats, Ints, finite
 from pidreg_cli.information.errors import ConstantTargetError, ShapeError
-from pidreg_cli.information.lattice import Atom, lattice_steps, source_count
+from pidreg_cli.information.lattice import Atom, Step, lattice_steps, source_count
 
 
 def pointwise_informations(errors: Floats, weights: Floats | None = None) -> Floats:
@@ -26,7 +27,11 @@ def pointwise_informations(errors: Floats, weights: Floats | None = None) -> Flo
     (weighted by ``weights`` (N,)) are the raw subset informations.
     """
     errors = finite(errors, "squared errors")
-    pooled = np.average(errors, axis=0, weights=weights)
+    return rows_of_errors(errors, np.average(errors, axis=0, weights=weights))
+
+
+def rows_of_errors(errors: Floats, pooled: Floats) -> Floats:
+    """The same for some of the rows, from the mean squared errors (2**n,) of all of them."""
     if np.any(pooled <= 0.0):
         raise ConstantTargetError("rows without any error have no finite information")
     standard = errors / pooled
@@ -58,16 +63,45 @@ def pointwise_atoms(pointwise: Floats, weights: Floats | None = None) -> tuple[t
     worse.
     """
     raw = np.asarray(np.average(pointwise, axis=0, weights=weights))
-    sources = closure_sources(raw)
-    raw[0] = 0.0
-    steps = lattice_steps(raw[sources])
-    closed = pointwise[:, sources]
-    closed[:, sources == 0] = 0.0
-    rows = (
-        np.stack([closed[:, s.upper] - closed[:, s.lower] for s in steps], axis=1) if steps else closed[:, :0]
-    )
-    values = [float(raw[sources[s.upper]] - raw[sources[s.lower]]) for s in steps]
-    return tuple(Atom(s.members, value) for s, value in zip(steps, values, strict=True)), rows
+    closure = PointwiseClosure.of(raw)
+    return closure.atoms, closure.atom_rows(closure.rows(pointwise))
+
+
+@dataclass(frozen=True)
+class PointwiseClosure:
+    """How the average was made coherent and decomposed, to do the same with every row.
+
+    ``raw`` (2**n,): the averages, ``sources`` (2**n,): see ``closure_sources``, ``steps``: the non-zero atoms.
+    """
+
+    raw: Floats
+    sources: Ints
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, raw: Floats) -> PointwiseClosure:
+        """From the raw informations of all rows."""
+        known = np.concatenate([[0.0], raw[1:]])
+        sources = closure_sources(known)
+        return cls(known, sources, lattice_steps(known[sources]))
+
+    @property
+    def atoms(self) -> tuple[Atom, ...]:
+        """The non-zero atoms of the average."""
+        closed = self.raw[self.sources]
+        return tuple(Atom(s.members, float(closed[s.upper] - closed[s.lower])) for s in self.steps)
+
+    def rows(self, pointwise: Floats) -> Floats:
+        """Coherent informations of rows, (N, 2**n): their averages are the published ones."""
+        closed = pointwise[:, self.sources]
+        closed[:, self.sources == 0] = 0.0
+        return closed
+
+    def atom_rows(self, closed: Floats) -> Floats:
+        """The atoms of rows with coherent informations ``closed``: (N, number of atoms)."""
+        if not self.steps:
+            return closed[:, :0]
+        return np.stack([closed[:, s.upper] - closed[:, s.lower] for s in self.steps], axis=1)
 
 
 def prediction_divergence(

@@ -21,7 +21,7 @@ from pidreg_cli.information.errors import (
     ShapeError,
     TooFewRowsError,
 )
-from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
+from pidreg_cli.information.features import FeatureLayout, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.moments import NO_SPREAD, Moments, checked_weights, merged
 from pidreg_cli.information.ridge import RidgeFit, RidgeProblem, penalised_inverse, solve
 
@@ -34,7 +34,8 @@ DETERMINED = "the target is predicted without error: its information is infinite
 class CrossFit:
     """Predictions for held-out rows, each from a fit without the row's fold.
 
-    ``predictions`` has shape (N, len(masks), t); ``baseline`` (N, t) is the mean of the rows of that fit.
+    ``predictions`` has shape (N, len(masks), t); ``baseline`` (N, t) is the mean of the rows of that fit, or with
+    covariates the readout of these alone.
     ``influences`` (N, 1 + len(masks), t), baseline first, where they were asked for: by how much the sum of squared
     errors of the other folds would grow if the row had not been there to fit on, to first order.
     """
@@ -87,6 +88,7 @@ def cross_fitted_predictions(
         raise ShapeError(f"target has {outcome.shape[0]} rows, the codes {table.values.shape[0]}")
     rows = np.hstack([table.values, outcome])
     others = _fit_rows(fit, fit_target, interactions, rows.shape[1])
+    readouts_of = baseline_and(table.layout, masks)
     # About a common point and in common units: taking a fold out again would lose digits elsewhere.
     centre, unit = _location(rows, outcome.shape[1])
     rows, others = (rows - centre) / unit, (others - centre) / unit
@@ -98,12 +100,20 @@ def cross_fitted_predictions(
     influence = np.zeros((rows.shape[0], 1 + len(masks), outcome.shape[1])) if influences else None
     for fold, part in parts.items():
         inside = folds == fold
-        readouts = FoldReadouts.fitted(everything - part, table, masks)
-        predictions[inside], baseline[inside] = readouts.predictions(rows[inside]), readouts.baseline
+        readouts = FoldReadouts.fitted(everything - part, table.layout, readouts_of)
+        found = readouts.predictions(rows[inside])
+        predictions[inside] = found[:, len(readouts_of) - len(masks) :]
+        baseline[inside] = found[:, 0] if table.layout.given.size else readouts.baseline
         if influence is not None:
-            influence[~inside] += readouts.influences(rows[~inside], rows[inside], weights[inside])
+            grown = readouts.influences(rows[~inside], rows[inside], weights[inside])
+            influence[~inside] += grown[:, -1 - len(masks) :]
     shift = centre[table.values.shape[1] :]
     return CrossFit(tuple(masks), predictions + shift, baseline + shift, influence)
+
+
+def baseline_and(layout: FeatureLayout, masks: Sequence[int]) -> tuple[int, ...]:
+    """The subsets to fit: with covariates their own readout, of the empty set, comes first."""
+    return (0, *masks) if layout.given.size else tuple(masks)
 
 
 def _location(rows: Floats, targets: int) -> tuple[Floats, Floats]:
@@ -154,9 +164,9 @@ class FoldReadouts:
     fits: tuple[RidgeFit, ...]
 
     @classmethod
-    def fitted(cls, moments: Moments, table: FeatureTable, masks: Sequence[int]) -> FoldReadouts:
-        """Fit every subset from the moments of [features, targets], features ordered as in ``table``."""
-        width = table.values.shape[1]
+    def fitted(cls, moments: Moments, layout: FeatureLayout, masks: Sequence[int]) -> FoldReadouts:
+        """Fit every subset from the moments of [features, targets], features ordered as in ``layout``."""
+        width = layout.width
         if moments.count < 2:
             raise TooFewRowsError(
                 f"a readout needs at least 2 rows to fit, however: {moments.count:g}",
@@ -168,10 +178,10 @@ class FoldReadouts:
         scale = np.where(spread > NO_SPREAD, spread, np.inf)
         gram = centred[:width, :width] / np.outer(scale, scale)
         products, squares = centred[:width, width:] / scale[:, None], np.diag(centred)[width:]
-        chosen = tuple(table.columns(mask) for mask in masks)
+        chosen = tuple(layout.columns(mask) for mask in masks)
         fits = tuple(
             solve(
-                RidgeProblem(gram[np.ix_(c, c)], products[c], squares, moments.count), table.free(mask).size
+                RidgeProblem(gram[np.ix_(c, c)], products[c], squares, moments.count), layout.free(mask).size
             )
             for c, mask in zip(chosen, masks, strict=True)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +19,6 @@ from pidreg_cli.information.shapley import shapley_values
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports import model
 from pidreg_cli.reports.decomposition import (
-    HEADLINE,
     Informations,
     decomposition,
     names_of,
@@ -37,7 +37,8 @@ def assemble(evidence: given.Evidence) -> model.Report:
     """The complete report; parts without evidence are null or empty."""
     found = informations(evidence)
     chosen = None if found is None else selection_part(evidence, found)
-    several = found is not None and len(found.names) > 1
+    facts = evidence.information
+    measured = NOTHING_MEASURED if facts is None or found is None else information_parts(facts, found)
     return model.Report(
         schema_version=model.SCHEMA_VERSION,
         tool_version=__version__,
@@ -49,24 +50,51 @@ def assemble(evidence: given.Evidence) -> model.Report:
         data=data_part(evidence.table),
         modalities=tuple(modality_part(modality) for modality in evidence.modalities),
         metrics=None if evidence.accuracy is None else metrics_part(evidence.accuracy),
-        information=None if found is None else information_part(evidence, found),
-        pid=decomposition(found) if found is not None and several else None,
-        one_versus_rest=() if found is None else one_versus_rest(found, HEADLINE),
-        sensitivity=() if found is None else sensitivity(found),
-        shapley=None if found is None else named(evidence.names, shapley_values(found.v)),
+        information=measured.information,
+        pid=measured.pid,
+        one_versus_rest=measured.one_versus_rest,
+        sensitivity=measured.sensitivity,
+        shapley=measured.shapley,
         fusion=None if evidence.fusion is None else fusion_part(evidence.fusion, evidence.names),
         selection=chosen,
         diagnostics=tuple(diagnostic_part(finding) for finding in diagnostics(evidence, found)),
     )
 
 
+@dataclass(frozen=True)
+class InformationParts:
+    """The parts of a report that estimated informations decide."""
+
+    information: model.Information | None
+    pid: model.Decomposition | None
+    one_versus_rest: tuple[model.OneVersusRest, ...]
+    sensitivity: tuple[model.Sensitivity, ...]
+    shapley: dict[str, float] | None
+
+
+NOTHING_MEASURED = InformationParts(None, None, (), (), None)
+
+
+def information_parts(facts: given.InformationFacts, found: Informations) -> InformationParts:
+    """Informations and their decomposition."""
+    return InformationParts(
+        information_part(facts, found),
+        decomposition(found, facts.measure),
+        one_versus_rest(found, facts.measure),
+        sensitivity(found, facts.measure),
+        named(found.names, shapley_values(found.v)),
+    )
+
+
 def informations(evidence: given.Evidence) -> Informations | None:
     """The coherent informations that everything else is computed from."""
-    facts = evidence.information
-    if facts is None:
-        return None
+    return None if evidence.information is None else informations_of(evidence.names, evidence.information)
+
+
+def informations_of(names: tuple[str, ...], facts: given.InformationFacts) -> Informations:
+    """The estimates made coherent."""
     v = monotone_closure(facts.raw)
-    return Informations(evidence.names, v, facts.jackknife, facts.confidence, facts.rest_correlations)
+    return Informations(names, v, facts.jackknife, facts.confidence, facts.rest_correlations, facts.seed)
 
 
 def named(names: Sequence[str], values: Floats) -> dict[str, float]:
@@ -119,11 +147,8 @@ def metrics_part(facts: given.AccuracyFacts) -> model.Metrics:
     )
 
 
-def information_part(evidence: given.Evidence, found: Informations) -> model.Information | None:
+def information_part(facts: given.InformationFacts, found: Informations) -> model.Information:
     """Information of every set of modalities, by size, then as given."""
-    facts = evidence.information
-    if facts is None:
-        return None
     masks = sorted(range(1, len(found.v)), key=member_order)
     spans = None if found.jackknife is None else subset_intervals(found)
     return model.Information(
@@ -136,6 +161,8 @@ def information_part(evidence: given.Evidence, found: Informations) -> model.Inf
         interval_of=facts.interval_of,
         values=tuple(_subset_information(facts, found, mask, spans) for mask in masks),
         co_information=co_information(found.v),
+        covariates=facts.covariates,
+        covariate_information=facts.covariate_information,
     )
 
 

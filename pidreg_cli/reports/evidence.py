@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.information.intervals import Jackknife
+from pidreg_cli.reports.model import Measure
 from pidreg_cli.training.metrics import Accuracy
 
 Floats = NDArray[np.float64]
@@ -86,7 +87,8 @@ class InformationFacts:
     errors, or of the debiased estimate), None for no intervals; ``interval_of`` says which. ``debiased``
     (2**n,) or None. ``p_values``: by bitmask, for the sets tested. ``rest_correlations`` (n,): between the
     best predictions from a modality and from all the others (``rest_correlations``); None leaves ``ig``
-    out.
+    out. ``measure``: of the headline; ``seed``: of the draws of ``ccs``. ``covariates``: columns that everything is
+    beyond, ``covariate_information``: what they tell alone, in bits.
     """
 
     estimator: Literal["heldout", "debiased", "plugin"]
@@ -100,6 +102,10 @@ class InformationFacts:
     debiased: Floats | None = None
     p_values: Mapping[int, float] = field(default_factory=dict)
     rest_correlations: Floats | None = None
+    measure: Measure = "broja"
+    seed: int = 0
+    covariates: tuple[str, ...] = ()
+    covariate_information: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from pidreg_cli.decisions import data_checks, information_checks, training_checks
 from pidreg_cli.decisions.findings import Diagnostic
-from pidreg_cli.reports.decomposition import Informations
-from pidreg_cli.reports.evidence import Evidence
+from pidreg_cli.reports.decomposition import LATTICE, Informations, common_change_error
+from pidreg_cli.reports.evidence import Evidence, InformationFacts
 
 GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
@@ -17,8 +17,8 @@ GRAVITY = {"error": 0, "warning": 1, "info": 2}
 def diagnostics(evidence: Evidence, found: Informations | None) -> tuple[Diagnostic, ...]:
     """Those of the pipeline and those that the evidence shows; equally grave ones in order of the work."""
     checks = [*data_findings(evidence), *training_findings(evidence)]
-    if found is not None:
-        checks += [*information_findings(evidence, found), *fusion_findings(evidence, found)]
+    if found is not None and evidence.information is not None:
+        checks += [*information_findings(evidence.information, found), *fusion_findings(evidence, found)]
     findings = [*evidence.diagnostics, *(check for check in checks if check is not None)]
     return tuple(sorted(findings, key=lambda finding: GRAVITY[finding.severity]))
 
@@ -56,11 +56,8 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
             yield training_checks.starved_modality(name, float(head), float(alone))
 
 
-def information_findings(evidence: Evidence, found: Informations) -> Iterator[Diagnostic | None]:
+def information_findings(facts: InformationFacts, found: Informations) -> Iterator[Diagnostic | None]:
     """Of the estimate."""
-    facts = evidence.information
-    if facts is None:
-        return
     whole = facts.p_values.get(found.full)
     nothing = information_checks.indistinguishable_total(
         facts.jackknife, whole, facts.confidence, facts.interactions
@@ -69,7 +66,11 @@ def information_findings(evidence: Evidence, found: Informations) -> Iterator[Di
     if nothing is None:
         yield information_checks.unresolved_order(facts.jackknife, found.v, found.names, facts.confidence)
     yield information_checks.repaired(facts.raw, found.v)
-    yield data_checks.few_rows(facts.rows)
+    yield data_checks.few_rows(facts.rows, folds=facts.protocol in ("split", "folds"))
+    if facts.measure == "ccs":
+        yield information_checks.drawn_measure(common_change_error(found))
+    if facts.measure not in LATTICE and len(found.names) > 2:
+        yield information_checks.two_sources_only(facts.measure)
 
 
 def fusion_findings(evidence: Evidence, found: Informations) -> Iterator[Diagnostic | None]:

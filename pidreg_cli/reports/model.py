@@ -95,6 +95,10 @@ class Information(_Part):
     co_information: MaybeNumber = Field(
         description="alternating sum over all sets; for two modalities redundant less synergistic"
     )
+    covariates: tuple[str, ...] = Field(
+        default=(), description="columns that are always known: every information is beyond them"
+    )
+    covariate_information: MaybeNumber = Field(default=None, description="what the covariates tell alone")
 
 
 class Summary(_Part):
@@ -216,7 +220,9 @@ class Report(_Part):
     modalities: tuple[Modality, ...] = Field(min_length=1)
     metrics: Metrics | None
     information: Information | None
-    pid: Decomposition | None = Field(description="null for a single modality")
+    pid: Decomposition | None = Field(
+        description="null for a single modality, and for measures of two sources (dep, ig, ccs) with three or more"
+    )
     one_versus_rest: tuple[OneVersusRest, ...]
     sensitivity: tuple[Sensitivity, ...]
     shapley: dict[str, Number] | None

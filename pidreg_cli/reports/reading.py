@@ -19,7 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.model import OneVersusRest, Report
 from pidreg_cli.reports.wording import Span, Wording
 
 NEGLIGIBLE = 0.02
@@ -93,14 +93,14 @@ def _adding(alone: Amount, unique: Amount, most_unique: float, added: Amount, ne
 
 def readings(report: Report) -> tuple[Reading, ...]:
     """One per modality; empty where there is nothing to compare."""
-    if report.information is None or report.pid is None:
+    if report.information is None:
         return ()
     negligible = NEGLIGIBLE if report.information.units == "bits" else NEGLIGIBLE / BITS_PER_NAT
     singles = {v.modalities[0]: v for v in report.information.values if len(v.modalities) == 1}
     found = []
     for row in report.one_versus_rest:
         alone = Amount(singles[row.modality].value, singles[row.modality].ci)
-        unique, added = _unique(report, row.modality), Amount(row.added, row.added_ci)
+        unique, added = _unique(report, row), Amount(row.added, row.added_ci)
         most = max([unique.value, *other_uniques(report, row.modality)])
         verdict = verdict_of(alone, unique, most, added, negligible)
         found.append(Reading(row.modality, alone, unique, most, added, verdict))
@@ -114,11 +114,13 @@ def other_uniques(report: Report, modality: str) -> list[float]:
     return [*summaries, *(row.unique for row in rows if row.modality == modality)]
 
 
-def _unique(report: Report, modality: str) -> Amount:
+def _unique(report: Report, row: OneVersusRest) -> Amount:
+    """By the headline; against the rest, and without an interval, where its measure takes two sources only."""
     if report.pid is None:
-        raise ValueError("a report without decomposition has no unique information")
+        return Amount(row.unique, None)
     spans = report.pid.summary_ci
-    return Amount(report.pid.summary.unique[modality], None if spans is None else spans.unique[modality])
+    unique = report.pid.summary.unique[row.modality]
+    return Amount(unique, None if spans is None else spans.unique[row.modality])
 
 
 def meaning(reading: Reading, wording: Wording) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.errors import UsageError
+from pidreg_cli.threads import available_threads
+
+__all__ = ["available_threads", "limited_threads", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -24,11 +26,6 @@ def resolve_device(name: str) -> torch.device:
             "use --device auto or --device cpu",
         )
     return device
-
-
-def available_threads() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

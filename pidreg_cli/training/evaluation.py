@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -70,11 +70,14 @@ def pooled(parts: Sequence[Readouts]) -> Readouts:
 
 @dataclass(frozen=True)
 class ReadoutRows:
-    """Rows as the readouts see them: features, Y' and target (N, 2), groups (N,), positions in the table (N,)."""
+    """Rows as the readouts see them: features, Y' and target (N, 2), positions in the table (N,).
+
+    ``groups`` (N,): number of the row's group in the table, or its position where every row stands alone.
+    """
 
     blocks: ReadoutBlocks
     targets: Floats
-    groups: NDArray[np.generic]
+    groups: NDArray[np.int64]
     rows: Index
 
     @classmethod
@@ -88,9 +91,17 @@ class ReadoutRows:
         # Without the sufficiency term the heads never learned: their scores would be noise.
         reading = model.read(rows, masks if settings.loss.sufficiency else [], masks)
         targets = np.column_stack([transform.forward(target), target])
-        groups = index if rows.groups is None else rows.groups
         blocks = readout_blocks(reading, lambda standard: transform.forward(transform.restore(standard)))
-        return cls(blocks, targets, groups, index)
+        # The network computes codes in single precision: nothing is lost, and memory halved.
+        codes = tuple(np.asarray(code, np.float32) for code in blocks.codes)
+        return cls(replace(blocks, codes=codes), targets, group_numbers(arrays)[index], index)
+
+
+def group_numbers(arrays: MultimodalArrays) -> NDArray[np.int64]:
+    """Number of each row's group, in the order of the labels; its position where every row stands alone."""
+    if arrays.groups is None:
+        return np.arange(arrays.rows)
+    return np.asarray(np.unique(arrays.groups, return_inverse=True)[1], np.int64)
 
 
 def cross_fitted(
@@ -171,7 +182,7 @@ def code_divergence(held: ReadoutRows, settings: Settings, number: int) -> float
     fewest, most = DIVERGENCE_ROWS
     if len(held.rows) < fewest:
         return float("nan")
-    codes = [torch.from_numpy(np.asarray(code)[:most]) for code in held.blocks.codes]
+    codes = [torch.from_numpy(np.asarray(code, np.float64)[:most]) for code in held.blocks.codes]
     noise = torch_generator(settings.seed, Stream.DIVERGENCE, number)
     width = sum(code.shape[1] for code in codes)
     directions = mixing_directions(width, DIVERGENCE_DIRECTIONS, noise, codes[0])

@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, write_checkpoint
-from pidreg_cli.training.evaluation import Readouts, pooled
+from pidreg_cli.training.evaluation import Readouts
+from pidreg_cli.training.model_rows import Estimates, ModelRows
 from pidreg_cli.training.state import Ledger
 
 Floats = NDArray[np.float64]
+
+ROWS = "rows."  # arrays of the rows themselves start like this
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,10 @@ class HeldOut:
 
     ``prediction``, ``ridge`` (N,): in the target's units; ``ridge_alone``, ``trees_alone`` (N, n): ridge regression and
     small trees on each modality alone. ``code_divergence`` (models,): distance of target and codes from a joint normal,
-    NaN with few rows.
-    ``null_sums`` (models, 1 + tested sets, 1 + draws): error sums of Y' and of null targets. ``debiased`` (models,
-    1 + G, 2**n): the debiased informations and their jackknife replicates, NaN where a model has too few held-out rows.
+    NaN with few rows. ``readouts``, ``null_sums``, ``debiased``: as in ``Estimates``. ``models``: the rows themselves.
     """
 
+    models: tuple[ModelRows, ...]
     readouts: Readouts
     prediction: Floats
     ridge: Floats
@@ -39,9 +41,21 @@ class HeldOut:
     @classmethod
     def pooled(cls, parts: Sequence[HeldOut]) -> HeldOut:
         """The rows of several models together."""
-        names = [f.name for f in fields(cls) if f.name != "readouts"]
+        names = ("prediction", "ridge", "ridge_alone", "trees_alone", "code_divergence")
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-        return cls(readouts=pooled([part.readouts for part in parts]), **joined)
+        found = Estimates.pooled([part.estimates for part in parts])
+        return cls(
+            models=tuple(rows for part in parts for rows in part.models),
+            readouts=found.readouts,
+            null_sums=found.null_sums,
+            debiased=found.debiased,
+            **joined,
+        )
+
+    @property
+    def estimates(self) -> Estimates:
+        """What the rows say of the sets of modalities."""
+        return Estimates(self.readouts, self.null_sums, self.debiased)
 
 
 def outcome_name(number: int) -> str:
@@ -52,11 +66,13 @@ def outcome_name(number: int) -> str:
 def save_outcome(
     store: CheckpointStore | None, number: int, held: HeldOut, ledger: Ledger, leftovers: Sequence[str]
 ) -> None:
-    """Store a finished fold and drop ``leftovers``, the checkpoints of its training."""
+    """Store a finished fold of one model and drop ``leftovers``, the checkpoints of its training."""
     if store is None:
         return
-    arrays = {f.name: getattr(held, f.name) for f in fields(held) if f.name != "readouts"}
+    plain = [f.name for f in fields(held) if f.name not in ("models", "readouts")]
+    arrays = {name: getattr(held, name) for name in plain}
     arrays |= {f"readouts.{f.name}": getattr(held.readouts, f.name) for f in fields(held.readouts)}
+    arrays |= {f"{ROWS}{name}": array for rows in held.models for name, array in rows.to_arrays().items()}
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     write_checkpoint(store, outcome_name(number), ledger.to_document(), tensors)
     for name in leftovers:
@@ -71,4 +87,6 @@ def load_outcome(store: CheckpointStore | None, number: int) -> tuple[HeldOut, L
     document, tensors = found
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     readouts = Readouts(*(arrays.pop(f"readouts.{f.name}") for f in fields(Readouts)))
-    return HeldOut(readouts=readouts, **arrays), Ledger.from_document(document)
+    stored = {name.removeprefix(ROWS): arrays.pop(name) for name in list(arrays) if name.startswith(ROWS)}
+    rows = ModelRows.from_arrays(number, stored)
+    return HeldOut(models=(rows,), readouts=readouts, **arrays), Ledger.from_document(document)

@@ -19,18 +19,12 @@ from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fol
 from pidreg_cli.errors import DataError
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.checkpoints import CheckpointStore
-from pidreg_cli.training.evaluation import (
-    ReadoutRows,
-    Readouts,
-    code_divergence,
-    cross_fitted,
-    debiased_informations,
-    null_error_sums,
-)
+from pidreg_cli.training.evaluation import ReadoutRows, Readouts, code_divergence
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.metrics import Accuracy, accuracy
 from pidreg_cli.training.model_choice import ModelChoice, Trained, networks_of, training_files
 from pidreg_cli.training.model_fit import ModelTask
+from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
 from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
@@ -100,8 +94,7 @@ class ProtocolRun:
         self._check_groups(parts.valid)
         trained = self._train("model", 0, parts)
         held = self._held_out(trained, 0, parts)
-        selecting = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
-        selection = cross_fitted(selecting, None, self.settings, self._rng(Stream.SELECTION))
+        selection = validation_readouts(held.models[0], self.settings)
         valid = self._predict(trained.model, parts.valid)
         prediction = np.concatenate([valid, held.prediction])
         rows = np.concatenate([parts.valid, parts.held])
@@ -156,11 +149,14 @@ class ProtocolRun:
 
     def _held_out(self, trained: Trained, number: int, parts: Parts) -> HeldOut:
         model, arrays, settings = trained.model, self.arrays, self.settings
-        held = ReadoutRows.of(model, arrays, parts.held, settings)
-        valid = ReadoutRows.of(model, arrays, parts.valid, settings)
+        rows = ModelRows(
+            number, *(ReadoutRows.of(model, arrays, p, settings) for p in (parts.held, parts.valid))
+        )
+        found = Estimates.of(rows, settings)
         train, new = arrays.take(parts.train), arrays.take(parts.held)
         return HeldOut(
-            readouts=cross_fitted(held, valid, settings, self._rng(Stream.READOUT, number)),
+            models=(rows,),
+            readouts=found.readouts,
             prediction=self._predict(model, parts.held),
             ridge=ridge_predictions(train, new),
             ridge_alone=np.column_stack(
@@ -169,9 +165,9 @@ class ProtocolRun:
             trees_alone=np.column_stack(
                 [tree_predictions(train.only(name), new.only(name)) for name in new.names]
             ),
-            code_divergence=np.array([code_divergence(held, settings, number)]),
-            null_sums=null_error_sums(held, valid, settings, self._rng(Stream.NULL, number))[None],
-            debiased=debiased_informations(held, settings, self._rng(Stream.INTERVALS, number))[None],
+            code_divergence=np.array([code_divergence(rows.held, settings, number)]),
+            null_sums=found.null_sums,
+            debiased=found.debiased,
         )
 
     def _predict(self, model: FittedModel, rows: Index) -> NDArray[np.float64]:

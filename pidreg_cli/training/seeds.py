@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Stream(IntEnum):
@@ -23,6 +26,8 @@ class Stream(IntEnum):
     DIVERGENCE = 9
     BOOSTING_FOLDS = 10
     BOOSTING = 11
+    COMMON_CHANGE = 12
+    GROUPS = 13
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:
@@ -32,6 +37,9 @@ def numpy_generator(seed: int, *path: int) -> np.random.Generator:
 
 def torch_generator(seed: int, *path: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Torch generator of the stream ``path`` under ``seed``, on ``device``."""
+    # Here, so that what draws with NumPy alone does not wait for torch.
+    import torch
+
     state = np.random.SeedSequence([seed, *path]).generate_state(2, np.uint32)
     generator = torch.Generator(device)
     generator.manual_seed(int(state[0]) << 31 ^ int(state[1]))

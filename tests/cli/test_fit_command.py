@@ -89,6 +89,7 @@ def test_the_run_folder_is_complete_and_alone(fitted):
     assert sorted(path.name for path in folder.iterdir()) == ["data.parquet", "data.pidreg", "tiny.yaml"]
     assert {path.name for path in (folder / "data.pidreg").iterdir()} == {
         "config.yaml",
+        "evidence.safetensors",
         "heldout.parquet",
         "history.jsonl",
         "model.json",
@@ -139,6 +140,7 @@ def test_quiet_without_heldout_says_and_keeps_less(place):
     assert (ended.status, ended.out) == (0, "")
     assert "note:" not in ended.err
     assert not (place / "data.pidreg" / "heldout.parquet").exists()
+    assert not (place / "data.pidreg" / "evidence.safetensors").exists()
     report = json.loads((place / "data.pidreg" / "report.json").read_text())
     assert [(one["name"], one["features"]) for one in report["modalities"]] == [("one", 2), ("two", 2)]
     assert (report["seed"], report["data"]["target"]) == (7, "y")
@@ -286,5 +288,12 @@ def test_a_saved_configuration_and_a_resumed_run_lead_to_the_same_bytes(fitted, 
     assert resumed.stdout == (mine / "report.json").read_text()
     assert comparable(resumed.stdout) == comparable((theirs / "report.json").read_text())
     assert {path.name for path in mine.iterdir()} == {path.name for path in theirs.iterdir()}
-    for name in ("config.yaml", "model.safetensors", "model.json", "heldout.parquet", "history.jsonl"):
+    for name in (
+        "config.yaml",
+        "model.safetensors",
+        "model.json",
+        "heldout.parquet",
+        "evidence.safetensors",
+        "history.jsonl",
+    ):
         assert (mine / name).read_bytes() == (theirs / name).read_bytes()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pidreg_cli.information.ccs import ccs_redundancy
+from pidreg_cli.information.ccs import ccs_redundancy, scalar_ccs_redundancy
 from pidreg_cli.information.gaussian_pid import gaussian_pid
 
 
@@ -85,3 +85,25 @@ def test_a_copy_is_redundant() -> None:
     covariance = np.array([[1, 1, 1], [1, 2, 2], [1, 2, 2 + 1e-6]])
     d = gaussian_pid(covariance, [0], {"x": [1], "y": [2]}, "ccs")
     assert d.atoms["{x}{y}"] == pytest.approx(0.5, abs=4 * (d.standard_error or 0))
+
+
+def test_informations_and_a_correlation_are_enough_for_a_scalar_target() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(5):
+        rows = rng.standard_normal((12, 3))
+        covariance = rows.T @ rows / 12
+        sources = {"x": [0], "y": [1]}
+        i1, i2, i12 = gaussian_pid(covariance, [2], sources).information.values()
+        sign = np.sign(covariance[0, 2] * covariance[1, 2])
+        correlation = sign * covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+        direct = ccs_redundancy(covariance, (1, 1), 100_000, np.random.default_rng(1))
+        found = scalar_ccs_redundancy(i1, i2, i12, correlation, 100_000, np.random.default_rng(2))
+        assert abs(found.value - direct.value) < 5 * np.hypot(direct.standard_error, found.standard_error)
+
+
+def test_a_source_seen_twice_is_shared_and_a_silent_one_shares_nothing() -> None:
+    twice = scalar_ccs_redundancy(0.5, 0.5, 0.5, 1.0, 100_000, np.random.default_rng(0))
+    assert twice.value == pytest.approx(0.5, abs=5 * twice.standard_error)
+    silent = scalar_ccs_redundancy(0.5, 0.0, 0.5, 0.0, 1_000, np.random.default_rng(0))
+    assert silent.value == pytest.approx(0.0, abs=1e-12)
+    assert scalar_ccs_redundancy(0.0, 0.0, 0.0, 0.0, 1_000, np.random.default_rng(0)).value == 0.0

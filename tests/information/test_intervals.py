@@ -98,7 +98,7 @@ def population_errors(codes: tuple[np.ndarray, ...], y: np.ndarray, folds: np.nd
     errors = np.zeros(1 + len(masks))
     for fold in np.unique(folds):
         rows = np.column_stack([table.values, y])[folds != fold]
-        readouts = FoldReadouts.fitted(Moments.of(rows), table, masks)
+        readouts = FoldReadouts.fitted(Moments.of(rows), table.layout, masks)
         guesses = np.column_stack(
             [np.full(width + 1, readouts.baseline[0]), readouts.predictions(probes)[..., 0]]
         )

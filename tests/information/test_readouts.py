@@ -171,7 +171,7 @@ def test_scores_belong_to_their_subset() -> None:
         (np.zeros((4, 2)),) * 3,
         {1: np.zeros((4, 1)), 4: np.zeros((4, 1)), 3: np.zeros((4, 2)), 7: np.zeros((4, 3))},
     )
-    table = feature_table(blocks)
+    table = feature_table(blocks).layout
     # Codes and squares (2 + 2) per modality, products (2) per pair.
     assert {m: (table.free(m).size, table.shrunk(m).size) for m in (1, 2, 3, 5, 7)} == {
         1: (1, 4),

@@ -40,7 +40,7 @@ def traced() -> Traced:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pidreg_cli.training.protocol.cross_fitted", noted)
+        patch.setattr("pidreg_cli.training.model_rows.cross_fitted", noted)
         return Traced(fit_arrays(linear_arrays(160), SOURCE, SETTINGS, Silent()), calls)
 
 

@@ -59,7 +59,7 @@ def short_id(atom: Atom) -> str:
 
 def sensitivity(report: Report) -> Section | None:
     """The same information by the other measures, and whether the reading depends on the measure."""
-    if report.pid is None or not report.sensitivity:
+    if not report.sensitivity:
         return None
     wording = Wording.of(report)
     rows = one_versus_rest_rows(report, wording)
@@ -124,7 +124,7 @@ def agreement(report: Report) -> str:
     else:
         rows = rest_rows(report)
         groups = [[against_rest(row) for row in rows if row.modality == name] for name in report.names]
-    total = report.pid.summary.total if report.pid else 0.0
+    total = Wording.of(report).total
     largest = max(spread(part) for group in groups for part in zip(*group, strict=True))
     if largest <= STABLE * total:
         return "The measures agree: the reading above does not hang on the choice."

@@ -13,7 +13,7 @@ FEW = 3
 
 def single(report: Report) -> Section | None:
     """Instead of a decomposition where there is one modality."""
-    if report.information is None or report.pid is not None:
+    if report.information is None or len(report.names) > 1:
         return None
     text = (
         f"'{report.names[0]}' is the only modality, so there is nothing to decompose: unique, shared and "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pidreg_cli.reports.content import Block, Bullets, Paragraph, Section, Table
-from pidreg_cli.reports.model import Accuracy, Data, Information, Report
+from pidreg_cli.reports.model import Accuracy, Information, Report
 from pidreg_cli.reports.wording import decimal, listing, measured, percent, rows_phrase, together
 
 SHOWN = 12
@@ -16,6 +16,10 @@ ESTIMATORS = {
 INTERACTIONS = {
     "products": "with products of codes",
     "none": "without products of codes (straight lines only)",
+}
+FEATURE_INTERACTIONS = {
+    "products": "of features, squares and products of their leading scores",
+    "none": "of features (straight lines only)",
 }
 
 
@@ -72,12 +76,13 @@ def rows(report: Report) -> Section:
     )
     return Section(
         "Data, and which rows say what",
-        (Paragraph(counts(report.data)), Table(header, modalities), Bullets(protocol(report))),
+        (Paragraph(counts(report)), Table(header, modalities), Bullets(protocol(report))),
     )
 
 
-def counts(data: Data) -> str:
+def counts(report: Report) -> str:
     """Rows read, dropped and used."""
+    data = report.data
     used = data.rows - data.rows_missing_target
     dropped = f", {data.rows_missing_target:,} dropped (no target)" if data.rows_missing_target else ""
     split = (
@@ -86,7 +91,8 @@ def counts(data: Data) -> str:
         else f"{data.rows_train:,} to train, {data.rows_valid:,} to validate, {data.rows_test:,} to test"
     )
     source = f"{listing(data.files)}: " if data.files else "A table in memory: "
-    return f"{source}{data.rows:,} rows read{dropped}, {used:,} used ({split})."
+    trained = data.folds or data.rows_train
+    return f"{source}{data.rows:,} rows read{dropped}, {used:,} used{f' ({split})' if trained else ''}."
 
 
 def protocol(report: Report) -> tuple[str, ...]:
@@ -94,8 +100,15 @@ def protocol(report: Report) -> tuple[str, ...]:
     said = []
     if report.information is not None:
         said.append(information_rows(report.information))
+        said += known_before(report.information)
     if report.metrics is not None and report.metrics.test is not None:
-        held = "cross-fitted rows" if report.data.folds else "test rows"
+        held = (
+            "cross-fitted rows"
+            if report.data.folds
+            else "test rows"
+            if report.data.rows_train
+            else "new rows"
+        )
         said.append(f"Accuracy: {report.metrics.test.n:,} {held}, in the units of '{report.data.target}'.")
     if report.selection is not None:
         said.append(f"Selection: {rows_phrase(report.selection.protocol, report.selection.rows)}.")
@@ -103,10 +116,23 @@ def protocol(report: Report) -> tuple[str, ...]:
     return tuple(said)
 
 
+def known_before(information: Information) -> list[str]:
+    """What the covariates are, and what they tell alone."""
+    if not information.covariates:
+        return []
+    names, alone = listing(information.covariates), information.covariate_information
+    amount = (
+        "" if alone is None else f" Alone {'it tells' if len(information.covariates) == 1 else 'they tell'} "
+    )
+    told = "" if alone is None else f"{amount}{decimal(alone)} {information.units}."
+    return [f"Every amount is beyond {names}, which every readout holds.{told}"]
+
+
 def information_rows(information: Information) -> str:
     """Rows and estimator of the information."""
     where = rows_phrase(information.protocol, information.rows)
-    how = f"{ESTIMATORS[information.estimator]}, {INTERACTIONS[information.interactions]}"
+    interactions = FEATURE_INTERACTIONS if information.protocol == "features" else INTERACTIONS
+    how = f"{ESTIMATORS[information.estimator]}, {interactions[information.interactions]}"
     bound = " Intervals are those of the readout, not of the full information." * (
         information.interval_of == "readout" and information.values[-1].ci is not None
     )

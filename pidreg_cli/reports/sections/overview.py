@@ -13,7 +13,13 @@ def title(report: Report) -> str:
     """What the report is about."""
     names = report.names
     who = listing(names) if len(names) <= 3 else f"{len(names)} modalities"
-    return f"What {who} {'tells' if len(names) == 1 else 'tell'} about {report.data.target}"
+    return f"What {who} {'tells' if len(names) == 1 else 'tell'} about {report.data.target}{beyond(report)}"
+
+
+def beyond(report: Report) -> str:
+    """`` beyond age and sex``: the covariates that everything is beyond; empty without them."""
+    known = () if report.information is None else report.information.covariates
+    return f" beyond {listing(known)}" if known else ""
 
 
 def headline(report: Report) -> tuple[str, ...]:
@@ -35,9 +41,17 @@ def total_sentence(report: Report, information: Information) -> str:
         amount += f" ({wording.interval_name()} {wording.span(whole.ci)})"
     who = subject(report)
     if any(diagnostic.code == NOTHING for diagnostic in report.diagnostics):
-        return f"{who} nothing about '{report.data.target}' that can be told from zero: {amount}."
+        about = f"'{report.data.target}'{beyond(report)}"
+        return f"{who} nothing about {about} that can be told from zero: {amount}."
     share = percent(explained(whole.value, information.units))
-    return f"{who} {amount} about '{report.data.target}': {share} of its variance can be predicted."
+    about = f"'{report.data.target}'{beyond(report)}"
+    return f"{who} {amount} about {about}: {share} of {variance(report)} can be predicted."
+
+
+def variance(report: Report) -> str:
+    """What of the target's variance is to be predicted."""
+    known = () if report.information is None else report.information.covariates
+    return f"the variance that {listing(known)} leave{'s' * (len(known) == 1)}" if known else "its variance"
 
 
 def subject(report: Report) -> str:

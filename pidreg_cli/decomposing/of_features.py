@@ -1,0 +1,116 @@
+"""The features of a table, decomposed in one pass and without a model: the quick look that people take first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.leaks import determined_targets
+from pidreg_cli.data.loading import target_column
+from pidreg_cli.data.naming import listing
+from pidreg_cli.data.preparation.findings import RowProgress
+from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.transforms import TargetTransform
+from pidreg_cli.decomposing.per_row import Decomposed
+from pidreg_cli.decomposing.readers import FeatureReader
+from pidreg_cli.decomposing.request import DecomposeRequest
+from pidreg_cli.decomposing.streamed import Streamed, streamed_information, streamed_rows
+from pidreg_cli.decomposing.table_report import (
+    TableReport,
+    check_covariates,
+    ids_of,
+    labelled_table,
+)
+from pidreg_cli.errors import UsageError
+from pidreg_cli.threads import available_threads
+
+if TYPE_CHECKING:
+    pass
+
+Floats = NDArray[np.float64]
+
+MOST_MODALITIES = 12
+IDLE = ("Columns without a role", "Column 'split'")
+"""Notices of roles that say nothing here: covariates have one, and every row is scored whatever its split."""
+
+
+def decompose_features(
+    inputs: Sequence[str | Path],
+    roles: RoleRequest,
+    request: DecomposeRequest,
+    covariates: Sequence[str],
+    progress: RowProgress,
+) -> Decomposed:
+    """Decompose what the features of a table say of its target, without a model. Raises PidregError of every kind."""
+    table = open_table(inputs)
+    found = resolve_roles(table.schema, table.metadata, roles)
+    found, notices = _without_covariates(found, covariates)
+    if len(found.modalities) > MOST_MODALITIES:
+        raise UsageError(
+            "usage.too_many_modalities",
+            f"{len(found.modalities)} modalities, but every set of them is estimated: at most {MOST_MODALITIES}",
+            "join related ones, as in --modality labs='blood__*,urine__*'",
+        )
+    threads = request.threads or available_threads()
+    with threadpool_limits(threads), determined_targets(tuple(found.modalities), found.target):
+        held = fit_covariates(table, covariates)
+        target = target_column(table, found.target)
+        present = target[np.isfinite(target)]
+        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request)
+        reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
+        streamed = streamed_information(
+            labelled, reader, len(found.modalities), request, "features", held.columns, progress
+        )
+        facts = TableReport(found, labelled, reader.tally, "inverse normal (Blom)", request, "cpu", threads)
+        constant = _constant_features(reader, streamed, held)
+        report = facts.report(streamed, constant, None)
+    ids = ids_of(table, found.id)
+    return Decomposed(
+        report,
+        notices,
+        lambda: streamed_rows(labelled, reader, streamed.readouts, ids, progress, threads),
+        streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
+    )
+
+
+def _without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles, tuple[str, ...]]:
+    """Covariates are no features, and have no role that they would give away. Raises UsageError, DataError."""
+    check_covariates(covariates, roles.target, roles.id)
+    taken = {name: [c for c in columns if c in covariates] for name, columns in roles.modalities.items()}
+    left = {
+        name: tuple(c for c in columns if c not in covariates) for name, columns in roles.modalities.items()
+    }
+    for name, columns in left.items():
+        if not columns:
+            raise UsageError(
+                "usage.covariates",
+                f"every column of modality {name!r} is a covariate: nothing of it is left to decompose",
+                "leave the modality out, or the covariates",
+            )
+    notices = tuple(
+        f"{listing(columns)} of modality {name!r}: covariates, and so no features of it."
+        for name, columns in taken.items()
+        if columns
+    )
+    said = tuple(text for text in roles.notices if not text.startswith(IDLE))
+    return replace(roles, modalities=left), (*said, *notices)
+
+
+def _constant_features(
+    reader: FeatureReader, streamed: Streamed, covariates: Covariates
+) -> dict[str, tuple[str, ...]]:
+    """Features with one value in all rows, by modality."""
+    found = {}
+    for place, (name, columns) in enumerate(reader.names.items()):
+        start = reader.layout.slices["code", place, place].start
+        flags = streamed.constant[start : start + len(columns)]
+        found[name] = tuple(c for c, constant in zip(columns, flags, strict=True) if constant)
+    return found

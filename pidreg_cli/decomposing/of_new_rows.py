@@ -1,0 +1,132 @@
+"""New rows with a target, as the model of a run reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.covariates import fit_covariates
+from pidreg_cli.data.leaks import determined_targets
+from pidreg_cli.data.loading import target_column
+from pidreg_cli.data.modalities import check_feature_types, unknown_column
+from pidreg_cli.data.naming import listing
+from pidreg_cli.data.preparation.findings import RowProgress
+from pidreg_cli.data.roles import Roles
+from pidreg_cli.data.tables import ParquetTable, open_table
+from pidreg_cli.decomposing.model_reader import ModelReader
+from pidreg_cli.decomposing.per_row import Decomposed
+from pidreg_cli.decomposing.request import DecomposeRequest
+from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
+from pidreg_cli.decomposing.table_report import (
+    TableReport,
+    check_covariates,
+    ids_of,
+    labelled_table,
+)
+from pidreg_cli.errors import DataError, UsageError
+from pidreg_cli.model_files import ModelRoles, read_model
+from pidreg_cli.run_evidence import read_settings
+from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
+from pidreg_cli.training.metrics import accuracy
+
+
+def decompose_new(
+    folder: Path,
+    inputs: Sequence[str | Path],
+    request: DecomposeRequest,
+    covariates: Sequence[str],
+    progress: RowProgress,
+    *,
+    identifier: str | None = None,
+    group: str | None = None,
+    device: str = "auto",
+) -> Decomposed:
+    """Decompose what the model of a run reads in new rows with a target. Raises PidregError of every kind."""
+    place = resolve_device(device)
+    model, stored = read_model(folder, place)
+    settings = read_settings(folder)
+    request = _as_fitted(request, settings)
+    table = open_table(inputs)
+    roles = _roles_of_run(table, stored, settings, identifier, group)
+    _check_outside(covariates, roles)
+    threads = request.threads or available_threads()
+    with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
+        held = fit_covariates(table, covariates)
+        target = target_column(table, roles.target)
+        labelled = labelled_table(table, target, model.transforms.target, roles.group, request)
+        interactions = request.interactions or settings.information.interactions
+        reader = ModelReader(table, roles.modalities, model, settings, interactions, held)
+        streamed = streamed_information(
+            labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
+        )
+        usable = labelled.groups >= 0
+        transform = "inverse normal (Blom), fitted on the training rows of the run"
+        facts = TableReport(roles, labelled, reader.tally, transform, request, str(place), threads)
+        report = facts.report(streamed, {}, accuracy(target[usable], reader.predictions[usable]))
+    ids = ids_of(table, roles.id)
+    return Decomposed(
+        report,
+        (),
+        lambda: streamed_rows(labelled, reader, streamed.readouts, ids, progress, threads),
+        streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
+    )
+
+
+def _as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest:
+    """Where nothing is asked for, as the run was fitted."""
+    information = settings.information
+    return replace(
+        request,
+        interactions=request.interactions or information.interactions,
+        confidence=request.confidence or information.confidence,
+        seed=settings.seed if request.seed is None else request.seed,
+    )
+
+
+def _roles_of_run(
+    table: ParquetTable, stored: ModelRoles, settings: Settings, identifier: str | None, group: str | None
+) -> Roles:
+    """Columns of new rows by the roles of the run. Raises DataError where one is missing or of another type."""
+    kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+    modalities = {name: tuple(columns) for name, columns in stored.modalities.items()}
+    missing = [c for columns in modalities.values() for c in columns if c not in kinds]
+    if missing:
+        raise DataError(
+            "data.missing_features",
+            f"The run reads {listing(missing)}, which the table does not have.",
+            "Give rows with the columns of the table that was fitted; extra columns do no harm.",
+        )
+    if stored.target not in kinds:
+        raise DataError(
+            "data.missing_target",
+            f"The table has no column {stored.target!r}, the target of the run: informations are about it.",
+            "Give rows whose target is known.",
+        )
+    for column in (identifier, group):
+        if column is not None and column not in kinds:
+            raise unknown_column(column, kinds)
+    check_feature_types(modalities, kinds)
+    remembered = table.metadata.group if table.metadata is not None else None
+    groups = [group, *(one for one in (settings.data.group, remembered) if one in kinds)]
+    identifiers = [identifier, stored.id if stored.id in kinds else None]
+    return Roles(
+        modalities,
+        stored.target,
+        id=next((one for one in identifiers if one is not None), None),
+        group=next((one for one in groups if one is not None), None),
+    )
+
+
+def _check_outside(covariates: Sequence[str], roles: Roles) -> None:
+    """Raise UsageError for covariates that the model reads: its codes hold them, and nothing takes them out again."""
+    check_covariates(covariates, roles.target, roles.id)
+    for name, columns in roles.modalities.items():
+        inside = [column for column in columns if column in covariates]
+        if inside:
+            raise UsageError(
+                "usage.covariates",
+                f"{listing(inside)} of modality {name!r} cannot be a covariate: the model of the run reads it",
+                "fit without it first, or decompose the table itself with --no-model",
+            )

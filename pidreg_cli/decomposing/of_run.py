@@ -1,0 +1,160 @@
+"""The held-out rows of a run, decomposed again: by other measures, estimators, readouts or intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.decomposing.per_row import Decomposed, RowBatch
+from pidreg_cli.decomposing.request import DecomposeRequest, created_now
+from pidreg_cli.errors import DataError
+from pidreg_cli.information.debiased import plugin_jackknife
+from pidreg_cli.information.intervals import GROUPS, Jackknife
+from pidreg_cli.information_facts import facts_of_estimates, pooled_debiased
+from pidreg_cli.reports import evidence as given
+from pidreg_cli.reports.assemble import diagnostic_part, information_parts, informations_of
+from pidreg_cli.reports.examine import GRAVITY, information_findings
+from pidreg_cli.reports.model import Report
+from pidreg_cli.run_evidence import RunEvidence, read_evidence
+from pidreg_cli.training.device import available_threads, limited_threads
+from pidreg_cli.training.evaluation import Readouts, jackknife_groups
+from pidreg_cli.training.model_rows import Estimates
+from pidreg_cli.training.seeds import Stream, numpy_generator
+
+HELDOUT = "heldout.parquet"
+
+
+def decompose_run(folder: Path, request: DecomposeRequest) -> Decomposed:
+    """Decompose the held-out rows of a run; with the settings of the fit exactly as its report does.
+
+    Raises RunError where the run or what it keeps of its rows cannot be read, DataError where rows are too few for
+    the estimator.
+    """
+    evidence = read_evidence(folder)
+    settings = _settings(evidence.settings, request)
+    # With as many threads as the fit: sums, and with them last digits, depend on it.
+    threads = request.threads or evidence.report.threads or available_threads()
+    with limited_threads(threads):
+        estimates = evidence.estimates(settings)
+        facts = _facts(evidence, estimates, settings, request)
+    report = _report(evidence, facts, settings, threads)
+    batch = _rows(folder, estimates.readouts)
+    return Decomposed(report, (), lambda: iter((batch,)), batch.errors.mean(axis=0))
+
+
+def _settings(settings: Settings, request: DecomposeRequest) -> Settings:
+    asked = {"interactions": request.interactions, "confidence": request.confidence}
+    changed = {key: value for key, value in asked.items() if value is not None}
+    return settings.model_copy(
+        update={
+            "seed": settings.seed if request.seed is None else request.seed,
+            "information": settings.information.model_copy(update=changed),
+        }
+    )
+
+
+def _facts(
+    evidence: RunEvidence, estimates: Estimates, settings: Settings, request: DecomposeRequest
+) -> given.InformationFacts:
+    facts = facts_of_estimates(estimates, evidence.held_labels, settings, evidence.protocol)
+    facts = replace(facts, measure=request.measure, seed=settings.seed)
+    if request.estimator == "heldout":
+        return facts
+    found = (
+        pooled_debiased(estimates.debiased)
+        if request.estimator == "debiased"
+        else _plugin(evidence, settings)
+    )
+    if found is None:
+        raise DataError(
+            "information.too_few_rows",
+            f"The debiased estimate needs 1.5 rows per feature of the readouts in each model's held-out rows, however: "
+            f"{facts.rows:,} rows in all",
+            "Use --estimator heldout, or --interactions none, whose readouts have fewer features.",
+        )
+    return replace(
+        facts,
+        estimator=request.estimator,
+        raw=found.estimate,
+        jackknife=found,
+        interval_of="information",
+    )
+
+
+def _plugin(evidence: RunEvidence, settings: Settings) -> Jackknife:
+    """The plug-in estimate averaged over models. Raises TooFewRowsError where a model has too few held-out rows."""
+    parts = []
+    for rows in evidence.models:
+        rng = numpy_generator(settings.seed, Stream.INTERVALS, rows.number)
+        groups = jackknife_groups(rows.held.groups, rng)
+        if len(np.unique(groups)) < GROUPS:
+            raise DataError(
+                "information.too_few_rows",
+                f"Intervals need {GROUPS} held-out rows or groups in each model; one has {len(np.unique(groups))}.",
+                "Use --estimator heldout.",
+            )
+        parts.append(
+            plugin_jackknife(
+                rows.held.blocks, rows.held.targets[:, 0], groups, settings.information.interactions
+            )
+        )
+    return Jackknife(
+        np.mean([part.estimate for part in parts], axis=0),
+        np.mean([part.replicates for part in parts], axis=0),
+    )
+
+
+def _report(evidence: RunEvidence, facts: given.InformationFacts, settings: Settings, threads: int) -> Report:
+    """The run's report with the parts that informations decide made anew."""
+    found = informations_of(evidence.names, facts)
+    parts = information_parts(facts, found)
+    kept = [d for d in evidence.report.diagnostics if not d.code.startswith("information.")]
+    new = [diagnostic_part(one) for one in _present(information_findings(facts, found))]
+    return evidence.report.model_copy(
+        update={
+            "command": "decompose",
+            "created_at": created_now(),
+            "seed": settings.seed,
+            "threads": threads,
+            "information": parts.information,
+            "pid": parts.pid,
+            "one_versus_rest": parts.one_versus_rest,
+            "sensitivity": parts.sensitivity,
+            "shapley": parts.shapley,
+            "selection": None,
+            "diagnostics": tuple(sorted([*kept, *new], key=lambda one: GRAVITY[one.severity])),
+        }
+    )
+
+
+def _present(findings: Iterable[Diagnostic | None]) -> list[Diagnostic]:
+    return [one for one in findings if one is not None]
+
+
+def _rows(folder: Path, readouts: Readouts) -> RowBatch:
+    """The held-out rows in the order of the table, with the ids that the run kept of them."""
+    order = np.argsort(readouts.rows, kind="stable")
+    ids = _ids(folder / HELDOUT, readouts.rows)
+    return RowBatch(ids.take(pa.array(order)), readouts.target[order], readouts.score_errors[order])
+
+
+def _ids(path: Path, rows: NDArray[np.intp]) -> pa.Array:
+    """Ids of these rows of the table; their positions where the run kept none."""
+    try:
+        kept = pq.read_table(path, columns=["id", "split"])
+    except (OSError, pa.ArrowException):
+        return pa.array(rows)
+    ids = kept["id"].combine_chunks().filter(pc.equal(kept["split"], "test").combine_chunks())
+    if len(ids) != len(rows):
+        return pa.array(rows)
+    # Kept in the order of the table: the rank of a position is its place.
+    return ids.take(pa.array(np.argsort(np.argsort(rows, kind="stable"), kind="stable")))

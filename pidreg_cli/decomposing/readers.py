@@ -1,0 +1,197 @@
+"""From batches of a table to the features of readouts: those of the table itself, or what a model reads in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pidreg_cli.data.batches import BlockReader, batch_rows, numbered_batches, spread_rows
+from pidreg_cli.data.covariates import Covariates
+from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.errors import DataError
+from pidreg_cli.information.arrays import Ints
+from pidreg_cli.information.features import GIVEN, FeatureLayout, Interactions, laid_out
+
+Floats = NDArray[np.float64]
+
+SAMPLE_ROWS = 20_000
+"""Rows that fix what features are measured by and in which directions they are multiplied: the target has no say."""
+SCORES = {1: 6, 2: 5, 3: 4, 4: 3, 5: 2, 6: 2}
+"""Leading scores of each modality whose products are read, by the number of modalities: some 80 products in all.
+One each beyond."""
+WILD = 8.0
+"""Standard deviations at which a feature ends: a wild cell must not outweigh all others, least of all squared."""
+
+
+@dataclass
+class Tally:
+    """Cells and rows of each modality that were read, and how many of them are missing."""
+
+    rows: int = 0
+    cells: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, int] = field(default_factory=dict)
+
+    def add(self, blocks: Mapping[str, Floats]) -> None:
+        """More rows."""
+        self.rows += len(next(iter(blocks.values())))
+        for name, block in blocks.items():
+            empty = np.isnan(block)
+            found = (block.size, int(empty.sum()), int(empty.all(axis=1).sum()))
+            for counts, more in zip((self.cells, self.missing, self.absent), found, strict=True):
+                counts[name] = counts.get(name, 0) + more
+
+
+class RowReader(Protocol):
+    """Reads rows as features of readouts."""
+
+    layout: FeatureLayout
+    columns: list[str]
+    tally: Tally
+
+    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+        """Rows of a batch as (n, P + 1): features, and a last column to be filled with the target.
+
+        ``numbers`` (n,): of the rows in the table.
+        """
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How one modality's features become columns: standardised, flags of missing cells, products of leading scores.
+
+    ``directions`` (p, k): of the scores, orthonormal.
+    """
+
+    mean: Floats
+    sd: Floats
+    flagged: NDArray[np.intp]
+    directions: Floats
+
+    @classmethod
+    def fit(cls, block: Floats, most: int) -> Measuring:
+        """From a sample of rows (n, p): the directions in which it varies most; every feature where there are few."""
+        missing = np.isnan(block)
+        present = np.maximum((~missing).sum(axis=0), 1)
+        filled = np.where(missing, 0.0, block)
+        mean = filled.sum(axis=0) / present
+        centred = np.where(missing, 0.0, block - mean)
+        sd = np.sqrt((centred**2).sum(axis=0) / present)
+        # A feature constant in the sample may vary elsewhere.
+        sd = np.where(sd > 0.0, sd, 1.0)
+        standard = np.clip(centred / sd, -WILD, WILD)
+        return cls(mean, sd, np.flatnonzero(missing.any(axis=0)), _directions(standard, most))
+
+    @property
+    def features(self) -> int:
+        """Columns of the modality's own block."""
+        return len(self.mean) + len(self.flagged)
+
+    def apply(self, block: Floats) -> tuple[Floats, Floats]:
+        """Standardised features with flags (n, features), and scores (n, k)."""
+        missing = np.isnan(block)
+        standard = (block - self.mean) / self.sd
+        np.clip(standard, -WILD, WILD, out=standard)
+        if missing.any():
+            standard[missing] = 0.0
+        flags = missing[:, self.flagged].astype(np.float64)
+        return np.hstack([standard, flags]) if flags.size else standard, standard @ self.directions
+
+
+def _directions(standard: Floats, most: int) -> Floats:
+    features = standard.shape[1]
+    if features <= most:
+        return np.eye(features)
+    _, vectors = np.linalg.eigh(standard.T @ standard)
+    leading = vectors[:, ::-1][:, :most]
+    # Signs are the library's choice; products of scores do not depend on them, per-row files should not either.
+    return np.asarray(leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(most)]))
+
+
+class FeatureReader:
+    """The features of a table: straight lines, and products of the leading scores of each modality.
+
+    ``tally`` counts what was read. Raises DataError for a modality without any value.
+    """
+
+    def __init__(
+        self,
+        table: ParquetTable,
+        modalities: Mapping[str, Sequence[str]],
+        interactions: Interactions,
+        covariates: Covariates,
+    ) -> None:
+        self._reader = BlockReader.of(table, modalities)
+        self._covariates = covariates
+        self.columns = [*self._reader.columns, *covariates.columns]
+        self.names = self._reader.names
+        self.tally = Tally()
+        most = SCORES.get(len(modalities), 1) if interactions == "products" else 0
+        self._measures = [Measuring.fit(block, most) for block in self._sample(table).values()]
+        self.layout = self._layout()
+
+    def _sample(self, table: ParquetTable) -> dict[str, Floats]:
+        chosen = spread_rows(table.rows, SAMPLE_ROWS)
+        parts: dict[str, list[Floats]] = {name: [] for name in self._reader.modalities}
+        width = sum(map(len, self.names.values()))
+        for first, batch in numbered_batches(table, self._reader.columns, batch_rows(width)):
+            inside = chosen[(chosen >= first) & (chosen < first + batch.num_rows)] - first
+            for name, block in self._reader.some(batch, first, inside).items():
+                parts[name].append(block)
+        sample = {name: np.vstack(blocks) for name, blocks in parts.items()}
+        for name, block in sample.items():
+            if len(block) == table.rows and np.isnan(block).all():
+                raise empty_modality(name)
+        return sample
+
+    def _layout(self) -> FeatureLayout:
+        widths = {("code", i, i): one.features for i, one in enumerate(self._measures)}
+        scores = [one.directions.shape[1] for one in self._measures]
+        for i, j in combinations_with_replacement(range(len(scores)), 2):
+            widths["product", i, j] = scores[i] * (scores[i] + 1) // 2 if i == j else scores[i] * scores[j]
+        if self._covariates.parts:
+            widths[GIVEN] = self._covariates.width
+        return laid_out(widths)
+
+    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+        """Rows of a batch as (n, P + 1)."""
+        blocks = list(self._reader.blocks(batch, int(numbers[0])).values())
+        self.tally.add(dict(zip(self.names, blocks, strict=True)))
+        found = np.empty((self.layout.width + 1, len(blocks[0]))).T
+        scores = []
+        for i, (one, block) in enumerate(zip(self._measures, blocks, strict=True)):
+            own, leading = one.apply(block)
+            self._put(found, ("code", i, i), own)
+            scores.append(leading)
+        for i, j in combinations_with_replacement(range(len(scores)), 2):
+            self._put(found, ("product", i, j), _products(scores[i], scores[j], same=i == j))
+        if self._covariates.parts:
+            self._put(found, GIVEN, self._covariates.apply(batch, int(numbers[0])))
+        return found
+
+    def _put(self, found: Floats, key: tuple[str, int, int], block: Floats) -> None:
+        place = self.layout.slices[key]
+        found[:, place.start : place.stop] = block
+
+
+def _products(one: Floats, other: Floats, *, same: bool) -> Floats:
+    """Products of every score of one with every score of the other; of one with itself each pair once."""
+    if same:
+        first, second = np.triu_indices(one.shape[1])
+        return one[:, first] * one[:, second]
+    return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+
+
+def empty_modality(name: str) -> DataError:
+    """The error for a modality without any value."""
+    return DataError(
+        "data.empty_modality",
+        f"Every cell of modality {name!r} is missing.",
+        "Leave the modality out, or fill its columns.",
+    )

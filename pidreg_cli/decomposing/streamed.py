@@ -1,0 +1,214 @@
+"""Informations of rows that stream by: one pass gathers moments of groups of rows, which say everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from pidreg_cli.data.batches import batch_rows, numbered_batches
+from pidreg_cli.data.preparation.findings import RowProgress
+from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.decomposing.per_row import RowBatch
+from pidreg_cli.decomposing.readers import RowReader
+from pidreg_cli.decomposing.request import DecomposeRequest
+from pidreg_cli.errors import DataError
+from pidreg_cli.information.arrays import Ints
+from pidreg_cli.information.debiased import ROWS_PER_FEATURE, moments_jackknife
+from pidreg_cli.information.features import FeatureLayout
+from pidreg_cli.information.grouped_readouts import (
+    GroupedReadouts,
+    GroupedSums,
+    grouped_p_values,
+    grouped_readouts,
+)
+from pidreg_cli.information.intervals import GROUPS, Jackknife
+from pidreg_cli.information.moments import Moments, merged
+from pidreg_cli.information.readouts import balanced_folds
+from pidreg_cli.reports import evidence as given
+from pidreg_cli.training.seeds import Stream, numpy_generator
+
+Floats = NDArray[np.float64]
+
+FOLDS = 10
+NULL_DRAWS = 99
+FEWEST_ROWS = 20
+"""Of rows with a target: below, readouts and intervals show nothing but chance."""
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """A table with its target: ``target`` and ``score`` (its normal scores) of every row, NaN where missing.
+
+    ``groups`` (n_rows,): jackknife group of each row, -1 without a target; ``folds`` (groups,): fold of each group.
+    """
+
+    table: ParquetTable
+    target: Floats
+    score: Floats
+    groups: Ints
+    folds: Ints
+
+    @classmethod
+    def of(
+        cls,
+        table: ParquetTable,
+        target: Floats,
+        score: Floats,
+        labels: NDArray[np.generic] | None,
+        seed: int,
+    ) -> LabelledTable:
+        """Deal the rows with a target into groups; ``labels`` (n_rows,) keeps rows together. Raises DataError."""
+        usable = np.isfinite(target)
+        count = int(usable.sum())
+        if count < FEWEST_ROWS:
+            raise DataError(
+                "data.too_few_rows",
+                f"{count} rows have a target; a decomposition needs {FEWEST_ROWS} or more",
+                "add rows",
+            )
+        groups = np.full(len(target), -1, np.int64)
+        groups[usable] = _dealt(count, None if labels is None else labels[usable], seed)
+        several = int(groups.max()) + 1
+        return cls(table, target, score, groups, np.arange(several) % min(FOLDS, several))
+
+    @property
+    def rows(self) -> int:
+        """Rows with a target."""
+        return int((self.groups >= 0).sum())
+
+    def batches(self, reader: RowReader, progress: RowProgress, task: str) -> Iterator[tuple[Ints, Floats]]:
+        """Numbers of the usable rows of each batch, by group, and these rows as the reader sees them with Y' last."""
+        progress.begin(task, self.table.rows)
+        size = batch_rows(reader.layout.width)
+        for first, batch in numbered_batches(self.table, reader.columns, size):
+            numbers = self._by_group(first, batch.num_rows)
+            if len(numbers):
+                rows = self._read(reader, batch, first, numbers)
+                rows[:, -1] = self.score[numbers]
+                yield numbers, rows
+            progress.advance(batch.num_rows)
+        progress.finish()
+
+    def _by_group(self, first: int, count: int) -> Ints:
+        """Numbers of the rows with a target, those of a group side by side: moments are sums over groups."""
+        groups = self.groups[first : first + count]
+        order = np.argsort(groups, kind="stable")
+        return np.asarray(first + order[int((groups < 0).sum()) :], np.int64)
+
+    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, numbers: Ints) -> Floats:
+        try:
+            return reader.rows(batch.take(pa.array(numbers - first)), numbers)
+        except DataError:
+            # Rows were moved: in their own order the error names the right one.
+            reader.rows(batch, np.arange(first, first + batch.num_rows))
+            raise
+
+
+def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int) -> Ints:
+    rng = numpy_generator(seed, Stream.GROUPS)
+    if labels is None:
+        return np.asarray(rng.permutation(np.arange(rows) % min(GROUPS, rows)), np.int64)
+    several = len(np.unique(labels))
+    if several < 2:
+        raise DataError(
+            "data.too_few_groups",
+            "All rows with a target are one group; readouts are fitted on some groups and scored on others",
+            "give rows of two groups or more, or another --group",
+        )
+    return balanced_folds(labels, min(GROUPS, several), rng)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What one pass over the rows gives: facts for the report, and readouts to read single rows with."""
+
+    facts: given.InformationFacts
+    readouts: GroupedReadouts
+    constant: NDArray[np.bool_]
+
+
+def streamed_information(
+    labelled: LabelledTable,
+    reader: RowReader,
+    modalities: int,
+    request: DecomposeRequest,
+    protocol: given.Protocol,
+    covariates: tuple[str, ...],
+    progress: RowProgress,
+) -> Streamed:
+    """Informations of every set of modalities, beyond the covariates in the reader's layout if it has some.
+
+    Raises the errors of the reader, and InformationError where rows are too few for the estimator.
+    """
+    sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
+    for numbers, rows in labelled.batches(reader, progress, "reading rows"):
+        sums.add(rows, labelled.groups[numbers])
+    parts, layout = sums.parts, reader.layout
+    readouts = grouped_readouts(parts, labelled.folds, layout, range(1, 1 << modalities))
+    heldout = readouts.jackknife()
+    debiased = _debiased(parts, layout, modalities, required=request.estimator == "debiased")
+    raw = {"heldout": heldout, "debiased": debiased, "plugin": None}[request.estimator]
+    if raw is None:
+        raw = moments_jackknife(parts, layout, modalities, debias=False)
+    spans = (debiased or heldout) if request.estimator == "heldout" else raw
+    tested = list(dict.fromkeys([*(1 << i for i in range(modalities)), (1 << modalities) - 1]))
+    rng = numpy_generator(request.seed or 0, Stream.NULL)
+    p = grouped_p_values(parts, labelled.folds, layout, tested, NULL_DRAWS, rng)
+    facts = given.InformationFacts(
+        estimator=request.estimator,
+        interactions=request.interactions or "products",
+        protocol=protocol,
+        rows=labelled.rows,
+        confidence=request.confidence or 0.95,
+        raw=raw.estimate,
+        jackknife=spans,
+        interval_of="readout" if spans is heldout else "information",
+        debiased=None if debiased is None else debiased.estimate,
+        p_values=dict(zip(tested, p.tolist(), strict=True)),
+        rest_correlations=readouts.correlations,
+        measure=request.measure,
+        seed=request.seed or 0,
+        covariates=covariates,
+        covariate_information=_of_covariates(parts, labelled.folds, readouts) if covariates else None,
+    )
+    return Streamed(facts, readouts, merged(parts).constant)
+
+
+def _debiased(
+    parts: tuple[Moments, ...], layout: FeatureLayout, modalities: int, *, required: bool
+) -> Jackknife | None:
+    """The debiased estimate; None where rows, less a group of them, are too few for it and it is not required."""
+    remaining = sum(part.count for part in parts) * (1 - 1 / len(parts))
+    enough = remaining >= ROWS_PER_FEATURE * layout.columns((1 << modalities) - 1).size
+    return moments_jackknife(parts, layout, modalities) if required or enough else None
+
+
+def _of_covariates(parts: tuple[Moments, ...], folds: Ints, readouts: GroupedReadouts) -> float:
+    """Information of the covariates alone in bits, at least zero: their cross-fitted errors against the mean's."""
+    total = 0.0
+    for fold in np.unique(folds):
+        mean = merged([part for part, own in zip(parts, folds, strict=True) if own != fold]).mean[-1]
+        held = [part for part, own in zip(parts, folds, strict=True) if own == fold]
+        total += sum(part.scatter[-1, -1] + part.count * (part.mean[-1] - mean) ** 2 for part in held)
+    return max(0.0, float(-0.5 * np.log2(readouts.sums[:, 0, 0].sum() / total)))
+
+
+def streamed_rows(
+    labelled: LabelledTable,
+    reader: RowReader,
+    readouts: GroupedReadouts,
+    ids: pa.Array,
+    progress: RowProgress,
+    threads: int,
+) -> Iterator[RowBatch]:
+    """Rows with their errors, each predicted by readouts that did not see its fold: a second pass."""
+    with threadpool_limits(threads):
+        for numbers, rows in labelled.batches(reader, progress, "writing rows"):
+            predictions = readouts.predictions(rows, labelled.groups[numbers])[:, :, 0]
+            errors = np.square(rows[:, -1:] - predictions)
+            yield RowBatch(ids.take(pa.array(numbers)), labelled.target[numbers], errors)

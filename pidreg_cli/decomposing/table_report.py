@@ -1,0 +1,147 @@
+"""What decompositions of tables share: rows dealt into groups, and what a report says beside informations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pidreg_cli.data.loading import complete_labels, row_ids
+from pidreg_cli.data.roles import Roles
+from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.data.transforms import TargetTransform
+from pidreg_cli.decisions import data_checks
+from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.decomposing.readers import Tally, empty_modality
+from pidreg_cli.decomposing.request import DecomposeRequest, created_now
+from pidreg_cli.decomposing.streamed import LabelledTable, Streamed
+from pidreg_cli.errors import UsageError
+from pidreg_cli.reports import evidence as given
+from pidreg_cli.reports.assemble import assemble
+from pidreg_cli.reports.model import Report
+from pidreg_cli.training.metrics import Accuracy
+
+Floats = NDArray[np.float64]
+
+NAMES = "subject|patient|participant|person|individual|donor|case|mrn|pid|sub"
+SUBJECT = re.compile(rf"(^|[_.\- ])({NAMES})([_.\- ]?(id|no|nr|number|key))?$", re.IGNORECASE)
+"""How columns that name subjects are called."""
+
+
+def check_covariates(covariates: Sequence[str], target: str, identifier: str | None) -> None:
+    """Raise UsageError for a covariate that has another role, or is named twice."""
+    for role, column in (("target", target), ("id", identifier)):
+        if column in covariates:
+            raise UsageError(
+                "usage.covariates",
+                f"{column!r} is the {role} and cannot be a covariate",
+                "leave it out of --covariates",
+            )
+    twice = [column for column in covariates if list(covariates).count(column) > 1]
+    if twice:
+        raise UsageError("usage.covariates", f"{twice[0]!r} is among the covariates twice", "name it once")
+
+
+def labelled_table(
+    table: ParquetTable,
+    target: Floats,
+    transform: TargetTransform,
+    group: str | None,
+    request: DecomposeRequest,
+) -> LabelledTable:
+    """The table with its target and normal scores, rows of a group together."""
+    labels = None if group is None else complete_labels(table, group, "group")
+    return LabelledTable.of(table, target, transform.forward(target), labels, request.seed or 0)
+
+
+def ids_of(table: ParquetTable, column: str | None) -> pa.Array:
+    """The id of each row; without a column its number."""
+    return pa.array(np.arange(table.rows) if column is None else row_ids(table, column))
+
+
+def repeated_subjects(table: ParquetTable, group: str | None, identifier: str | None) -> Diagnostic | None:
+    """A column that reads as a subject's identifier and repeats, where nothing keeps a subject's rows together."""
+    if group is not None:
+        return None
+    named = [column for column in table.schema.names if SUBJECT.search(column)]
+    for column in dict.fromkeys([*named, *([identifier] if identifier else [])]):
+        kind = table.schema.field(column).type
+        if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            continue
+        values = pc.count_distinct(table.read([column])[column], mode="only_valid").as_py()
+        if 1 < values < table.rows:
+            return data_checks.repeated_subjects(column, values, table.rows)
+    return None
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What a report says beside informations."""
+
+    roles: Roles
+    labelled: LabelledTable
+    tally: Tally
+    target_transform: str
+    request: DecomposeRequest
+    device: str
+    threads: int
+
+    def report(
+        self, streamed: Streamed, constant: Mapping[str, tuple[str, ...]], accuracy: Accuracy | None
+    ) -> Report:
+        """The report."""
+        return assemble(
+            given.Evidence(
+                run=given.RunFacts(
+                    "decompose", created_now(), self.request.seed or 0, self.device, self.threads
+                ),
+                table=self._table(),
+                modalities=self._modalities(constant),
+                accuracy=None if accuracy is None else given.AccuracyFacts(accuracy, None, {}),
+                information=streamed.facts,
+                fusion=None,
+                selection=None,
+                training=given.TrainingFacts(self.labelled.target[self.labelled.groups >= 0]),
+                diagnostics=self._findings(),
+            )
+        )
+
+    def _table(self) -> given.TableFacts:
+        table, rows = self.labelled.table, self.labelled.rows
+        return given.TableFacts(
+            files=table.files,
+            fingerprint=table.fingerprint,
+            rows=table.rows,
+            rows_missing_target=table.rows - rows,
+            rows_train=0,
+            rows_valid=0,
+            rows_test=rows,
+            folds=None,
+            target=self.roles.target,
+            target_transform=self.target_transform,
+        )
+
+    def _modalities(self, constant: Mapping[str, tuple[str, ...]]) -> tuple[given.ModalityFacts, ...]:
+        tally = self.tally
+        for name, cells in tally.cells.items():
+            if tally.missing[name] == cells:
+                raise empty_modality(name)
+        return tuple(
+            given.ModalityFacts(
+                name=name,
+                features=cells // tally.rows,
+                missing_fraction=tally.missing[name] / cells,
+                absent_rows_fraction=tally.absent[name] / tally.rows,
+                constant_features=constant.get(name, ()),
+            )
+            for name, cells in tally.cells.items()
+        )
+
+    def _findings(self) -> tuple[Diagnostic, ...]:
+        found = repeated_subjects(self.labelled.table, self.roles.group, self.roles.id)
+        return () if found is None else (found,)

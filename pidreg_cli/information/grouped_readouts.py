@@ -1,0 +1,275 @@
+"""Cross-fitted readouts from moments alone: one pass over rows that need not fit in memory.
+
+Readouts are linear in their features, so moments of [features, targets] of each group of rows say all that the rows
+would: the fit without a fold, the squared errors of the fold, what leaving a group out does to the fits of the others
+(to first order, as ``CrossFit.influences``), and the correlation of predictions. The numbers are those of
+``cross_fitted_predictions`` on the same rows and folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pidreg_cli.information.arrays import Floats, Ints
+from pidreg_cli.information.errors import ShapeError
+from pidreg_cli.information.features import FeatureLayout
+from pidreg_cli.information.intervals import Jackknife, jackknife_of_sums, p_values
+from pidreg_cli.information.moments import NO_SPREAD, Moments, merged
+from pidreg_cli.information.readouts import FoldReadouts, baseline_and, finite_informations
+from pidreg_cli.information.ridge import penalised_inverse
+
+
+class GroupedSums:
+    """Moments of the rows of each of ``groups`` groups, batch by batch. Columns: features, then targets."""
+
+    def __init__(self, groups: int, columns: int) -> None:
+        self._parts = [Moments.of(np.empty((0, columns))) for _ in range(groups)]
+
+    def add(self, rows: Floats, labels: Ints) -> None:
+        """Rows (n, q) and the group 0..groups-1 of each, (n,)."""
+        if np.any(labels[1:] < labels[:-1]):
+            order = np.argsort(labels, kind="stable")
+            rows, labels = rows[order], labels[order]
+        ends = np.searchsorted(labels, np.arange(len(self._parts) + 1))
+        for group, (start, end) in enumerate(pairwise(ends)):
+            if end > start:
+                self._parts[group] = self._parts[group] + Moments.of(rows[start:end])
+
+    @property
+    def parts(self) -> tuple[Moments, ...]:
+        """Moments of each group."""
+        return tuple(self._parts)
+
+
+@dataclass(frozen=True)
+class GroupedReadouts:
+    """Readouts of the subsets ``masks``, each group's rows predicted by a fit without the group's fold.
+
+    ``folds`` holds, per fold, its groups and its readouts. ``sums`` and ``growth`` (groups, 1 + len(masks), t): squared
+    errors of each group's rows, and by how much those of other folds would grow without the group; index 0 is the mean,
+    or with covariates their own readout. ``centre`` (q,) and ``unit`` (q,): what rows are shifted and divided by.
+    """
+
+    masks: tuple[int, ...]
+    sums: Floats
+    growth: Floats
+    correlations: Floats
+    folds: tuple[tuple[Ints, FoldReadouts], ...]
+    centre: Floats
+    unit: Floats
+
+    def jackknife(self, target: int = 0) -> Jackknife:
+        """Informations of every subset and their jackknife over the groups; needs every subset among ``masks``."""
+        if self.masks != tuple(range(1, len(self.masks) + 1)):
+            raise ShapeError("a jackknife needs the readouts of all subsets")
+        finite_informations(self.sums[:, :, target].sum(axis=0))
+        return jackknife_of_sums(self.sums[:, :, target], self.growth[:, :, target])
+
+    def predictions(self, rows: Floats, labels: Ints) -> Floats:
+        """Of rows (n, q) of groups ``labels`` (n,): (n, 1 + len(masks), t), each by the fit without its fold."""
+        standard = (rows - self.centre) / self.unit
+        features = self.folds[0][1].mean.size
+        found = np.empty((len(rows), 1 + len(self.masks), rows.shape[1] - features))
+        for groups, readouts in self.folds:
+            inside = np.isin(labels, groups)
+            weights, constants = _linear(readouts, len(self.masks))
+            moved = standard[inside, :features] - readouts.mean
+            found[inside] = constants + np.tensordot(moved, weights, 1)
+        return found + self.centre[features:]
+
+
+def grouped_readouts(
+    parts: Sequence[Moments],
+    folds: Ints,
+    layout: FeatureLayout,
+    masks: Sequence[int],
+    *,
+    influences: bool = True,
+) -> GroupedReadouts:
+    """Fit and score the readouts of ``masks`` from the moments of each group; ``folds`` (groups,): its fold.
+
+    Raises TooFewRowsError, ConstantTargetError and DeterministicTargetError as readouts of rows do.
+    """
+    centre, unit = _location(merged(parts), layout.width)
+    scaled = [_scaled(part, centre, unit) for part in parts]
+    shape = (len(parts), 1 + len(masks), centre.size - layout.width)
+    sums, growth = np.zeros(shape), np.zeros(shape)
+    spread = _PredictionMoments(masks, layout)
+    fitted = []
+    for fold in np.unique(folds):
+        inside = np.flatnonzero(folds == fold)
+        outside = np.flatnonzero(folds != fold)
+        others = merged([scaled[group] for group in outside])
+        readouts = FoldReadouts.fitted(others, layout, baseline_and(layout, masks))
+        fitted.append((inside, readouts))
+        functionals = _Functionals.of(readouts, len(masks))
+        held = [scaled[group] for group in inside]
+        for group, part in zip(inside, held, strict=True):
+            sums[group] = functionals.squares(part)
+        spread.add(readouts, held)
+        if influences:
+            levers = functionals.levers(readouts, held)
+            for group in outside:
+                growth[group] += functionals.growth(scaled[group], levers)
+    return GroupedReadouts(tuple(masks), sums, growth, spread.correlations(), tuple(fitted), centre, unit)
+
+
+def _location(everything: Moments, features: int) -> tuple[Floats, Floats]:
+    """Means of all columns, and units of the features: infinite for a column without variance, which reads zero."""
+    spread = np.sqrt(np.maximum(np.diag(everything.scatter), 0.0) / max(everything.count, 1.0))
+    unit = np.where(spread > NO_SPREAD * np.abs(everything.mean), spread, np.inf)
+    unit[features:] = 1.0
+    return everything.mean, unit
+
+
+def _scaled(part: Moments, centre: Floats, unit: Floats) -> Moments:
+    return Moments(part.count, part.squares, (part.mean - centre) / unit, part.scatter / np.outer(unit, unit))
+
+
+def _linear(readouts: FoldReadouts, masks: int) -> tuple[Floats, Floats]:
+    """Slopes (P, 1 + masks, t) on features about their mean, and constants (1 + masks, t), the baseline's first."""
+    features, targets = readouts.mean.size, readouts.baseline.size
+    weights = np.zeros((features, 1 + masks, targets))
+    first = 1 + masks - len(readouts.fits)
+    for place, (chosen, fit) in enumerate(zip(readouts.chosen, readouts.fits, strict=True), start=first):
+        weights[chosen, place] = fit.coefficients / readouts.scale[chosen, None]
+    return weights, np.broadcast_to(readouts.baseline, (1 + masks, targets))
+
+
+@dataclass(frozen=True)
+class _Functionals:
+    """Errors as linear functions of a row [x, y]: ``direction`` (P + t, M, t) on the row about ``origin`` (P + t,)."""
+
+    origin: Floats
+    direction: Floats
+
+    @classmethod
+    def of(cls, readouts: FoldReadouts, masks: int) -> _Functionals:
+        weights, _ = _linear(readouts, masks)
+        targets = readouts.baseline.size
+        own = np.broadcast_to(np.eye(targets)[:, None], (targets, 1 + masks, targets))
+        return cls(np.append(readouts.mean, readouts.baseline), np.concatenate([-weights, own]))
+
+    def squares(self, part: Moments) -> Floats:
+        """Sums of squared errors, (M, t)."""
+        products, totals = self._products(part)
+        offset = part.mean - self.origin
+        return np.asarray(
+            np.sum(self.direction * (products - np.multiply.outer(offset, totals)), axis=0)
+            + totals**2 / max(part.count, 1.0)
+        )
+
+    def levers(self, readouts: FoldReadouts, held: Sequence[Moments]) -> tuple[Floats, Floats]:
+        """How a fitting row moves the sum of squares of ``held``: slopes (P, M, t) and constants (M, t)."""
+        products, totals = (sum(parts) for parts in zip(*map(self._products, held), strict=True))
+        slopes = np.zeros_like(self.direction[: readouts.mean.size])
+        first = slopes.shape[1] - len(readouts.fits)
+        for place, (c, fit) in enumerate(zip(readouts.chosen, readouts.fits, strict=True), start=first):
+            standard = products[c, place] / readouts.scale[c, None]
+            lever = penalised_inverse(readouts.gram[np.ix_(c, c)], fit.penalties, standard)
+            slopes[c, place] = lever / readouts.scale[c, None]
+        return slopes, np.asarray(totals) / readouts.count
+
+    def growth(self, part: Moments, levers: tuple[Floats, Floats]) -> Floats:
+        """By how much, to first order, the errors would grow without these fitting rows, (M, t)."""
+        products, totals = self._products(part)
+        slopes, constants = levers
+        return np.asarray(2.0 * (np.sum(slopes * products[: len(slopes)], axis=0) + constants * totals))
+
+    def _products(self, part: Moments) -> tuple[Floats, Floats]:
+        """Sums over the rows of [x, y] about the origin times each error, (P + t, M, t), and of the errors, (M, t)."""
+        offset = part.mean - self.origin
+        totals = part.count * np.tensordot(offset, self.direction, 1)
+        return np.tensordot(part.scatter, self.direction, 1) + np.multiply.outer(offset, totals), totals
+
+
+class _PredictionMoments:
+    """Correlation over all rows between predictions of the first target from each modality and from all the others."""
+
+    def __init__(self, masks: Sequence[int], layout: FeatureLayout) -> None:
+        full = max(masks, default=0)
+        pairs = [(1 << i, full - (1 << i)) for i in range(full.bit_length())]
+        wanted = sorted({mask for pair in pairs for mask in pair} - {0})
+        place = {mask: position for position, mask in enumerate(masks, start=1)}
+        known = all(mask in place for mask in wanted)
+        self._chosen = [place[mask] for mask in wanted] if known else []
+        self._pairs = [(wanted.index(a), wanted.index(b)) if b else None for a, b in pairs] if known else []
+        self._masks = len(masks)
+        self._parts: list[Moments] = []
+
+    def add(self, readouts: FoldReadouts, held: Sequence[Moments]) -> None:
+        """The predictions of the rows of ``held``."""
+        if not self._chosen:
+            return
+        weights, constants = _linear(readouts, self._masks)
+        slopes, constant = weights[:, self._chosen, 0], constants[self._chosen, 0]
+        for part in held:
+            size = readouts.mean.size
+            mean = constant + (part.mean[:size] - readouts.mean) @ slopes
+            scatter = slopes.T @ part.scatter[:size, :size] @ slopes
+            self._parts.append(Moments(part.count, part.squares, mean, scatter))
+
+    def correlations(self) -> Floats:
+        """Shape (n,); 0 where a prediction does not vary or there are no others."""
+        if not self._parts:
+            return np.zeros(len(self._pairs))
+        scatter = merged(self._parts).scatter
+        return np.array([0.0 if pair is None else _correlation(scatter, *pair) for pair in self._pairs])
+
+
+def _correlation(scatter: Floats, one: int, other: int) -> float:
+    size = float(scatter[one, one] * scatter[other, other])
+    return float(np.clip(scatter[one, other] / np.sqrt(size), -1.0, 1.0)) if size > 0.0 else 0.0
+
+
+def grouped_p_values(
+    parts: Sequence[Moments],
+    folds: Ints,
+    layout: FeatureLayout,
+    masks: Sequence[int],
+    draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """P-value of the information of each subset in ``masks`` about the first target, (len(masks),).
+
+    Against targets whose sign is flipped in whole groups at random: about the mean, or about what covariates predict.
+    Under no information each group's products with the features are as likely with the opposite sign.
+    """
+    signs = rng.choice([-1.0, 1.0], size=(len(parts), draws))
+    centre = merged(parts).mean
+    residual = _covariate_slopes(merged(parts), layout)
+    expanded = [
+        _with_nulls(part, layout.width, centre, residual, flips)
+        for part, flips in zip(parts, signs, strict=True)
+    ]
+    found = grouped_readouts(expanded, folds, layout, masks, influences=False)
+    return p_values(found.sums.sum(axis=0))
+
+
+def _covariate_slopes(everything: Moments, layout: FeatureLayout) -> Floats:
+    """Slopes (P,) of the first target on the covariates, zero elsewhere."""
+    slopes, given = np.zeros(layout.width), layout.given
+    if given.size:
+        gram = everything.scatter[np.ix_(given, given)]
+        slopes[given] = np.linalg.lstsq(gram, everything.scatter[given, layout.width], rcond=None)[0]
+    return slopes
+
+
+def _with_nulls(part: Moments, features: int, centre: Floats, slopes: Floats, flips: Floats) -> Moments:
+    """Moments of [features, target, flipped residuals (draws,)] of one group; products among targets left zero."""
+    size, width = features + 1 + flips.size, features + 1
+    weights = np.append(-slopes, 1.0)
+    products = part.scatter[:width, :width] @ weights
+    mean, scatter = np.empty(size), np.zeros((size, size))
+    mean[:width], scatter[:width, :width] = part.mean[:width], part.scatter[:width, :width]
+    # Residuals are about what their features' mean predicts, so that flipping leaves the mean of the target.
+    residual = float((part.mean[:width] - centre[:width]) @ weights)
+    mean[width:] = flips * residual
+    scatter[:features, width:] = np.outer(products[:features], flips)
+    scatter[width:, :features] = scatter[:features, width:].T
+    scatter[np.arange(width, size), np.arange(width, size)] = weights @ products
+    return Moments(part.count, part.squares, mean, scatter)

@@ -1,0 +1,166 @@
+"""``evidence.safetensors``: the rows of a run that did not train, as readouts see them.
+
+With it a run says everything about its sets of modalities again, by other estimators, intervals or rules, without the
+table and without the network. Plain tensors, the same bytes for equal fits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from pidreg_cli.config.loading import parse_settings
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.serialise import from_json
+from pidreg_cli.runs import CONFIG
+from pidreg_cli.training.evaluation import Readouts
+from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
+
+EVIDENCE = "evidence.safetensors"
+FORMAT_VERSION = "1.0"
+HEADER = "pidreg"
+"""The one key of the file's metadata: with several their order, and with it the bytes, would be by chance."""
+
+Labels = NDArray[np.int64]
+Kind = Literal["split", "folds"]
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """What a run left behind: its settings, its report, and the rows of each model that did not train it.
+
+    ``models``: the one model of a split, or that of each fold.
+    """
+
+    settings: Settings
+    report: Report
+    protocol: Kind
+    models: tuple[ModelRows, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Modality names, in the order given."""
+        return self.report.names
+
+    def estimates(self, settings: Settings | None = None) -> Estimates:
+        """What the held-out rows say of every set, pooled; by the settings of the fit exactly what its report says."""
+        return Estimates.pooled([Estimates.of(rows, settings or self.settings) for rows in self.models])
+
+    @cached_property
+    def held_labels(self) -> Labels:
+        """Group of each row of ``estimates().readouts``."""
+        return np.concatenate([rows.held.groups for rows in self.models])
+
+    def selection(self, settings: Settings | None = None) -> tuple[Readouts, Labels]:
+        """Readouts of the rows that select, and the group of each: validation rows, or the cross-fitted ones."""
+        if self.protocol == "folds":
+            return self.estimates(settings).readouts, self.held_labels
+        (rows,) = self.models
+        return validation_readouts(rows, settings or self.settings), rows.valid.groups
+
+
+def evidence_bytes(protocol: Kind, models: Sequence[ModelRows]) -> bytes:
+    """Content of ``evidence.safetensors``."""
+    arrays = {
+        f"{rows.number}.{name}": np.ascontiguousarray(array)
+        for rows in models
+        for name, array in rows.to_arrays().items()
+    }
+    header = {"format_version": FORMAT_VERSION, "protocol": protocol, "models": len(models)}
+    return save(arrays, metadata={HEADER: json.dumps(header)})
+
+
+def read_evidence(folder: Path) -> RunEvidence:
+    """The evidence of a run folder.
+
+    Raises RunError where the folder is no run, or a file is missing, damaged or of another major version.
+    """
+    report = _report(folder)
+    settings = read_settings(folder)
+    protocol, models = _models(folder / EVIDENCE)
+    for rows in models:
+        if len(rows.held.blocks.codes) != len(report.names):
+            _refuse(
+                folder / EVIDENCE, f"codes of {len(rows.held.blocks.codes)} modalities, the report has others"
+            )
+    return RunEvidence(settings, report, protocol, models)
+
+
+def _report(folder: Path) -> Report:
+    path = folder / "report.json"
+    return from_json(_text(path), str(path))
+
+
+def read_settings(folder: Path) -> Settings:
+    """The configuration of a run. Raises RunError where it cannot be read."""
+    path = folder / CONFIG
+    try:
+        return parse_settings(_text(path), str(path))
+    except UsageError as error:
+        raise RunError("run.config", error.message, "give a run folder made by pidreg fit") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "give a run folder made by pidreg fit"
+        raise RunError("run.unreadable", f"{path} cannot be read: {_reason(error)}", hint) from error
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _models(path: Path) -> tuple[Kind, tuple[ModelRows, ...]]:
+    if not path.exists():
+        raise RunError(
+            "run.no_evidence",
+            f"{path.parent} does not keep its held-out rows ({path.name}): it was fitted with --no-heldout, or by an "
+            "earlier version",
+            "give labelled rows beside it (pidreg decompose RUN DATA), or fit again without --no-heldout",
+        )
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {})[HEADER])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _built(header, arrays)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        _refuse(path, str(error), error)
+
+
+def _built(
+    header: Mapping[str, object], arrays: Mapping[str, NDArray[np.generic]]
+) -> tuple[Kind, tuple[ModelRows, ...]]:
+    version = str(header["format_version"])
+    if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise ValueError(f"its format version is {version}, this pidreg reads {FORMAT_VERSION}")
+    parts: dict[int, dict[str, NDArray[np.generic]]] = {}
+    for name, array in arrays.items():
+        number, _, rest = name.partition(".")
+        parts.setdefault(int(number), {})[rest] = array
+    models = tuple(ModelRows.from_arrays(number, parts[number]) for number in sorted(parts))
+    kind = header["protocol"]
+    if len(models) != header["models"] or not models or (kind == "split" and len(models) != 1):
+        raise ValueError(f"rows of {len(models)} models, not of {header['models']}")
+    if kind == "split":
+        return "split", models
+    if kind == "folds":
+        return "folds", models
+    raise ValueError(f"its protocol is {kind!r}")
+
+
+def _refuse(path: Path, why: str, cause: Exception | None = None) -> NoReturn:
+    hint = "fit again, or give labelled rows beside the run (pidreg decompose RUN DATA)"
+    raise RunError("run.evidence", f"{path} cannot be read: {why}", hint) from cause

@@ -1,0 +1,176 @@
+"""What a run keeps of its held-out rows says its report again, and survives interruptions; damage is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from pidreg_cli.config.loading import dump_settings
+from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.roles import Roles
+from pidreg_cli.errors import RunError
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.information_facts import facts_of_estimates
+from pidreg_cli.pipeline import write_run
+from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes, read_evidence
+from pidreg_cli.runs import RunBuilder
+from pidreg_cli.training.progress import Silent
+from tests.training.conftest import FolderStore, linear_arrays, quick_settings
+
+SOURCE = TableSource(("table.parquet",), "sha256:0", "y")
+
+
+def grouped(rows: int) -> MultimodalArrays:
+    """Rows in groups of two, by names that do not sort as numbers do."""
+    arrays = linear_arrays(rows)
+    return replace(arrays, groups=np.array([f"s{row // 2}" for row in range(rows)]))
+
+
+def written(folder: Path, arrays: MultimodalArrays, settings: Settings, *, keep: bool = True) -> Fit:
+    fit = fit_arrays(arrays, SOURCE, settings, Silent())
+    roles = Roles(dict(arrays.columns), "y")
+    with RunBuilder(folder) as run:
+        run.begin(dump_settings(settings), SOURCE.fingerprint)
+        write_run(run, fit, roles, keep_heldout=keep)
+        run.commit()
+    return fit
+
+
+@pytest.fixture(scope="module")
+def by_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fit]:
+    folder = tmp_path_factory.mktemp("evidence") / "folds"
+    return folder, written(folder, grouped(160), quick_settings(threads=1))
+
+
+@pytest.fixture(scope="module")
+def by_split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fit]:
+    folder = tmp_path_factory.mktemp("evidence") / "split"
+    return folder, written(folder, linear_arrays(2000, modalities=3), quick_settings(folds="auto"))
+
+
+@pytest.mark.parametrize("kind", ["by_folds", "by_split"])
+def test_a_run_says_again_what_its_fit_said(kind: str, request: pytest.FixtureRequest) -> None:
+    folder, fit = request.getfixturevalue(kind)
+    evidence = read_evidence(folder)
+    found = evidence.estimates()
+    facts = facts_of_estimates(found, evidence.held_labels, evidence.settings, evidence.protocol)
+    said = fit.report.information
+    assert said is not None
+    full = (1 << len(evidence.names)) - 1
+    assert said.values[-1].value_raw == facts.raw[full]
+    assert said.values[-1].p_value == facts.p_values[full]
+    held = fit.outcome.held_out
+    assert found.readouts.score_influences.tolist() == held.readouts.score_influences.tolist()
+    assert np.array_equal(found.debiased, held.debiased, equal_nan=True)
+    assert evidence.report.data == fit.report.data
+    readouts, labels = evidence.selection()
+    assert readouts.target_errors.tolist() == fit.outcome.selection.target_errors.tolist()
+    assert len(labels) == len(readouts.rows)
+
+
+def test_codes_are_kept_in_single_precision_and_nothing_is_lost(by_split: tuple[Path, Fit]) -> None:
+    folder, fit = by_split
+    arrays = load_file(folder / EVIDENCE)
+    assert arrays["0.held.code.0"].dtype == np.float32
+    (rows,) = fit.outcome.held_out.models
+    model = fit.outcome.deployed.model
+    exact = model.read(fit.arrays.take(rows.held.rows), []).codes
+    for kept, code in zip(rows.held.blocks.codes, exact, strict=True):
+        assert np.array_equal(kept, code)
+
+
+def test_a_resumed_fit_keeps_the_same_evidence(tmp_path: Path) -> None:
+    store, arrays, settings = FolderStore(tmp_path), grouped(120), quick_settings()
+    first = fit_arrays(arrays, SOURCE, settings, Silent(), store)
+    assert {path.name for path in tmp_path.glob("fold-*")} == {"fold-0.safetensors", "fold-1.safetensors"}
+    resumed = fit_arrays(arrays, SOURCE, settings, Silent(), store)
+    kept = [evidence_bytes("folds", fit.outcome.held_out.models) for fit in (first, resumed)]
+    assert kept[0] == kept[1]
+
+
+def refused(folder: Path) -> RunError:
+    with pytest.raises(RunError) as caught:
+        read_evidence(folder)
+    return caught.value
+
+
+def test_a_run_without_its_rows_says_what_to_give(tmp_path: Path) -> None:
+    written(tmp_path / "run", linear_arrays(60), quick_settings(), keep=False)
+    error = refused(tmp_path / "run")
+    assert (error.code, int(error.status)) == ("run.no_evidence", 4)
+    assert "--no-heldout" in error.message
+    assert "RUN DATA" in error.hint
+
+
+def copied(source: Path, target: Path) -> Path:
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+def damages() -> dict[str, object]:
+    def less(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:-100])
+
+    def text(path: Path) -> None:
+        path.write_text("nothing")
+
+    def without_header(path: Path) -> None:
+        save_file(load_file(path), path)
+
+    def changed(**arrays: object) -> object:
+        def change(path: Path) -> None:
+            found = load_file(path)
+            for name, array in arrays.items():
+                found[name.replace("_", ".")] = np.asarray(array)
+            from safetensors import safe_open
+
+            with safe_open(path, framework="numpy") as file:
+                header = file.metadata()
+            save_file(found, path, metadata=header)
+
+        return change
+
+    return {
+        "truncated": less,
+        "text": text,
+        "no header": without_header,
+        "other rows": changed(**{"0_held_code_0": np.zeros((3, 8), np.float32)}),
+        "not finite": changed(**{"0_valid_targets": np.full((3, 2), np.nan)}),
+        "another model": changed(**{"7_held_rows": np.zeros(3, np.int64)}),
+    }
+
+
+@pytest.mark.parametrize("damage", damages())
+def test_a_damaged_file_is_refused(damage: str, by_folds: tuple[Path, Fit], tmp_path: Path) -> None:
+    folder = copied(by_folds[0], tmp_path / "run")
+    change = damages()[damage]
+    assert callable(change)
+    change(folder / EVIDENCE)
+    error = refused(folder)
+    assert (error.code, int(error.status)) == ("run.evidence", 4)
+    assert EVIDENCE in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("report.json", "{", "report.malformed"),
+        ("report.json", None, "run.unreadable"),
+        ("config.yaml", "preset: loud", "run.config"),
+        ("config.yaml", None, "run.unreadable"),
+    ],
+)
+def test_other_files_of_the_run_are_checked(
+    name: str, content: str | None, code: str, by_folds: tuple[Path, Fit], tmp_path: Path
+) -> None:
+    folder = copied(by_folds[0], tmp_path / "run")
+    (folder / name).unlink() if content is None else (folder / name).write_text(content)
+    error = refused(folder)
+    assert (error.code, int(error.status)) == (code, 4)
