@@ -28,6 +28,7 @@ class Stream(IntEnum):
     BOOSTING = 11
     COMMON_CHANGE = 12
     GROUPS = 13
+    CALIBRATION = 20
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:
