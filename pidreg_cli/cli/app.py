@@ -16,6 +16,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
+from pidreg_cli.cli.predict import predict
 from pidreg_cli.cli.prepare import prepare
 from pidreg_cli.cli.schema import schema
 from pidreg_cli.cli.synth import synth
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(prepare)
 app.command()(fit)
 app.command()(decompose)
+app.command()(predict)
 app.command()(synth)
 app.command()(schema)
 

@@ -32,7 +32,8 @@ class Calibrated:
     """``sets[mask]``: predictors, that of the empty set always among them. ``moments``: of the codes.
 
     ``far`` (n,): distance that one row in a hundred like the training rows exceeds, infinite where rows were too few
-    to tell; ``far_rows`` (n,): how many told. ``heads``, ``trees``: whether predictors read their scores. ``protocol``: 'split', or 'folds': residuals are then those of the models of all folds.
+    to tell; ``far_rows`` (n,): how many told. ``heads``, ``trees``: whether predictors read their scores.
+    ``protocol``: 'split', or 'folds': residuals are then those of the models of all folds.
     """
 
     sets: Mapping[int, SetPredictor]

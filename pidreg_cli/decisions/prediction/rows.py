@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -15,31 +15,46 @@ from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.prediction.set_predictor import SCORE, TARGET
 from pidreg_cli.decisions.prediction.set_scores import SetScores, joined_scores, nothing
 from pidreg_cli.information.lattice import sources_of
-from pidreg_cli.information.pointwise import prediction_divergence
+from pidreg_cli.information.pointwise import prediction_divergence, row_information
 from pidreg_cli.training.calibration_rows import completed_prediction, presence
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.reading import CHUNK, Reading
 
 Floats = NDArray[np.float64]
 
+CELLS = 2**21  # numbers of a chunk: 16 MB of doubles, of which a reading makes a few copies
+FEWEST_CHUNK = 64
+
 
 @dataclass(frozen=True)
 class Explanation:
     """``bits`` (N, n) by which each modality moves the prediction of Y', and ``shift`` (N, n) in the target's units:
     the prediction less that without the modality. NaN where a row lacks the modality or it is left out.
+    ``without``, ``without_errors`` (N, n): Y' predicted without it, and the mean squared error to expect then.
     """
 
     bits: Floats
     shift: Floats
+    without: Floats
+    without_errors: Floats
+
+    def information(self, found: RowPredictions, score: Floats) -> tuple[Floats, Floats]:
+        """Bits (N,) that all predictions say of known values Y' ``score`` (N,), and what each modality adds (N, n)."""
+        nothing, own = found.score_errors.T
+        total = row_information(score, (found.score_alone, found.score), (nothing, own))
+        added = row_information(
+            score[:, None], (self.without, found.score[:, None]), (self.without_errors, own[:, None])
+        )
+        return total, added
 
 
 @dataclass(frozen=True)
 class RowPredictions:
     """Of N rows, in the target's units. ``lower``, ``upper``: of the interval, infinite where rows were too few.
 
-    ``sets`` (N,): bitmask of the modalities the prediction is made of. ``score`` (N,): predicted Y'.
-    ``score_errors`` (N, 2): mean squared errors of Y' to expect, without any modality and of this set.
-    ``far`` (N, n): modalities unlike those of the training rows. ``explanation``: where it was asked for.
+    ``sets`` (N,): bitmask of the modalities the prediction is made of. ``score`` and ``score_alone`` (N,): Y' predicted
+    from these, and without any modality; ``score_errors`` (N, 2): mean squared errors of Y' to expect, without any
+    and with these. ``far`` (N, n): modalities unlike those of the training rows. ``explanation``: where asked for.
     """
 
     prediction: Floats
@@ -47,6 +62,7 @@ class RowPredictions:
     upper: Floats
     sets: NDArray[np.int64]
     score: Floats
+    score_alone: Floats
     score_errors: Floats
     far: NDArray[np.bool_]
     explanation: Explanation | None
@@ -58,9 +74,10 @@ class RowPredictions:
         names = [f.name for f in fields(cls) if f.name != "explanation"]
         columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in found]) for name in names}
         explained = [part.explanation for part in found if part.explanation is not None]
-        bits, shift = ([getattr(one, name) for one in explained] for name in ("bits", "shift"))
-        whole = Explanation(np.concatenate(bits), np.concatenate(shift)) if explained else None
-        return cls(**columns, explanation=whole)
+        if not explained:
+            return cls(**columns, explanation=None)
+        whole = (np.concatenate([getattr(one, f.name) for one in explained]) for f in fields(Explanation))
+        return cls(**columns, explanation=Explanation(*whole))
 
 
 @dataclass(frozen=True)
@@ -80,10 +97,18 @@ class Predictor:
     calibrated: Calibrated
 
     def predict(self, arrays: MultimodalArrays, request: Request | None = None) -> RowPredictions:
-        """Predictions of rows; those of the first ``CHUNK`` rows do not depend on what follows, and so on."""
-        return RowPredictions.joined(self._chunk(part, request or Request()) for part in chunked(arrays))
+        """Predictions of rows. Each run of ``chunk`` rows is read by itself, and does not depend on the others."""
+        starts = range(0, max(arrays.rows, 1), self.chunk)
+        parts = (arrays.take(np.arange(s, min(s + self.chunk, arrays.rows))) for s in starts)
+        return RowPredictions.joined(self._read(part, request or Request()) for part in parts)
 
-    def _chunk(self, arrays: MultimodalArrays, request: Request) -> RowPredictions:
+    @property
+    def chunk(self) -> int:
+        """Rows that are read together: fewer of wide tables, for bounded memory."""
+        width = sum(map(len, self.model.columns.values()))
+        return max(FEWEST_CHUNK, min(CHUNK, 1 << (CELLS // max(width, 1)).bit_length() - 1))
+
+    def _read(self, arrays: MultimodalArrays, request: Request) -> RowPredictions:
         there = presence(arrays)
         patterns = there @ (1 << np.arange(there.shape[1]))
         if request.use is not None:
@@ -125,25 +150,26 @@ class Predictor:
             restore(centre + half),
             sets,
             found[:, SCORE],
+            chunk.predicted[0][:, SCORE],
             own,
             (chunk.distances > self.calibrated.far) & there,
             self._explained(chunk, sets, found) if request.explain else None,
         )
 
     def _explained(self, chunk: _Chunk, sets: NDArray[np.int64], found: Floats) -> Explanation:
-        n, unit = self.calibrated.modalities, self.model.transforms.target.original.sd
-        bits, shift = np.full((len(sets), n), np.nan), np.full((len(sets), n), np.nan)
+        unit = self.model.transforms.target.original.sd
+        bits, shift, without, errors = np.full((4, len(sets), self.calibrated.modalities), np.nan)
         for mask in np.unique(sets).tolist():
             here = np.flatnonzero(sets == mask)
+            own = float(self.calibrated.sets[mask].errors[SCORE])
             for i in sources_of(mask):
                 rest = self._serving[mask & ~(1 << i)]
-                without = chunk.predicted[rest][here]
-                errors = [float(self.calibrated.sets[one].errors[SCORE]) for one in (mask, rest)]
-                bits[here, i] = prediction_divergence(
-                    found[here, SCORE], errors[0], without[:, SCORE], errors[1]
-                )
-                shift[here, i] = unit * (found[here, TARGET] - without[:, TARGET])
-        return Explanation(bits, shift)
+                other = float(self.calibrated.sets[rest].errors[SCORE])
+                less = chunk.predicted[rest][here]
+                without[here, i], errors[here, i] = less[:, SCORE], other
+                bits[here, i] = prediction_divergence(found[here, SCORE], own, less[:, SCORE], other)
+                shift[here, i] = unit * (found[here, TARGET] - less[:, TARGET])
+        return Explanation(bits, shift, without, errors)
 
 
 class _Chunk:
@@ -154,8 +180,9 @@ class _Chunk:
     def __init__(self, predictor: Predictor, arrays: MultimodalArrays, masks: list[int]) -> None:
         self.model, self.calibrated = predictor.model, predictor.calibrated
         self.target = self.model.transforms.target
-        trees = masks if self.calibrated.trees else []
-        reading = self.model.read(arrays, masks if self.calibrated.heads else [], trees)
+        read = [mask for mask in masks if mask]
+        trees = read if self.calibrated.trees else []
+        reading = self.model.read(arrays, read if self.calibrated.heads else [], trees)
         self.distances = self.calibrated.moments.distances(reading.codes)
         self.scores = {mask: self._scores(reading, mask, arrays.rows) for mask in masks}
         self.predicted = {
@@ -180,9 +207,3 @@ class _Chunk:
 
     def _to_score(self, standard: Floats) -> Floats:
         return self.target.forward(self.target.restore(standard))
-
-
-def chunked(arrays: MultimodalArrays) -> Iterator[MultimodalArrays]:
-    """The rows in runs of ``CHUNK``."""
-    for start in range(0, max(arrays.rows, 1), CHUNK):
-        yield arrays.take(np.arange(start, min(start + CHUNK, arrays.rows)))

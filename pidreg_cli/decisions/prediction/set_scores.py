@@ -46,21 +46,18 @@ class SetScores:
 
     def design(self, target: TargetTransform) -> Floats:
         """Features (N, p) of the prediction: scores also in the units of the standardised target."""
+        if self.distances.shape[1] == 0:
+            return self.distances
         standard = target.standardise(target.inverse(self.scores))
         own = [] if self.prediction is None else [self.prediction]
-        return (
-            np.column_stack([*own, self.completed, self.scores, standard])
-            if self.completed.size
-            else self._none()
-        )
-
-    def _none(self) -> Floats:
-        return np.zeros((self.rows, 0))
+        return np.column_stack([*own, self.completed, self.scores, standard])
 
     def unlikeness(self, predicted: Floats, knots: Floats, target: TargetTransform) -> Floats:
         """Features (N, q) of the size of the error: where the prediction lies, how much its parts disagree, and how
         far the codes are from those of the training rows.
         """
+        if self.distances.shape[1] == 0:
+            return self.distances
         apart = np.abs(self.design(target) - predicted[:, None])
         apart = apart[:, [i for i in range(apart.shape[1]) if not self._is_score(i)]]
         far = np.log1p(np.minimum(self.distances, FARTHEST))
@@ -74,7 +71,7 @@ class SetScores:
 
 def nothing(rows: int) -> SetScores:
     """Of the empty set."""
-    return SetScores(np.zeros(0), np.zeros((rows, 0)), np.zeros((rows, 0)), None)
+    return SetScores(np.zeros(rows), np.zeros((rows, 0)), np.zeros((rows, 0)), None)
 
 
 def scores_of(rows: CalibrationRows, mask: int, target: TargetTransform, *, trees: bool) -> SetScores:
