@@ -50,6 +50,10 @@ class DataError(PidregError):
     status = ExitStatus.DATA
 
 
+class ArrayError(DataError, ValueError):
+    """Data in memory that cannot be used: also a ValueError, as estimators of scikit-learn raise."""
+
+
 class RunError(PidregError):
     """A run folder, model or report file that cannot be read."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,22 +11,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from pidreg_cli.config.loading import dump_settings, load_settings, parse_settings
 from pidreg_cli.config.settings import Preset, Settings
 from pidreg_cli.data.arrays import Floats
-from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, prefixed_modalities
+from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, modalities_of
 from pidreg_cli.data.roles import Roles
-from pidreg_cli.errors import DataError, RunError
+from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
+from pidreg_cli.errors import ArrayError, DataError, RunError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
-from pidreg_cli.model_files import read_model
 from pidreg_cli.pipeline import write_run
+from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import from_json
 from pidreg_cli.runs import CONFIG, RunBuilder
-from pidreg_cli.training.device import resolve_device
-from pidreg_cli.training.fitted import FittedModel
+from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.progress import Silent
 
 
@@ -34,7 +36,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters:
         modalities: columns of each modality, by name or, for an array, by position; by default the prefixes of
-            ``NAME__feature`` columns.
+            ``NAME__feature`` columns, and without such columns one modality, ``features``, of all.
         preset: 'fast', 'balanced', 'thorough' or 'paper'.
         random_state: seed of everything random.
         folds: 'auto' (5 under 2,000 rows, else one split), or a number of folds.
@@ -42,6 +44,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         settings: further settings by dotted key, such as ``{"training.learning_rate": 0.001}``.
 
     After ``fit``: ``report_`` (the report object), ``n_features_in_`` and, for a DataFrame, ``feature_names_in_``.
+    Data that cannot be used raise ArrayError, a DataError and a ValueError.
     """
 
     def __init__(
@@ -66,29 +69,76 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises DataError for data that cannot be used and UsageError for settings that are not allowed.
         """
-        frame = as_frame(X)
+        with array_errors():
+            return self._fitted(X, y, groups)
+
+    def _fitted(self, X: pd.DataFrame | ArrayLike, y: ArrayLike, groups: ArrayLike | None) -> Self:
+        frame = self._frame(X, reset=True)
         target = _target(y, len(frame))
-        self.columns_ = dict(self.modalities or prefixed_modalities(frame))
+        self.columns_ = dict(self.modalities or modalities_of(frame))
         arrays = frame_arrays(frame, self.columns_, target, groups)
         name = str(getattr(y, "name", None) or "target")
         source = TableSource((), arrays_fingerprint(arrays), name)
         self.settings_: Settings = self._settings()
         self.fit_: Fit | None = fit_arrays(arrays, source, self.settings_, Silent())
         self.report_: Report = self.fit_.report
-        self.model_: FittedModel = self.fit_.outcome.deployed.model
-        self.n_features_in_ = frame.shape[1]
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.predictor_ = Predictor(self.fit_.outcome.deployed.model, self.fit_.calibrated)
         return self
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> Floats:
-        """Predictions (n,) in the units of the target. Raises DataError where a column is missing."""
-        check_is_fitted(self, "model_")
-        return self.model_.predict(frame_arrays(as_frame(X), self.columns_, None))
+        """Predictions (n,) in the units of the target, of each row from the modalities that it has.
+
+        Raises DataError where columns of a modality are missing; all of them may be.
+        """
+        return self._predicted(X, Request()).prediction
+
+    def predict_interval(self, X: pd.DataFrame | ArrayLike, level: float = 0.9) -> Floats:
+        """Lower and upper bounds (n, 2) that cover the target of a new row with probability ``level`` or more, as far
+        as new rows are like those of the fit; infinite where it had too few rows to say.
+        """
+        found = self._predicted(X, Request(level))
+        return np.column_stack([found.lower, found.upper])
+
+    def explain(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """What each modality does to the prediction of each row: ``bits.NAME`` by which it moves it, ``shift.NAME`` in
+        the units of the target; NaN where a row lacks the modality.
+        """
+        found = self._predicted(X, Request(explain=True)).explanation
+        assert found is not None  # noqa: S101  it was asked for
+        parts = {"bits": found.bits, "shift": found.shift}
+        names = list(self.columns_)
+        columns = {f"{kind}.{name}": v[:, i] for kind, v in parts.items() for i, name in enumerate(names)}
+        return pd.DataFrame(columns, index=X.index if isinstance(X, pd.DataFrame) else None)
+
+    def _predicted(self, X: pd.DataFrame | ArrayLike, request: Request) -> RowPredictions:
+        check_is_fitted(self, "predictor_")
+        with array_errors():
+            arrays = frame_arrays(self._frame(X, reset=False), self.columns_, None, absent=self._widths())
+        with limited_threads(self.settings_.threads or available_threads()):
+            return self.predictor_.predict(arrays, request)
+
+    def _frame(self, X: pd.DataFrame | ArrayLike, *, reset: bool) -> pd.DataFrame:
+        """X as a DataFrame; an array is checked as scikit-learn does, a DataFrame may bring other columns too."""
+        if isinstance(X, pd.DataFrame):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+            return X
+        checked = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+        return as_frame(checked)
+
+    def _widths(self) -> dict[str, int]:
+        return {name: len(columns) for name, columns in self.predictor_.model.columns.items()}
+
+    def __sklearn_tags__(self) -> Tags:
+        """Missing values are legal in features."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write a run folder. Raises UsageError where it exists, unless ``force``."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self, "predictor_")
         if self.fit_ is None:
             raise RunError(
                 "run.loaded", "this model was loaded from a run folder", "copy that folder instead"
@@ -115,7 +165,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 def load_model(folder: str | Path, device: str = "auto") -> PIDRegressor:
     """The fitted model of a run folder: ``predict`` and ``report_``. Raises RunError for a damaged folder."""
     path = Path(folder)
-    model, roles = read_model(path, resolve_device(device))
+    predictor, roles = read_predictor(path, resolve_device(device))
     settings = parse_settings(_read(path / CONFIG), str(path / CONFIG))
     regressor = PIDRegressor(
         {name: list(columns) for name, columns in roles.modalities.items()},
@@ -125,10 +175,19 @@ def load_model(folder: str | Path, device: str = "auto") -> PIDRegressor:
         device=device,
     )
     regressor.columns_ = dict(regressor.modalities or {})
-    regressor.settings_, regressor.model_, regressor.fit_ = settings, model, None
+    regressor.settings_, regressor.predictor_, regressor.fit_ = settings, predictor, None
     regressor.report_ = from_json(_read(path / "report.json"), str(path / "report.json"))
     regressor.n_features_in_ = sum(map(len, regressor.columns_.values()))
     return regressor
+
+
+@contextmanager
+def array_errors() -> Iterator[None]:
+    """Let data that cannot be used be a ValueError too."""
+    try:
+        yield
+    except DataError as error:
+        raise ArrayError(error.code, error.message, error.hint) from error
 
 
 def _read(path: Path) -> str:
@@ -140,7 +199,7 @@ def _read(path: Path) -> str:
 
 def _target(y: ArrayLike, rows: int) -> NDArray[np.float64]:
     try:
-        target = np.asarray(y, dtype=np.float64)
+        target = np.asarray(column_or_1d(y, warn=True), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
             "data.text_target", f"y is not numeric: {error}", "pidreg is for regression"

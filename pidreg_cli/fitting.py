@@ -12,6 +12,7 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
+from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.information_facts import facts_of_estimates
@@ -44,11 +45,12 @@ class TableSource:
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished fit: its report, what it is made of, and the rows with a target that it used."""
+    """A finished fit: its report, what it is made of, the rows with a target that it used, and its predictions."""
 
     report: Report
     outcome: ProtocolOutcome
     arrays: MultimodalArrays
+    calibrated: Calibrated
 
 
 def fit_arrays(
@@ -77,7 +79,20 @@ def fit_arrays(
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
         evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
-        return Fit(assemble(evidence), outcome, usable)
+        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings))
+
+
+def calibrated(protocol: Protocol, outcome: ProtocolOutcome, settings: Settings) -> Calibrated:
+    """What the deployed model predicts by, whatever modalities a row has."""
+    model = outcome.deployed.model
+    return Calibrated.fit(
+        outcome.held_out.calibration,
+        outcome.moments,
+        model.transforms.target,
+        protocol.kind,
+        numpy_generator(settings.seed, Stream.CALIBRATION),
+        trees=model.transforms.boosted is not None,
+    )
 
 
 def check_modalities(names: tuple[str, ...], settings: Settings) -> None:

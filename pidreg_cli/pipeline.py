@@ -18,6 +18,7 @@ from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
 from pidreg_cli.reports.html import to_html
 from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.model import Report
@@ -80,7 +81,9 @@ def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) ->
     """Every file of the run beside its configuration."""
     model = fit.outcome.deployed.model
     run.write_text(ARCHITECTURE, architecture_text(model, model_roles(roles)))
-    run.write_bytes(WEIGHTS, weights_bytes(model))
+    weights = weights_bytes(model)
+    run.write_bytes(WEIGHTS, weights)
+    run.write_bytes(PREDICTION, prediction_bytes(fit.calibrated, weights))
     run.write_text(HISTORY, "".join(history_lines(fit.outcome)))
     if keep_heldout:
         with run.replacing(HELD_OUT) as path:

@@ -17,6 +17,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
 from pidreg_cli.cli.outcome import Terminated, fail
+from pidreg_cli.cli.predict import predict
 from pidreg_cli.cli.prepare import prepare
 from pidreg_cli.cli.report import report
 from pidreg_cli.cli.schema import schema
@@ -36,6 +37,7 @@ app.command()(prepare)
 app.command()(fit)
 app.command()(decompose)
 app.command()(select_modalities)
+app.command()(predict)
 app.command()(check)
 app.command()(report)
 app.command()(synth)

@@ -15,6 +15,8 @@ from pidreg_cli.errors import DataError
 
 ColumnsByModality = Mapping[str, Sequence[Any]]
 
+ONLY_MODALITY = "features"  # name of the modality of a table whose columns are not told apart
+
 
 def as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     """A DataFrame as it is; an array (n_rows, n_columns) with columns 0, 1, ... Raises DataError otherwise."""
@@ -28,20 +30,14 @@ def as_frame(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def prefixed_modalities(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Modalities by the prefixes of ``NAME__feature`` columns. Raises DataError where there are none."""
+def modalities_of(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Modalities by the prefixes of ``NAME__feature`` columns; all columns as one where none is called so."""
     found: dict[str, list[Any]] = {}
     for column in frame.columns:
         name, mark, _ = str(column).partition("__")
         if mark and name:
             found.setdefault(name, []).append(column)
-    if not found:
-        raise DataError(
-            "data.no_modalities",
-            "no modalities were given and no column is called NAME__feature",
-            "give PIDRegressor(modalities={'name': [columns], ...})",
-        )
-    return found
+    return found or {ONLY_MODALITY: list(frame.columns)}
 
 
 def frame_arrays(
@@ -49,12 +45,25 @@ def frame_arrays(
     modalities: ColumnsByModality,
     target: NDArray[np.float64] | None,
     groups: ArrayLike | None = None,
+    absent: Mapping[str, int] | None = None,
 ) -> MultimodalArrays:
-    """Blocks of the named columns; ids are row numbers. Raises DataError for columns that cannot be used."""
-    features = {name: _block(frame, name, columns) for name, columns in modalities.items()}
+    """Blocks of the named columns; ids are row numbers. Raises DataError for columns that cannot be used.
+
+    ``absent``: where modalities may lack all their columns, the number of features of each.
+    """
+    features = {}
+    for name, columns in modalities.items():
+        if absent is not None and not any(_held(frame, column) for column in columns):
+            features[name] = np.full((len(frame), absent[name]), np.nan, np.float32)
+        else:
+            features[name] = _block(frame, name, columns)
     names = {name: tuple(str(column) for column in columns) for name, columns in modalities.items()}
     labels = None if groups is None else np.asarray(groups)
     return MultimodalArrays(features, names, target, np.arange(len(frame)), labels)
+
+
+def _held(frame: pd.DataFrame, column: Any) -> bool:
+    return column in frame.columns or column in {str(known) for known in frame.columns}
 
 
 def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArray[np.float32]:

@@ -38,6 +38,17 @@ def rows_of_errors(errors: Floats, pooled: Floats) -> Floats:
     return np.asarray(0.5 * (np.log(pooled[0] / pooled) + standard[:, :1] - standard) / np.log(2.0))
 
 
+def row_information(score: Floats, means: tuple[Floats, Floats], variances: tuple[Floats, Floats]) -> Floats:
+    """Bits that a prediction says of each row's known value beyond another: shape (N,), may be negative.
+
+    ``means`` and ``variances``: predictions (N,) without and with what is judged, and their mean squared errors, each
+    (N,) or one for all. Averages over the rows of these errors are exactly the difference of informations.
+    """
+    (without, with_it), (wide, narrow) = means, variances
+    gain = np.square(score - without) / wide - np.square(score - with_it) / narrow
+    return np.asarray(0.5 * (np.log(wide / narrow) + gain) / np.log(2.0))
+
+
 def closure_sources(raw: Floats) -> Ints:
     """For each subset the one inside it whose raw information its closed value is (0: none, the value is
     zero).

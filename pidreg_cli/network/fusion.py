@@ -46,8 +46,11 @@ class Fusion(nn.Module):
         gains: Tensor = mixed / mixed.norm()
         return gains
 
-    def forward(self, codes: Sequence[Tensor]) -> Tensor:
-        """Fuse the codes."""
-        terms = torch.stack([*codes, *hadamard_products(codes)])
+    def forward(self, codes: Sequence[Tensor], excess: Tensor | None = None) -> Tensor:
+        """Fuse the codes. ``excess`` (pairs, d): what products are expected beyond those of expected codes."""
+        products = hadamard_products(codes)
+        if excess is not None:
+            products = [product + more for product, more in zip(products, excess, strict=True)]
+        terms = torch.stack([*codes, *products])
         fused: Tensor = torch.tensordot(self.gains, terms, dims=1)
         return fused

@@ -82,9 +82,9 @@ class PIDRegNetwork(nn.Module):
         gates = cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)
         return [float(gate.share.detach()) for gate in gates]
 
-    def predict(self, codes: Sequence[Tensor], noise: Noise = None) -> Tensor:
-        """Prediction of the standardised target, (batch,)."""
-        prediction: Tensor = self.predictor(self.fusion(codes), noise)
+    def predict(self, codes: Sequence[Tensor], noise: Noise = None, excess: Tensor | None = None) -> Tensor:
+        """Prediction of the standardised target, (batch,); ``excess`` as for ``Fusion``, where codes are expected."""
+        prediction: Tensor = self.predictor(self.fusion(codes, excess), noise)
         return prediction
 
     def single_scores(self, codes: Sequence[Tensor], noise: Noise = None) -> list[Tensor]:

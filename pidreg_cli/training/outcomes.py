@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pidreg_cli.training.calibration_rows import CalibrationRows
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, write_checkpoint
 from pidreg_cli.training.evaluation import Readouts
 from pidreg_cli.training.model_rows import Estimates, ModelRows
@@ -17,6 +19,7 @@ from pidreg_cli.training.state import Ledger
 Floats = NDArray[np.float64]
 
 ROWS = "rows."  # arrays of the rows themselves start like this
+CALIBRATION = "calibration."  # and those of the rows that calibrate predictions
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,11 @@ class HeldOut:
     ``prediction``, ``ridge`` (N,): in the target's units; ``ridge_alone``, ``trees_alone`` (N, n): ridge regression and
     small trees on each modality alone. ``code_divergence`` (models,): distance of target and codes from a joint normal,
     NaN with few rows. ``readouts``, ``null_sums``, ``debiased``: as in ``Estimates``. ``models``: the rows themselves.
+    ``calibration``: the rows that calibrate predictions, the validation rows of a split, the held-out ones of a fold.
     """
 
     models: tuple[ModelRows, ...]
+    calibration: CalibrationRows
     readouts: Readouts
     prediction: Floats
     ridge: Floats
@@ -46,6 +51,7 @@ class HeldOut:
         found = Estimates.pooled([part.estimates for part in parts])
         return cls(
             models=tuple(rows for part in parts for rows in part.models),
+            calibration=CalibrationRows.pooled([part.calibration for part in parts]),
             readouts=found.readouts,
             null_sums=found.null_sums,
             debiased=found.debiased,
@@ -69,9 +75,10 @@ def save_outcome(
     """Store a finished fold of one model and drop ``leftovers``, the checkpoints of its training."""
     if store is None:
         return
-    plain = [f.name for f in fields(held) if f.name not in ("models", "readouts")]
+    plain = [f.name for f in fields(held) if f.name not in ("models", "calibration", "readouts")]
     arrays = {name: getattr(held, name) for name in plain}
     arrays |= {f"readouts.{f.name}": getattr(held.readouts, f.name) for f in fields(held.readouts)}
+    arrays |= {f"{CALIBRATION}{name}": array for name, array in held.calibration.to_arrays().items()}
     arrays |= {f"{ROWS}{name}": array for rows in held.models for name, array in rows.to_arrays().items()}
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     write_checkpoint(store, outcome_name(number), ledger.to_document(), tensors)
@@ -87,6 +94,12 @@ def load_outcome(store: CheckpointStore | None, number: int) -> tuple[HeldOut, L
     document, tensors = found
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     readouts = Readouts(*(arrays.pop(f"readouts.{f.name}") for f in fields(Readouts)))
-    stored = {name.removeprefix(ROWS): arrays.pop(name) for name in list(arrays) if name.startswith(ROWS)}
-    rows = ModelRows.from_arrays(number, stored)
-    return HeldOut(models=(rows,), readouts=readouts, **arrays), Ledger.from_document(document)
+    rows = ModelRows.from_arrays(number, _taken(arrays, ROWS))
+    calibration = CalibrationRows.from_arrays(_taken(arrays, CALIBRATION))
+    held = HeldOut(models=(rows,), calibration=calibration, readouts=readouts, **arrays)
+    return held, Ledger.from_document(document)
+
+
+def _taken(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays whose names start with ``prefix``, without it; they leave ``arrays``."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}

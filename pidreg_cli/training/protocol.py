@@ -8,6 +8,7 @@ validation), results are pooled; the deployed model is trained once more on all 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fold_assignment
 from pidreg_cli.errors import DataError
+from pidreg_cli.information.completion import CodeMoments
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
+from pidreg_cli.training.calibration_rows import CalibrationRows, code_moments
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.evaluation import ReadoutRows, Readouts, code_divergence
 from pidreg_cli.training.fitted import FittedModel
@@ -56,12 +59,14 @@ class Scored:
 class ProtocolOutcome:
     """Everything a report is made of.
 
-    ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no 'test'. ``held_out``: pooled over
-    folds. ``selection``: readouts of the rows that select (validation rows, or the cross-fitted ones). ``valid``:
-    accuracy of the deployed model on its validation rows. ``histories``: of every model, the deployed one last.
+    ``moments``: of the codes of the deployed model's training rows. ``split`` (n_rows,): 'train', 'valid', 'test' of
+    the deployed model, with folds no 'test'. ``held_out``: pooled over folds. ``selection``: readouts of the rows that
+    select (validation rows, or the cross-fitted ones). ``valid``: accuracy of the deployed model on its validation
+    rows. ``histories``: of every model, the deployed one last.
     """
 
     deployed: Trained
+    moments: CodeMoments
     split: NDArray[np.str_]
     held_out: HeldOut
     selection: Readouts
@@ -93,14 +98,15 @@ class ProtocolRun:
         parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
         self._check_groups(parts.valid)
         trained = self._train("model", 0, parts)
-        held = self._held_out(trained, 0, parts)
+        moments = self._moments(trained, parts)
+        held = self._held_out(trained, 0, parts, moments, calibrating="valid")
         selection = validation_readouts(held.models[0], self.settings)
         valid = self._predict(trained.model, parts.valid)
         prediction = np.concatenate([valid, held.prediction])
         rows = np.concatenate([parts.valid, parts.held])
         scored = Scored(rows, split[rows], prediction)
         found = self._accuracy(parts.valid, valid)
-        return ProtocolOutcome(trained, split, held, selection, found, scored, (trained.ledger,))
+        return ProtocolOutcome(trained, moments, split, held, selection, found, scored, (trained.ledger,))
 
     def _check_groups(self, valid: Index) -> None:
         """Raise DataError where the readouts of the validation rows could not be fitted on groups but the scored."""
@@ -123,7 +129,8 @@ class ProtocolRun:
         histories = (*(ledger for _, ledger in outcomes), trained.ledger)
         valid = self._accuracy(parts.valid, self._predict(trained.model, parts.valid))
         scored = Scored(held.readouts.rows, np.full(len(held.prediction), TEST), held.prediction)
-        return ProtocolOutcome(trained, split, held, held.readouts, valid, scored, histories)
+        moments = self._moments(trained, parts)
+        return ProtocolOutcome(trained, moments, split, held, held.readouts, valid, scored, histories)
 
     def _fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
         """One fold, from its stored outcome where it was finished before."""
@@ -133,7 +140,8 @@ class ProtocolRun:
         held = np.flatnonzero(assigned == number)
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
         trained = self._train(f"fold {number + 1} of {folds}", number, parts)
-        outcome = self._held_out(trained, number, parts), trained.ledger
+        moments = self._moments(trained, parts)
+        outcome = self._held_out(trained, number, parts, moments, calibrating="held"), trained.ledger
         save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
         return outcome
 
@@ -147,15 +155,35 @@ class ProtocolRun:
         task = ModelTask(name, number, self.arrays.names)
         return ModelChoice(task, rows, self.settings, self.device, self.progress, self.store).run()
 
-    def _held_out(self, trained: Trained, number: int, parts: Parts) -> HeldOut:
+    def _moments(self, trained: Trained, parts: Parts) -> CodeMoments:
+        return code_moments(trained.model, self.arrays.take(parts.train))
+
+    def _calibration(
+        self, model: FittedModel, moments: CodeMoments, rows: ReadoutRows, index: Index
+    ) -> CalibrationRows:
+        heads = self.settings.loss.sufficiency > 0
+        arrays = self.arrays.take(index)
+        return CalibrationRows.of(model, moments, rows, arrays, self._predict(model, index), heads=heads)
+
+    def _held_out(
+        self,
+        trained: Trained,
+        number: int,
+        parts: Parts,
+        moments: CodeMoments,
+        *,
+        calibrating: Literal["valid", "held"],
+    ) -> HeldOut:
         model, arrays, settings = trained.model, self.arrays, self.settings
         rows = ModelRows(
             number, *(ReadoutRows.of(model, arrays, p, settings) for p in (parts.held, parts.valid))
         )
+        seen, index = (rows.valid, parts.valid) if calibrating == "valid" else (rows.held, parts.held)
         found = Estimates.of(rows, settings)
         train, new = arrays.take(parts.train), arrays.take(parts.held)
         return HeldOut(
             models=(rows,),
+            calibration=self._calibration(model, moments, seen, index),
             readouts=found.readouts,
             prediction=self._predict(model, parts.held),
             ridge=ridge_predictions(train, new),

@@ -30,6 +30,7 @@ class Stream(IntEnum):
     GROUPS = 13
     RESAMPLES = 14
     VERIFICATION = 15
+    CALIBRATION = 20
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:

@@ -14,7 +14,17 @@ import pidreg_cli
 from pidreg_cli.cli.app import main
 
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm", "matplotlib"}
-COMMANDS = ["prepare", "fit", "decompose", "select-modalities", "check", "report", "synth", "schema"]
+COMMANDS = [
+    "prepare",
+    "fit",
+    "decompose",
+    "select-modalities",
+    "predict",
+    "check",
+    "report",
+    "synth",
+    "schema",
+]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,209 @@
+"""Predictions of rows by a fitted model: from all that a row has, from less where something is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.decisions.prediction.calibrated import Calibrated
+from pidreg_cli.decisions.prediction.set_predictor import SCORE, TARGET
+from pidreg_cli.decisions.prediction.set_scores import SetScores, joined_scores, nothing
+from pidreg_cli.information.lattice import sources_of
+from pidreg_cli.information.pointwise import prediction_divergence, row_information
+from pidreg_cli.training.calibration_rows import completed_prediction, presence
+from pidreg_cli.training.fitted import FittedModel
+from pidreg_cli.training.reading import CHUNK, Reading
+
+Floats = NDArray[np.float64]
+
+CELLS = 2**21  # numbers of a chunk: 16 MB of doubles, of which a reading makes a few copies
+FEWEST_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``bits`` (N, n) by which each modality moves the prediction of Y', and ``shift`` (N, n) in the target's units:
+    the prediction less that without the modality. NaN where a row lacks the modality or it is left out.
+    ``without``, ``without_errors`` (N, n): Y' predicted without it, and the mean squared error to expect then.
+    """
+
+    bits: Floats
+    shift: Floats
+    without: Floats
+    without_errors: Floats
+
+    def information(self, found: RowPredictions, score: Floats) -> tuple[Floats, Floats]:
+        """Bits (N,) that all predictions say of known values Y' ``score`` (N,), and what each modality adds (N, n)."""
+        nothing, own = found.score_errors.T
+        total = row_information(score, (found.score_alone, found.score), (nothing, own))
+        added = row_information(
+            score[:, None], (self.without, found.score[:, None]), (self.without_errors, own[:, None])
+        )
+        return total, added
+
+
+@dataclass(frozen=True)
+class RowPredictions:
+    """Of N rows, in the target's units. ``lower``, ``upper``: of the interval, infinite where rows were too few.
+
+    ``sets`` (N,): bitmask of the modalities the prediction is made of. ``score`` and ``score_alone`` (N,): Y' predicted
+    from these, and without any modality; ``score_errors`` (N, 2): mean squared errors of Y' to expect, without any
+    and with these. ``far`` (N, n): modalities unlike those of the training rows. ``explanation``: where asked for.
+    """
+
+    prediction: Floats
+    lower: Floats
+    upper: Floats
+    sets: NDArray[np.int64]
+    score: Floats
+    score_alone: Floats
+    score_errors: Floats
+    far: NDArray[np.bool_]
+    explanation: Explanation | None
+
+    @classmethod
+    def joined(cls, parts: Iterable[RowPredictions]) -> RowPredictions:
+        """Parts one after the other."""
+        found = list(parts)
+        names = [f.name for f in fields(cls) if f.name != "explanation"]
+        columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in found]) for name in names}
+        explained = [part.explanation for part in found if part.explanation is not None]
+        if not explained:
+            return cls(**columns, explanation=None)
+        whole = (np.concatenate([getattr(one, f.name) for one in explained]) for f in fields(Explanation))
+        return cls(**columns, explanation=Explanation(*whole))
+
+
+@dataclass(frozen=True)
+class Request:
+    """``level`` of the intervals in (0, 1); ``explain``; ``use``: bitmask of the modalities to predict from."""
+
+    level: float = 0.9
+    explain: bool = False
+    use: int | None = None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A fitted model with what its predictions were calibrated to."""
+
+    model: FittedModel
+    calibrated: Calibrated
+
+    def predict(self, arrays: MultimodalArrays, request: Request | None = None) -> RowPredictions:
+        """Predictions of rows. Each run of ``chunk`` rows is read by itself, and does not depend on the others."""
+        starts = range(0, max(arrays.rows, 1), self.chunk)
+        parts = (arrays.take(np.arange(s, min(s + self.chunk, arrays.rows))) for s in starts)
+        return RowPredictions.joined(self._read(part, request or Request()) for part in parts)
+
+    @property
+    def chunk(self) -> int:
+        """Rows that are read together: fewer of wide tables, for bounded memory."""
+        width = sum(map(len, self.model.columns.values()))
+        return max(FEWEST_CHUNK, min(CHUNK, 1 << (CELLS // max(width, 1)).bit_length() - 1))
+
+    def _read(self, arrays: MultimodalArrays, request: Request) -> RowPredictions:
+        there = presence(arrays)
+        patterns = there @ (1 << np.arange(there.shape[1]))
+        if request.use is not None:
+            patterns &= request.use
+        sets = np.array([self._serving[pattern] for pattern in patterns], np.int64)
+        return self._answered(
+            _Chunk(self, arrays, self._masks(sets, explain=request.explain)), sets, there, request
+        )
+
+    @cached_property
+    def _serving(self) -> list[int]:
+        return [self.calibrated.serving(present) for present in range(1 << self.calibrated.modalities)]
+
+    def _masks(self, sets: NDArray[np.int64], *, explain: bool) -> list[int]:
+        """Sets whose predictions are needed."""
+        wanted = {int(mask) for mask in np.unique(sets)} | {0}
+        if explain:
+            wanted |= {self._serving[mask & ~(1 << i)] for mask in wanted for i in sources_of(mask)}
+        return sorted(wanted)
+
+    def _answered(
+        self, chunk: _Chunk, sets: NDArray[np.int64], there: NDArray[np.bool_], request: Request
+    ) -> RowPredictions:
+        restore, errors = self.model.transforms.target.restore, self.calibrated.sets
+        found = np.empty((len(sets), 2))
+        half = np.empty(len(sets))
+        own = np.empty((len(sets), 2))
+        for mask in np.unique(sets).tolist():
+            here = sets == mask
+            found[here], half[here] = (
+                chunk.predicted[mask][here],
+                chunk.half_widths(mask, request.level)[here],
+            )
+            own[here] = errors[0].errors[SCORE], errors[mask].errors[SCORE]
+        centre = found[:, TARGET]
+        return RowPredictions(
+            restore(centre),
+            restore(centre - half),
+            restore(centre + half),
+            sets,
+            found[:, SCORE],
+            chunk.predicted[0][:, SCORE],
+            own,
+            (chunk.distances > self.calibrated.far) & there,
+            self._explained(chunk, sets, found) if request.explain else None,
+        )
+
+    def _explained(self, chunk: _Chunk, sets: NDArray[np.int64], found: Floats) -> Explanation:
+        unit = self.model.transforms.target.original.sd
+        bits, shift, without, errors = np.full((4, len(sets), self.calibrated.modalities), np.nan)
+        for mask in np.unique(sets).tolist():
+            here = np.flatnonzero(sets == mask)
+            own = float(self.calibrated.sets[mask].errors[SCORE])
+            for i in sources_of(mask):
+                rest = self._serving[mask & ~(1 << i)]
+                other = float(self.calibrated.sets[rest].errors[SCORE])
+                less = chunk.predicted[rest][here]
+                without[here, i], errors[here, i] = less[:, SCORE], other
+                bits[here, i] = prediction_divergence(found[here, SCORE], own, less[:, SCORE], other)
+                shift[here, i] = unit * (found[here, TARGET] - less[:, TARGET])
+        return Explanation(bits, shift, without, errors)
+
+
+class _Chunk:
+    """What the model says of some rows by each of some sets. All rows are read for every set: sums over a part of
+    them could round otherwise.
+    """
+
+    def __init__(self, predictor: Predictor, arrays: MultimodalArrays, masks: list[int]) -> None:
+        self.model, self.calibrated = predictor.model, predictor.calibrated
+        self.target = self.model.transforms.target
+        read = [mask for mask in masks if mask]
+        trees = read if self.calibrated.trees else []
+        reading = self.model.read(arrays, read if self.calibrated.heads else [], trees)
+        self.distances = self.calibrated.moments.distances(reading.codes)
+        self.scores = {mask: self._scores(reading, mask, arrays.rows) for mask in masks}
+        self.predicted = {
+            mask: self.calibrated.sets[mask].predict(scores, self.target)
+            for mask, scores in self.scores.items()
+        }
+
+    def half_widths(self, mask: int, level: float) -> Floats:
+        """Half the width (n,) of the interval of each row."""
+        return self.calibrated.sets[mask].half_widths(
+            self.scores[mask], self.predicted[mask][:, TARGET], level, self.target
+        )
+
+    def _scores(self, reading: Reading, mask: int, rows: int) -> SetScores:
+        if mask == 0:
+            return nothing(rows)
+        completion = self.calibrated.completions[mask]
+        completed = completed_prediction(self.model, completion, reading.codes)
+        heads = [reading.scores[mask]] if mask in reading.scores else []
+        trees = [self._to_score(reading.boosted[mask])] if mask in reading.boosted else []
+        return joined_scores(completed, [*heads, *trees], self.distances, mask, reading.prediction)
+
+    def _to_score(self, standard: Floats) -> Floats:
+        return self.target.forward(self.target.restore(standard))
