@@ -27,6 +27,7 @@ from pidreg_cli.training.device import available_threads, limited_threads, resol
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
+from pidreg_cli.training.seeds import Stream, numpy_generator
 
 Floats = NDArray[np.float64]
 
