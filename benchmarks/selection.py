@@ -85,7 +85,7 @@ def decided(case: Case, rows: int, seed: int, folder: Path) -> Selection:
     path = folder / f"{case.name}.parquet"
     if case.draw is None:
         table = generate(case.name, rows, seed).table
-        names = ("a", "b")
+        names: tuple[str, ...] = ("a", "b")
     else:
         columns, target = case.draw(np.random.default_rng(seed), rows)
         names = tuple(columns)
