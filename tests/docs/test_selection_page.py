@@ -17,8 +17,8 @@ PAGE = (ROOT / "docs" / "selection.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+\.\d+")
 # A fit that takes seconds: the page shows no numbers of it.
 QUICK = (
-    "--folds 2 --set features.boosted=off --set network.further=[] --set stage1.min_epochs=1 "
-    "--set stage1.max_epochs=2 --set stage2.max_epochs=2"
+    "--threads 1 --folds 2 --set network.code_dim=4 --set features.boosted=off --set network.further=[] "
+    "--set stage1.min_epochs=1 --set stage1.max_epochs=2 --set stage2.max_epochs=2"
 )
 
 
