@@ -32,7 +32,7 @@ def facts_of_estimates(
     jackknife = (
         jackknife_of_errors(errors, groups, found.readouts.score_influences) if debiased is None else debiased
     )
-    tested = p_values(found.null_sums.sum(axis=0))
+    tested = p_values(found.null_sums.sum(axis=0)).tolist() if found.null_sums.size else []
     return given.InformationFacts(
         estimator=settings.information.estimator,
         interactions=settings.information.interactions,
@@ -43,7 +43,7 @@ def facts_of_estimates(
         jackknife=jackknife,
         interval_of="readout" if debiased is None else "information",
         debiased=None if debiased is None else debiased.estimate,
-        p_values=dict(zip(tested_masks(modalities), tested.tolist(), strict=True)),
+        p_values=dict(zip(tested_masks(modalities), tested, strict=True)) if tested else {},
         rest_correlations=rest_correlations(found.readouts.score_predictions),
     )
 

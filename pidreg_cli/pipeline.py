@@ -15,7 +15,9 @@ from pidreg_cli.config.loading import dump_settings
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.subjects import repeated_subjects
 from pidreg_cli.data.tables import open_table
+from pidreg_cli.decisions import data_checks
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
@@ -70,6 +72,9 @@ def fit_table(
     loaded = load_arrays(table, roles)
     for notice in (*roles.notices, *loaded.notices):
         progress.notice(notice)
+    if repeated := repeated_subjects(table, roles.group, None):
+        finding = data_checks.repeated_subjects(*repeated, table.rows)
+        progress.notice(f"{finding.message} {finding.hint}")
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
     source = TableSource(table.files, table.fingerprint, roles.target)

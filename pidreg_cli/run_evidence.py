@@ -53,9 +53,13 @@ class RunEvidence:
         """Modality names, in the order given."""
         return self.report.names
 
-    def estimates(self, settings: Settings | None = None) -> Estimates:
-        """What the held-out rows say of every set, pooled; by the settings of the fit exactly what its report says."""
-        return Estimates.pooled([Estimates.of(rows, settings or self.settings) for rows in self.models])
+    def estimates(self, settings: Settings | None = None, *, nulls: bool = True) -> Estimates:
+        """What the held-out rows say of every set, pooled; by the settings of the fit exactly what its report says.
+
+        Without ``nulls`` there are no p-values.
+        """
+        settings = settings or self.settings
+        return Estimates.pooled([Estimates.of(rows, settings, nulls=nulls) for rows in self.models])
 
     @cached_property
     def held_labels(self) -> Labels:

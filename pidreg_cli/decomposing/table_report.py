@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pidreg_cli.data.loading import complete_labels, row_ids
 from pidreg_cli.data.roles import Roles
+from pidreg_cli.data.subjects import repeated_subjects
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
@@ -27,10 +26,6 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.training.metrics import Accuracy
 
 Floats = NDArray[np.float64]
-
-NAMES = "subject|patient|participant|person|individual|donor|case|mrn|pid|sub"
-SUBJECT = re.compile(rf"(^|[_.\- ])({NAMES})([_.\- ]?(id|no|nr|number|key))?$", re.IGNORECASE)
-"""How columns that name subjects are called."""
 
 
 def check_covariates(covariates: Sequence[str], target: str, identifier: str | None) -> None:
@@ -62,22 +57,6 @@ def labelled_table(
 def ids_of(table: ParquetTable, column: str | None) -> pa.Array:
     """The id of each row; without a column its number."""
     return pa.array(np.arange(table.rows) if column is None else row_ids(table, column))
-
-
-def repeated_subjects(table: ParquetTable, group: str | None, identifier: str | None) -> Diagnostic | None:
-    """A column that reads as a subject's identifier and repeats, where nothing keeps a subject's rows together."""
-    if group is not None:
-        return None
-    named = [column for column in table.schema.names if SUBJECT.search(column)]
-    for column in dict.fromkeys([*named, *([identifier] if identifier else [])]):
-        kind = table.schema.field(column).type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            continue
-        values = len(pc.unique(table.read([column])[column].drop_null()))
-        if 1 < values < table.rows:
-            return data_checks.repeated_subjects(column, values, table.rows)
-    return None
 
 
 @dataclass(frozen=True)
@@ -149,5 +128,6 @@ class TableReport:
         )
 
     def _findings(self) -> tuple[Diagnostic, ...]:
-        found = repeated_subjects(self.labelled.table, self.roles.group, self.roles.id)
-        return () if found is None else (found,)
+        table = self.labelled.table
+        found = repeated_subjects(table, self.roles.group, self.roles.id)
+        return () if found is None else (data_checks.repeated_subjects(*found, table.rows),)

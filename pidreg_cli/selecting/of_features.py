@@ -178,8 +178,10 @@ def _greedy(
 ) -> Report:
     """The sets that a search comes by; without a decomposition, which needs every set."""
     costs = modality_costs(names, settings.cost)
-    tried = TriedSets(len(names), rows.evaluate)
-    search(tried, costs, Rule.of(settings))
+    # Sums of some hundred features: threads would wait for each other.
+    with threadpool_limits(1):
+        tried = TriedSets(len(names), rows.evaluate)
+        search(tried, costs, Rule.of(settings))
     score = joined(rows.scores)
     finite_informations(score.sums.sum(axis=0))
     told = told_by(score)

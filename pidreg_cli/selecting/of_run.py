@@ -27,6 +27,7 @@ from pidreg_cli.selecting.request import SelectRequest
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
 from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.device import available_threads, limited_threads
+from pidreg_cli.training.evaluation import Readouts
 from pidreg_cli.training.progress import Progress
 
 HELDOUT = "heldout.parquet"
@@ -38,7 +39,7 @@ def select_run(folder: Path, request: SelectRequest) -> Report:
     Raises RunError where the run or what it keeps of its rows cannot be read, UsageError for costs of unknown
     modalities and a budget that none meets.
     """
-    return _chosen(read_evidence(folder), request)
+    return _chosen(read_evidence(folder), request)[0]
 
 
 def verify_run(
@@ -49,8 +50,8 @@ def verify_run(
     Raises also DataError where the table is not the one that the run was fitted on.
     """
     evidence = read_evidence(folder)
-    report = _chosen(evidence, request)
-    full = _held_errors(folder, evidence)
+    report, readouts = _chosen(evidence, request)
+    full = _held_errors(folder, readouts, evidence.held_labels)
     table = open_table(inputs)
     if table.fingerprint != report.data.fingerprint:
         raise DataError(
@@ -68,11 +69,12 @@ def verify_run(
     return verified(report, full, Retraining(usable, source, settings, progress))
 
 
-def _chosen(evidence: RunEvidence, request: SelectRequest) -> Report:
+def _chosen(evidence: RunEvidence, request: SelectRequest) -> tuple[Report, Readouts]:
+    """The report, and the readouts of the held-out rows."""
     settings = _settings(evidence, request)
     # With as many threads as the fit: sums, and with them last digits, depend on it.
     with limited_threads(evidence.report.threads or available_threads()):
-        estimates = evidence.estimates(settings)
+        estimates = evidence.estimates(settings, nulls=False)
         information = facts_of_estimates(estimates, evidence.held_labels, settings, evidence.protocol)
         readouts, labels = (
             (estimates.readouts, evidence.held_labels)
@@ -82,9 +84,8 @@ def _chosen(evidence: RunEvidence, request: SelectRequest) -> Report:
         facts = facts_of_selection(readouts, labels, settings, evidence.protocol)
         found = informations_of(evidence.names, information)
         part = selected(evidence.names, facts, Told(found.v, found.jackknife), found.confidence)
-    return evidence.report.model_copy(
-        update={"command": "select-modalities", "created_at": created_now(), "selection": part}
-    )
+    update = {"command": "select-modalities", "created_at": created_now(), "selection": part}
+    return evidence.report.model_copy(update=update), estimates.readouts
 
 
 def _settings(evidence: RunEvidence, request: SelectRequest) -> Settings:
@@ -96,7 +97,7 @@ def _settings(evidence: RunEvidence, request: SelectRequest) -> Settings:
     return settings
 
 
-def _held_errors(folder: Path, evidence: RunEvidence) -> HeldErrors:
+def _held_errors(folder: Path, readouts: Readouts, labels: NDArray[np.int64]) -> HeldErrors:
     """Errors of the run's own model on its held-out rows. Raises RunError where the run kept no predictions."""
     path = folder / HELDOUT
     try:
@@ -109,7 +110,6 @@ def _held_errors(folder: Path, evidence: RunEvidence) -> HeldErrors:
         ) from error
     test = np.asarray(kept["split"]) == "test"
     prediction: NDArray[np.float64] = np.asarray(kept["prediction"], np.float64)[test]
-    readouts = evidence.estimates().readouts
     # The file keeps the order of the table, the evidence that of the models.
     order = np.argsort(readouts.rows, kind="stable")
     if len(prediction) != len(order):
@@ -120,4 +120,4 @@ def _held_errors(folder: Path, evidence: RunEvidence) -> HeldErrors:
         )
     placed = np.empty(len(order))
     placed[order] = prediction
-    return HeldErrors.of(readouts, placed, evidence.held_labels)
+    return HeldErrors.of(readouts, placed, labels)
