@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.covariates import fit_covariates
 from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.loading import target_column
 from pidreg_cli.data.naming import listing
@@ -64,13 +64,13 @@ def decompose_features(
         held = fit_covariates(table, covariates)
         target = target_column(table, found.target)
         present = target[np.isfinite(target)]
-        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request)
         reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
+        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request, reader)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
         facts = TableReport(found, labelled, reader.tally, "inverse normal (Blom)", request, "cpu", threads)
-        constant = _constant_features(reader, streamed, held)
+        constant = _constant_features(reader, streamed)
         report = facts.report(streamed, constant, None)
     ids = ids_of(table, found.id)
     return Decomposed(
@@ -104,12 +104,10 @@ def _without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles,
     return replace(roles, modalities=left), (*said, *notices)
 
 
-def _constant_features(
-    reader: FeatureReader, streamed: Streamed, covariates: Covariates
-) -> dict[str, tuple[str, ...]]:
+def _constant_features(reader: FeatureReader, streamed: Streamed) -> dict[str, tuple[str, ...]]:
     """Features with one value in all rows, by modality."""
     found = {}
-    for place, (name, columns) in enumerate(reader.names.items()):
+    for place, (name, columns) in enumerate(reader.single_features.items()):
         start = reader.layout.slices["code", place, place].start
         flags = streamed.constant[start : start + len(columns)]
         found[name] = tuple(c for c, constant in zip(columns, flags, strict=True) if constant)
