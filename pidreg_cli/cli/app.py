@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pidreg_cli.cli.check import check
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose import decompose
 from pidreg_cli.cli.fit import fit
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(prepare)
 app.command()(fit)
 app.command()(decompose)
+app.command()(check)
 app.command()(synth)
 app.command()(schema)
 

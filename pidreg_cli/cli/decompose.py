@@ -13,7 +13,7 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
 from pidreg_cli.cli.options import ReportFormat
-from pidreg_cli.cli.outputs import check_outputs
+from pidreg_cli.cli.outputs import check_outputs, write_result
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
@@ -78,7 +78,7 @@ def decompose(
         console.notice(text)
     if per_row is not None:
         _write_rows(console, per_row, found, request, units.value)
-    _tell(console, _rendered(found.report, units.value, report_format), output)
+    write_result(console, _rendered(found.report, units.value, report_format), output)
 
 
 @dataclass(frozen=True)
@@ -223,13 +223,3 @@ def _rendered(report: Report, units: str, report_format: ReportFormat) -> str:
 
         report = in_nats(report)
     return rendered(report, report_format)
-
-
-def _tell(console: Console, text: str, output: Path | None) -> None:
-    if output is None:
-        console.result(text)
-        return
-    from pidreg_cli.atomic import atomic_write_text
-
-    atomic_write_text(output, text)
-    console.notice(f"wrote {output}")

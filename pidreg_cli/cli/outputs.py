@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from pidreg_cli.cli.console import Console
 from pidreg_cli.errors import OutputError, UsageError
 
 
@@ -38,3 +39,14 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, forc
                 f"There is no folder '{path.parent}' to write {path.name} to.",
                 "Make it first.",
             )
+
+
+def write_result(console: Console, text: str, output: Path | None) -> None:
+    """Print the result, or write it to the file and say so. Raises OutputError."""
+    if output is None:
+        console.result(text)
+        return
+    from pidreg_cli.atomic import atomic_write_text
+
+    atomic_write_text(output, text)
+    console.notice(f"wrote {output}")

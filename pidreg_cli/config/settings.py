@@ -33,6 +33,10 @@ class FeatureSettings(_Settings):
     """How raw feature columns become numbers for the encoders (fitted on training rows)."""
 
     transform: Literal["quantile", "standard", "both"]
+    imputation: Literal["conditional", "median"] = Field(
+        description="what a missing cell reads as: expected from the row's other cells of the modality, or the median "
+        "(of transform standard the mean)"
+    )
     boosted: BoostedUse = Field(
         description="boosted trees of every set of modalities: encoders also read the prediction from their own, that "
         "from all is a share of the model's; auto: each where validation rows are predicted better that way"

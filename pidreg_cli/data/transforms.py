@@ -2,24 +2,26 @@
 
 The target goes to normal scores for everything in bits, and is standardised in its own units for the
 prediction loss. Features go to normal scores, are standardised, or both: scores resolve the bulk of a skewed
-feature, its own units keep the distances in its tails. A missing cell reads 0, the training median or mean, and is
-flagged by an indicator.
+feature, its own units keep the distances in its tails. A missing cell reads what the row's other cells of the modality
+let expect, or the training median or mean, and is flagged by an indicator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.imputation import ConditionalMeans
 from pidreg_cli.data.scales import Floats, NormalScores, Standardiser
 from pidreg_cli.errors import DataError
 
 FeatureKind = Literal["quantile", "standard", "both"]
+Imputation = Literal["conditional", "median"]
 Block = NDArray[np.float32]
 
 # Equally spaced scores that choose the stored knots (at most twice as many): 16,000 rows span scores of -4 to
@@ -122,7 +124,8 @@ class FeatureTransform:
 
     ``flagged`` are positions of columns with an indicator of missing cells: those that miss some, but not
     all, of the training rows that have the modality. ``flags_absence`` says whether the last indicator marks
-    rows without any cell; the other indicators are 0 on these rows.
+    rows without any cell; the other indicators are 0 on these rows. ``means`` fill missing cells, None for the median
+    (kind "standard": the mean).
     """
 
     kind: FeatureKind
@@ -132,15 +135,18 @@ class FeatureTransform:
     empty_columns: tuple[str, ...]
     flagged: tuple[int, ...]
     flags_absence: bool
+    means: ConditionalMeans | None = None
 
     @classmethod
-    def fit(cls, block: Block, columns: Sequence[str], kind: FeatureKind) -> FeatureTransform:
+    def fit(
+        cls, block: Block, columns: Sequence[str], kind: FeatureKind, imputation: Imputation = "median"
+    ) -> FeatureTransform:
         """Fit on training rows, shape (n, p), NaN where missing; ``columns`` are the p names."""
         missing = np.isnan(block)
         absent = missing.all(axis=1)
         gaps = missing[~absent]
         present = [column[~np.isnan(column)] for column in block.T.astype(np.float64)]
-        return cls(
+        plain = cls(
             kind,
             tuple(columns),
             tuple(_scale(column, kind) for column in present),
@@ -149,6 +155,10 @@ class FeatureTransform:
             tuple(np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0)).tolist()),
             bool(absent.any()),
         )
+        if imputation == "median":
+            return plain
+        values = plain.apply(block).values.astype(np.float64)
+        return replace(plain, means=ConditionalMeans.fit(values, plain.unread(missing)))
 
     @property
     def indicators(self) -> int:
@@ -165,8 +175,28 @@ class FeatureTransform:
         """Transform rows of shape (n, p), NaN where missing."""
         missing = np.isnan(block)
         values = _applied(self.scales, block, SCORE_LIMIT if self.kind != "standard" else None)
+        if self.means is not None and missing.any():
+            values = self._filled(self.means, values, missing)
+            block = np.where(missing & ~missing.all(axis=1, keepdims=True), self._expected(values), block)
         units = _applied(self.units, block[:, : len(self.units)], UNIT_LIMIT)
         return FeatureArrays(values, self._indicators(missing), units)
+
+    def unread(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """``missing`` (n, p), and every cell of a column that reads 0 everywhere."""
+        return np.asarray(missing | np.array([scale is None for scale in self.scales]))
+
+    def _filled(self, means: ConditionalMeans, values: Block, missing: NDArray[np.bool_]) -> Block:
+        """``values`` (n, p) with the expected ones of missing cells, within the limits of scores."""
+        filled = means.fill(values.astype(np.float64), self.unread(missing))
+        return np.where(missing, np.clip(filled, -SCORE_LIMIT, SCORE_LIMIT), values).astype(np.float32)
+
+    def _expected(self, values: Block) -> Block:
+        """Raw cells (n, p) that read as ``values``; 0 of columns without a scale."""
+        columns = [
+            np.zeros(len(values)) if scale is None else scale.inverse(column)
+            for scale, column in zip(self.scales, values.T, strict=True)
+        ]
+        return np.column_stack(columns).astype(np.float32)
 
     def completed(self, block: Block) -> Block:
         """Raw rows, shape kept: a cell of a column that no training row missed reads as the training median or mean.
@@ -198,6 +228,7 @@ class FeatureTransform:
             "empty_columns": list(self.empty_columns),
             "flagged": list(self.flagged),
             "flags_absence": self.flags_absence,
+            "means": None if self.means is None else self.means.to_dict(),
         }
 
     @classmethod
@@ -212,6 +243,7 @@ class FeatureTransform:
             tuple(stored["empty_columns"]),
             tuple(stored["flagged"]),
             bool(stored["flags_absence"]),
+            None if stored.get("means") is None else ConditionalMeans.from_dict(stored["means"]),
         )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import NetworkSettings
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.data.transforms import FeatureKind, FeatureTransform, TargetTransform
+from pidreg_cli.data.transforms import FeatureKind, FeatureTransform, Imputation, TargetTransform
 from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 from pidreg_cli.training.batches import Rows
@@ -46,10 +46,12 @@ class Transforms:
     encoded: bool = False
 
     @classmethod
-    def fit(cls, arrays: MultimodalArrays, kind: FeatureKind) -> Transforms:
+    def fit(
+        cls, arrays: MultimodalArrays, kind: FeatureKind, imputation: Imputation = "median"
+    ) -> Transforms:
         """Fit on these rows (training rows only)."""
         features = {
-            name: FeatureTransform.fit(block, arrays.columns[name], kind)
+            name: FeatureTransform.fit(block, arrays.columns[name], kind, imputation)
             for name, block in arrays.features.items()
         }
         return cls(features, TargetTransform.fit(arrays.required_target))

@@ -75,7 +75,9 @@ class ModelChoice:
         self.task, self.settings, self.device = task, settings, device
         self.progress, self.store = progress, store
         self.train, self.valid = rows
-        self.transforms = Transforms.fit(self.train, settings.features.transform)
+        self.transforms = Transforms.fit(
+            self.train, settings.features.transform, settings.features.imputation
+        )
         standardise = self.transforms.target.standardise
         self.targets = standardise(self.train.required_target), standardise(self.valid.required_target)
         self.trees = ScoreFits(self.train, self.targets[0], settings.boosting, settings.seed, task.number)

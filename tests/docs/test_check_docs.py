@@ -1,0 +1,83 @@
+"""What docs/check.md shows is what the command does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pidreg_cli.decisions.requirements.rules import read_rules
+
+PAGE = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
+
+
+def block(kind: str, holding: str) -> str:
+    return next(text for text in re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) if holding in text)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, a quick run of it, its report as baseline, the rules, and ``pidreg`` on the path."""
+    folder = tmp_path_factory.mktemp("check")
+    shim = folder / "bin" / "pidreg"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pidreg_cli "$@"\n')
+    shim.chmod(0o755)
+    (folder / "rules.yaml").write_text(block("yaml", "baseline:"))
+    run(folder, "pidreg synth unique -o data.parquet --rows 400")
+    quick = "--preset fast --folds 2 --threads 1 --set stage1.max_epochs=2 --set stage2.max_epochs=4"
+    assert run(folder, f"pidreg fit data.parquet -q {quick}").returncode == 0
+    for name in ("report.json", "baseline.json"):
+        shutil.copy(folder / "data.pidreg" / "report.json", folder / name)
+    return folder
+
+
+def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_rules_shown_are_rules(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(block("yaml", "baseline:"))
+    rules = read_rules(file)
+    assert (rules.use, rules.max_drift, len(rules.rules)) == ("ci", 0.3, 3)
+    assert rules.baseline == tmp_path / "baseline.json"
+
+
+def test_the_hook_lets_good_reports_pass_and_stops_others(workplace: Path) -> None:
+    hook = block("bash", "pre-commit")
+    passed = run(workplace, hook)
+    assert (passed.returncode, passed.stdout) == (0, ""), passed.stderr
+    report = workplace / "report.json"
+    kept = report.read_text()
+    report.write_text(kept.replace('"target": "target"', '"target": "other"'))
+    try:
+        stopped = run(workplace, hook)
+    finally:
+        report.write_text(kept)
+    assert stopped.returncode == 2 or "accepts the change" in stopped.stderr
+
+
+@pytest.mark.slow
+def test_the_steps_of_the_workflow_run(workplace: Path) -> None:
+    workflow = yaml.safe_load(block("yaml", "runs-on"))
+    steps = [step["run"] for step in workflow["jobs"]["modalities"]["steps"] if "run" in step]
+    assert len(steps) == 3
+    for step in steps[1:]:
+        done = run(workplace, step)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("::notice")
