@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from pidreg_cli.cli.options import whole_number
+
 
 class MeasureName(StrEnum):
     """Measures of unique, redundant and synergistic information."""
@@ -106,6 +108,10 @@ Device: TypeAlias = Annotated[
 ]
 Seed: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Seed of folds and draws. Default: the run's, or 0."),
+    typer.Option(parser=whole_number, metavar="N", help="Seed of folds and draws. Default: the run's, or 0."),
+]
+Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(parser=whole_number, metavar="N", help="CPU threads. Default: the run's, or all cores."),
 ]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Print a line per pass.")]

@@ -64,8 +64,8 @@ def decompose_features(
         held = fit_covariates(table, covariates)
         target = target_column(table, found.target)
         present = target[np.isfinite(target)]
-        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request)
         reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
+        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request, reader)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
@@ -109,7 +109,7 @@ def constant_features(
 ) -> dict[str, tuple[str, ...]]:
     """Features with one value in all rows, by modality."""
     found = {}
-    for place, (name, columns) in enumerate(reader.names.items()):
+    for place, (name, columns) in enumerate(reader.single_features.items()):
         start = reader.layout.slices["code", place, place].start
         flags = flat[start : start + len(columns)]
         found[name] = tuple(c for c, constant in zip(columns, flags, strict=True) if constant)

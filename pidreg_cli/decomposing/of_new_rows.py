@@ -55,9 +55,9 @@ def decompose_new(
     with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
         target = target_column(table, roles.target)
-        labelled = labelled_table(table, target, model.transforms.target, roles.group, request)
         interactions = request.interactions or settings.information.interactions
         reader = ModelReader(table, roles.modalities, model, settings, interactions, held)
+        labelled = labelled_table(table, target, model.transforms.target, roles.group, request, reader)
         streamed = streamed_information(
             labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
         )

@@ -25,6 +25,9 @@ SAMPLE_ROWS = 20_000
 SCORES = {1: 6, 2: 5, 3: 4, 4: 3, 5: 2, 6: 2}
 """Leading scores of each modality whose products are read, by the number of modalities: some 80 products in all.
 One each beyond."""
+WIDEST = 1024
+"""Features of all modalities together that are read one by one; a modality with more than its even share of them
+(embeddings, spectra) is read as so many principal components: moments grow with the square of their number."""
 WILD = 8.0
 """Standard deviations at which a feature ends: a wild cell must not outweigh all others, least of all squared."""
 
@@ -66,16 +69,18 @@ class RowReader(Protocol):
 class Measuring:
     """How one modality's features become columns: standardised, flags of missing cells, products of leading scores.
 
-    ``directions`` (p, k): of the scores, orthonormal.
+    ``directions`` (p, k): of the scores, orthonormal. ``components`` (p, q): of what is read instead of p features,
+    None where these are read themselves.
     """
 
     mean: Floats
     sd: Floats
     flagged: NDArray[np.intp]
     directions: Floats
+    components: Floats | None
 
     @classmethod
-    def fit(cls, block: Floats, most: int) -> Measuring:
+    def fit(cls, block: Floats, most: int, widest: int) -> Measuring:
         """From a sample of rows (n, p): the directions in which it varies most; every feature where there are few."""
         missing = np.isnan(block)
         present = np.maximum((~missing).sum(axis=0), 1)
@@ -86,12 +91,18 @@ class Measuring:
         # A feature constant in the sample may vary elsewhere.
         sd = np.where(sd > 0.0, sd, 1.0)
         standard = np.clip(centred / sd, -WILD, WILD)
-        return cls(mean, sd, np.flatnonzero(missing.any(axis=0)), _directions(standard, most))
+        wide = block.shape[1] > widest
+        leading = _directions(standard, widest if wide else most)
+        # Of many features one flag says that cells are missing.
+        flagged = np.asarray(missing.any(axis=0))
+        flags = np.flatnonzero(flagged)[: 1 if wide else None]
+        return cls(mean, sd, flags, leading[:, :most] if wide else leading, leading if wide else None)
 
     @property
     def features(self) -> int:
         """Columns of the modality's own block."""
-        return len(self.mean) + len(self.flagged)
+        own = len(self.mean) if self.components is None else self.components.shape[1]
+        return own + len(self.flagged)
 
     def apply(self, block: Floats) -> tuple[Floats, Floats]:
         """Standardised features with flags (n, features), and scores (n, k)."""
@@ -100,16 +111,24 @@ class Measuring:
         np.clip(standard, -WILD, WILD, out=standard)
         if missing.any():
             standard[missing] = 0.0
-        flags = missing[:, self.flagged].astype(np.float64)
-        return np.hstack([standard, flags]) if flags.size else standard, standard @ self.directions
+        scores = standard @ self.directions
+        if self.components is None:
+            own, flags = standard, missing[:, self.flagged]
+        else:
+            some = np.asarray(missing.any(axis=1))[:, None]
+            own, flags = standard @ self.components, some[:, : len(self.flagged)]
+        return np.hstack([own, flags]) if flags.size else own, scores
 
 
 def _directions(standard: Floats, most: int) -> Floats:
-    features = standard.shape[1]
+    rows, features = standard.shape
     if features <= most:
         return np.eye(features)
-    _, vectors = np.linalg.eigh(standard.T @ standard)
-    leading = vectors[:, ::-1][:, :most]
+    if rows < features:
+        leading = np.linalg.svd(standard, full_matrices=False)[2][:most].T
+    else:
+        leading = np.linalg.eigh(standard.T @ standard)[1][:, ::-1][:, :most]
+    most = leading.shape[1]
     # Signs are the library's choice; products of scores do not depend on them, per-row files should not either.
     return np.asarray(leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(most)]))
 
@@ -133,8 +152,15 @@ class FeatureReader:
         self.names = self._reader.names
         self.tally = Tally()
         most = SCORES.get(len(modalities), 1) if interactions == "products" else 0
-        self._measures = [Measuring.fit(block, most) for block in self._sample(table).values()]
+        widest = WIDEST // len(modalities)
+        self._measures = [Measuring.fit(block, most, widest) for block in self._sample(table).values()]
         self.layout = self._layout()
+
+    @property
+    def single_features(self) -> dict[str, tuple[str, ...]]:
+        """Features that are read one by one, in the order of the layout; none of a modality read by components."""
+        found = zip(self.names.items(), self._measures, strict=True)
+        return {name: () if one.components is not None else columns for (name, columns), one in found}
 
     def _sample(self, table: ParquetTable) -> dict[str, Floats]:
         chosen = spread_rows(table.rows, SAMPLE_ROWS)

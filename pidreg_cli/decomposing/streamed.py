@@ -36,6 +36,8 @@ Floats = NDArray[np.float64]
 
 FOLDS = 10
 NULL_DRAWS = 99
+MOST_CELLS = 2**26
+"""Numbers in the moments of all groups: half a gigabyte, twice that while readouts are fitted."""
 FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
 
@@ -61,8 +63,12 @@ class LabelledTable:
         score: Floats,
         labels: NDArray[np.generic] | None,
         seed: int,
+        most: int = GROUPS,
     ) -> LabelledTable:
-        """Deal the rows with a target into groups; ``labels`` (n_rows,) keeps rows together. Raises DataError."""
+        """Deal the rows with a target into at most so many groups; ``labels`` (n_rows,) keeps rows together.
+
+        Raises DataError where rows or groups are too few.
+        """
         usable = np.isfinite(target)
         count = int(usable.sum())
         if count < FEWEST_ROWS:
@@ -72,7 +78,7 @@ class LabelledTable:
                 "add rows",
             )
         groups = np.full(len(target), -1, np.int64)
-        groups[usable] = _dealt(count, None if labels is None else labels[usable], seed)
+        groups[usable] = _dealt(count, None if labels is None else labels[usable], seed, most)
         several = int(groups.max()) + 1
         return cls(table, target, score, groups, np.arange(several) % min(FOLDS, several))
 
@@ -109,10 +115,15 @@ class LabelledTable:
             raise
 
 
-def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int) -> Ints:
+def group_count(width: int) -> int:
+    """Groups of rows whose moments are kept: 30, or 10 where those of ``width`` features would fill the memory."""
+    return GROUPS if GROUPS * width**2 <= MOST_CELLS else FOLDS
+
+
+def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int, most: int) -> Ints:
     rng = numpy_generator(seed, Stream.GROUPS)
     if labels is None:
-        return np.asarray(rng.permutation(np.arange(rows) % min(GROUPS, rows)), np.int64)
+        return np.asarray(rng.permutation(np.arange(rows) % min(most, rows)), np.int64)
     several = len(np.unique(labels))
     if several < 2:
         raise DataError(
@@ -120,7 +131,7 @@ def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int) -> Ints:
             "All rows with a target are one group; readouts are fitted on some groups and scored on others",
             "give rows of two groups or more, or another --group",
         )
-    return balanced_folds(labels, min(GROUPS, several), rng)
+    return balanced_folds(labels, min(most, several), rng)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
 from pidreg_cli.decisions.findings import Diagnostic
-from pidreg_cli.decomposing.readers import Tally, empty_modality
+from pidreg_cli.decomposing.readers import RowReader, Tally, empty_modality
 from pidreg_cli.decomposing.request import DecomposeRequest, created_now
-from pidreg_cli.decomposing.streamed import LabelledTable
+from pidreg_cli.decomposing.streamed import LabelledTable, group_count
 from pidreg_cli.errors import UsageError
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
@@ -48,10 +48,12 @@ def labelled_table(
     transform: TargetTransform,
     group: str | None,
     request: DecomposeRequest,
+    reader: RowReader,
 ) -> LabelledTable:
     """The table with its target and normal scores, rows of a group together."""
     labels = None if group is None else complete_labels(table, group, "group")
-    return LabelledTable.of(table, target, transform.forward(target), labels, request.seed or 0)
+    most = group_count(reader.layout.width)
+    return LabelledTable.of(table, target, transform.forward(target), labels, request.seed or 0, most)
 
 
 def ids_of(table: ParquetTable, column: str | None) -> pa.Array:

@@ -69,8 +69,8 @@ def select_features(
         held = fit_covariates(table, covariates)
         target = target_column(table, found.target)
         transform = TargetTransform.fit(target[np.isfinite(target)])
-        labelled = labelled_table(table, target, transform, found.group, request)
         reader = FeatureReader(table, found.modalities, "products", held)
+        labelled = labelled_table(table, target, transform, found.group, request, reader)
         rows = _Gathered(labelled, reader.layout, _parts(labelled, reader, progress), held)
         constant = constant_features(reader, merged(rows.parts).constant, held)
         facts = TableReport(

@@ -17,6 +17,7 @@ from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.decomposing.of_features import decompose_features
 from pidreg_cli.decomposing.per_row import Decomposed, RowTable
 from pidreg_cli.decomposing.request import DecomposeRequest
+from pidreg_cli.decomposing.streamed import group_count
 from pidreg_cli.errors import DataError, PidregError, UsageError
 from pidreg_cli.information.errors import TooFewRowsError
 from tests.decomposing.conftest import Write, linear_columns
@@ -376,3 +377,25 @@ def test_what_cannot_be_a_covariate_is_refused(write: Write, covariates: tuple[s
     with pytest.raises(PidregError) as caught:
         decomposed(write(columns), covariates)
     assert caught.value.code == code
+
+
+def test_wide_modalities_are_read_as_their_components(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    hidden = rng.normal(size=(500, 3))
+    scan = hidden @ rng.normal(size=(3, 400)) + 0.1 * rng.normal(size=(500, 400))
+    cells = [None if i < 20 else row.tolist() for i, row in enumerate(scan)]
+    columns = {
+        "scan": pa.array(cells, pa.list_(pa.float32())),
+        "lab__0": rng.normal(size=500),
+        "target": hidden[:, 0] + 0.3 * rng.normal(size=500),
+    }
+    monkeypatch.setattr("pidreg_cli.decomposing.readers.WIDEST", 64)
+    found = decomposed(write(columns), roles=RoleRequest({"scan": (), "lab": ()}))
+    assert [m.features for m in found.report.modalities] == [400, 1]
+    assert values(found)["scan"] > 1.2
+    assert values(found)["lab"] < 0.02
+
+
+def test_fewer_groups_are_kept_where_features_are_many() -> None:
+    assert group_count(100) == 30
+    assert group_count(5_000) == 10
