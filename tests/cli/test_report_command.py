@@ -170,11 +170,12 @@ def test_errors_are_objects_too_where_json_is_asked_for(pidreg, tmp_path):
     assert json.loads(done.stderr.splitlines()[-1])["error"]["code"] == "report.missing"
 
 
-def test_a_closed_pipe_ends_it_quietly(quick_run, environment):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_ends_it_quietly(quick_run, environment, unbuffered):
     command = f'"{sys.executable}" -m pidreg_cli report "{quick_run}" --format html; echo $? >&2'
     done = subprocess.run(
         ["bash", "-c", f"({command}) | head -c 20 > /dev/null"],
-        env=environment,
+        env={**environment, "PYTHONUNBUFFERED": unbuffered},
         capture_output=True,
         text=True,
         check=False,
