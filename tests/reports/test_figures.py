@@ -62,6 +62,17 @@ def test_the_front_is_told_with_its_errors(three: Evidence) -> None:
     assert "Recommended: mri + fmri + age." in found.svg
 
 
+def test_no_recommendation_among_many_sets_is_drawn(eight: Evidence) -> None:
+    report = assemble(eight)
+    assert report.selection is not None
+    none = report.model_copy(update={"selection": report.selection.model_copy(update={"recommended": ()})})
+    found, whole = subsets(none), subsets(report)
+    assert found is not None
+    assert whole is not None
+    assert "Recommended: none of the modalities." in found.svg
+    assert found.svg.count("<use") == whole.svg.count("<use") - 1 - whole.svg.count(">recommended<")
+
+
 def test_many_rows_become_hexagons(two: Evidence) -> None:
     report = assemble(two)
     y = np.random.default_rng(0).standard_normal(20 * MOST_POINTS)
