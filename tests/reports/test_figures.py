@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.figures.amounts import amounts
-from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.axes import SHARED, TOGETHER, shortened, stacked, unique_segment
 from pidreg_cli.reports.figures.canvas import Words, picture
 from pidreg_cli.reports.figures.held_out import MOST_POINTS, held_out
 from pidreg_cli.reports.figures.parts import parts, sensitivity
@@ -31,6 +32,19 @@ def test_bars_and_descriptions_hold_the_numbers_of_the_report(two: Evidence) -> 
     assert others is not None
     for measure in ("broja (headline)", "dep", "ig"):
         assert f"{measure}: unique to a " in others.svg
+
+
+def test_parts_below_nothing_stand_left_of_zero() -> None:
+    spans: list[tuple[float, float]] = []
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        stacked(axes, [unique_segment(0, "own"), SHARED, TOGETHER], [[0.5, -0.2, 0.3]])
+        spans.extend((bar.get_x(), bar.get_width()) for bar in axes.patches)
+        assert axes.get_xlim() == pytest.approx((-0.2, 0.8))
+
+    assert "-0.20</text>" in picture(Words("x", "x", "x", "x"), 2.0, draw).svg
+    assert spans == [pytest.approx(span) for span in ((0, 0.5), (0, -0.2), (0.5, 0.3))]
 
 
 def test_intervals_are_drawn_and_told(two: Evidence) -> None:
