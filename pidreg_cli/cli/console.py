@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -28,10 +28,16 @@ class Console:
     @classmethod
     def of_process(cls) -> Console:
         """The console of this process; a stream that was closed before the start swallows its text."""
-        if isinstance(sys.stdout, TextIOWrapper):
-            # File names need not be text of the terminal's encoding; the result must not fail on them.
-            sys.stdout.reconfigure(errors="backslashreplace")
-        return cls(sys.stdout or _nowhere(), sys.stderr or _nowhere())
+        # File names need not be text of the terminal's encoding; the result must not fail on them.
+        stdout: TextIO = sys.stdout or _nowhere()
+        if isinstance(stdout, TextIOWrapper):
+            stdout.reconfigure(errors="backslashreplace")
+            if isinstance(stdout.buffer, RawIOBase):
+                # PYTHONUNBUFFERED: where a raw stream can write only a part of the result, it does not say so.
+                stdout = open(  # noqa: SIM115
+                    stdout.fileno(), "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False
+                )
+        return cls(stdout, sys.stderr or _nowhere())
 
     def listen(
         self, *, quiet: bool = False, verbose: bool = False, debug: bool = False, animated: bool = True

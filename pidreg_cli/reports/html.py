@@ -114,5 +114,10 @@ def _environment() -> Environment:
 
 
 def shown(value: object) -> object:
-    """Text without control characters, which HTML may not contain; figures as the markup that they are."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Text without control characters, which HTML may not contain, a number and its per cent sign on one line.
+
+    Figures are left as the markup that they are.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return printable(value).replace(" %", "\u00a0%")

@@ -170,11 +170,21 @@ def test_errors_are_objects_too_where_json_is_asked_for(pidreg, tmp_path):
     assert json.loads(done.stderr.splitlines()[-1])["error"]["code"] == "report.missing"
 
 
-def test_a_closed_pipe_ends_it_quietly(quick_run, environment):
+def test_the_users_matplotlib_changes_nothing(pidreg, quick_run, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("font.size: 40\nlines.linewidth: 9\nno.such.key: 3\n")
+    done = pidreg(
+        "report", quick_run, "--format", "html", cwd=tmp_path, MPLBACKEND="none", MPLCONFIGDIR="/proc/none"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (quick_run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_ends_it_quietly(quick_run, environment, unbuffered):
     command = f'"{sys.executable}" -m pidreg_cli report "{quick_run}" --format html; echo $? >&2'
     done = subprocess.run(
         ["bash", "-c", f"({command}) | head -c 20 > /dev/null"],
-        env=environment,
+        env={**environment, "PYTHONUNBUFFERED": unbuffered},
         capture_output=True,
         text=True,
         check=False,

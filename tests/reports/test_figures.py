@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.figures.amounts import amounts
-from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.axes import SHARED, TOGETHER, shortened, stacked, unique_segment
 from pidreg_cli.reports.figures.canvas import Words, picture
 from pidreg_cli.reports.figures.held_out import MOST_POINTS, held_out
 from pidreg_cli.reports.figures.parts import parts, sensitivity
@@ -31,6 +32,19 @@ def test_bars_and_descriptions_hold_the_numbers_of_the_report(two: Evidence) -> 
     assert others is not None
     for measure in ("broja (headline)", "dep", "ig"):
         assert f"{measure}: unique to a " in others.svg
+
+
+def test_parts_below_nothing_stand_left_of_zero() -> None:
+    spans: list[tuple[float, float]] = []
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        stacked(axes, [unique_segment(0, "own"), SHARED, TOGETHER], [[0.5, -0.2, 0.3]])
+        spans.extend((bar.get_x(), bar.get_width()) for bar in axes.patches)
+        assert axes.get_xlim() == pytest.approx((-0.2, 0.8))
+
+    assert "-0.20</text>" in picture(Words("x", "x", "x", "x"), 2.0, draw).svg
+    assert spans == [pytest.approx(span) for span in ((0, 0.5), (0, -0.2), (0.5, 0.3))]
 
 
 def test_intervals_are_drawn_and_told(two: Evidence) -> None:
@@ -60,6 +74,17 @@ def test_the_front_is_told_with_its_errors(three: Evidence) -> None:
         told = f"{' + '.join(subset.modalities)} at {subset.cost:g}: RMSE {measured(subset.expected_rmse)}."
         assert (told in found.svg) == (not subset.dominated)
     assert "Recommended: mri + fmri + age." in found.svg
+
+
+def test_no_recommendation_among_many_sets_is_drawn(eight: Evidence) -> None:
+    report = assemble(eight)
+    assert report.selection is not None
+    none = report.model_copy(update={"selection": report.selection.model_copy(update={"recommended": ()})})
+    found, whole = subsets(none), subsets(report)
+    assert found is not None
+    assert whole is not None
+    assert "Recommended: none of the modalities." in found.svg
+    assert found.svg.count("<use") == whole.svg.count("<use") - 1 - whole.svg.count(">recommended<")
 
 
 def test_many_rows_become_hexagons(two: Evidence) -> None:

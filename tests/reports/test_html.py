@@ -102,6 +102,13 @@ def test_figures_that_need_the_run_are_left_out_and_missed(two: Evidence) -> Non
     assert "Left out: the figure of the course of training (history.jsonl)." in half
 
 
+def test_a_measure_without_a_summary_has_a_page(three: Evidence) -> None:
+    report = assemble(three).model_copy(update={"pid": None})
+    found = figures(to_html(report))
+    assert "subsets" in found
+    assert "parts" not in found
+
+
 def test_one_modality_needs_no_comparison(one: Evidence) -> None:
     report = assemble(one)
     assert figures(to_html(report, traces_of(report.names))) == {"heldout"}

@@ -81,10 +81,12 @@ def stacked(
     axes: Axes, segments: Sequence[Segment], bars: Sequence[Sequence[float]], number: str = "{:.2f}"
 ) -> None:
     """Horizontal bars, ``bars[row][segment]``, with the numbers of segments that are wide enough."""
-    widest = max((sum(bar) for bar in bars), default=0.0) or 1.0
-    lefts = [0.0] * len(bars)
+    widest = max((sum(map(abs, bar)) for bar in bars), default=0.0) or 1.0
+    # What a measure calls less than nothing stands left of zero.
+    ends = {True: [0.0] * len(bars), False: [0.0] * len(bars)}
     for place, segment in enumerate(segments):
-        widths = [max(bar[place], 0.0) for bar in bars]
+        widths = [bar[place] for bar in bars]
+        lefts = [ends[width >= 0][row] for row, width in enumerate(widths)]
         drawn = axes.barh(
             range(len(bars)),
             widths,
@@ -96,9 +98,13 @@ def stacked(
             linewidth=0.8,
             label=printable(segment.label),
         )
-        texts = [number.format(width) if width > NARROW * widest else "" for width in widths]
+        texts = [number.format(width) if abs(width) > NARROW * widest else "" for width in widths]
         shown = axes.bar_label(drawn, texts, label_type="center", color=palette.INK, fontsize=8)
         for text in shown:
             text.set_bbox({"facecolor": palette.PAGE, "edgecolor": "none", "pad": 1.2})
-        lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
-    axes.set_xlim(0, widest)
+        for row, width in enumerate(widths):
+            ends[width >= 0][row] += width
+    lowest, highest = min(ends[False], default=0.0), max(ends[True], default=0.0)
+    axes.set_xlim(lowest, highest if highest > lowest else 1.0)
+    if lowest < 0:
+        axes.axvline(0, color=palette.INK, linewidth=0.8)

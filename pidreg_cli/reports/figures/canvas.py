@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,6 +78,7 @@ def picture(words: Words, height: float, draw: Callable[[Figure], None]) -> Pict
     Names of modalities are text, never mathematics or markup. Settings of the user's matplotlib do not count.
     """
     with _quietly():
+        _import_matplotlib()
         import matplotlib as mpl
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
@@ -89,6 +92,23 @@ def picture(words: Words, height: float, draw: Callable[[Figure], None]) -> Pict
             file = io.BytesIO()
             figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return Picture(inlined(file.getvalue(), words), words.caption)
+
+
+def _import_matplotlib() -> None:
+    """Import it, also where MPLBACKEND names a screen that it does not know: nothing is drawn on a screen here."""
+    try:
+        import matplotlib as mpl
+    except ValueError:
+        chosen = os.environ.pop("MPLBACKEND", None)
+        if chosen is None:
+            raise
+        # What the import left half done would fail the next one.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            del sys.modules[name]
+        try:
+            import matplotlib as mpl  # noqa: F401
+        finally:
+            os.environ["MPLBACKEND"] = chosen
 
 
 @contextmanager

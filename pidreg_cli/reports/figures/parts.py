@@ -11,6 +11,7 @@ from pidreg_cli.reports.figures.axes import (
     TOGETHER,
     Segment,
     name_rows,
+    shortened,
     stacked,
     unique_segment,
 )
@@ -71,7 +72,10 @@ def _of_two(report: Report, wording: Wording) -> Picture | None:
 def _of_more(report: Report, wording: Wording) -> Picture | None:
     found = rest_rows(report)[:MOST_ROWS]
     segments = (unique_segment(0, "unique to it"), REST, SHARED, TOGETHER)
-    rows, bars = [f"{row.modality}, {row.measure}" for row in found], [against_rest(row) for row in found]
+    rows, bars = (
+        [f"{shortened(row.modality, 20)}, {row.measure}" for row in found],
+        [against_rest(row) for row in found],
+    )
     if not rows:
         return None
     words = sensitivity_words(rows, segments, bars, wording, " Each modality against all the others.")

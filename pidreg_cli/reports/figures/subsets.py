@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 400
 """Sets shown, the best ones; twelve modalities have 4,095."""
 FEW = 8
-"""Sets up to which each is named, and not the front alone."""
+"""Sets up to which each is named; of more, the recommended one alone."""
 HEIGHT = 140.0
 """Points from the lowest mark to the highest, about; and those of a line of text."""
 LINE = 10.0
@@ -48,7 +48,7 @@ def subsets(report: Report) -> Picture | None:
         )
         scatter(axes, front, "o", palette.UNIQUE, 6, "front: none is better for its cost")
         scatter(axes, best, "*", palette.TOGETHER, 14, "recommended")
-        name_sets(axes, shown if len(shown) <= FEW else front)
+        name_sets(axes, shown if len(shown) <= FEW else best)
         axes.margins(x=0.08, y=0.12)
         axes.grid(color=palette.GRID, linewidth=0.7)
         axes.set_xlabel(cost)
@@ -83,15 +83,17 @@ def scatter(axes: Axes, shown: Sequence[Subset], marker: str, colour: str, size:
 
 
 def name_sets(axes: Axes, shown: Sequence[Subset]) -> None:
-    """Names to the right of the marks, of the dearest sets to the left; pushed up where they would meet."""
+    """Names beside the marks, towards the middle and behind them; pushed up where they would meet."""
+    if not shown:
+        return
     errors = [error_of(subset) for subset in shown]
     scale = HEIGHT / ((max(errors) - min(errors)) or 1.0)
-    dearest, heights = max(map(cost_of, shown)), dict[float, float]()
+    middle, heights = sum(axes.get_xlim()) / 2, dict[float, float]()
     for subset in sorted(shown, key=error_of):
         cost, height = cost_of(subset), error_of(subset) * scale
         free = max(height, heights.get(cost, -math.inf) + LINE)
         heights[cost] = free
-        side = -1 if cost == dearest else 1
+        side = -1 if cost > middle else 1
         axes.annotate(
             shortened(together(subset.modalities)),
             (cost, error_of(subset)),
@@ -99,6 +101,7 @@ def name_sets(axes: Axes, shown: Sequence[Subset]) -> None:
             textcoords="offset points",
             ha="right" if side < 0 else "left",
             fontsize=8,
+            zorder=1.5,
             bbox={"facecolor": palette.PAGE, "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )
 

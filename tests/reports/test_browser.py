@@ -1,0 +1,81 @@
+"""Pages in a real browser, where there is one: part of the full campaign. It comes from the system, not from PyPI."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pidreg_cli.reports.assemble import assemble
+from pidreg_cli.reports.comparison.document import compared
+from pidreg_cli.reports.comparison.rendering import rendered
+from pidreg_cli.reports.evidence import Evidence
+from pidreg_cli.reports.html import to_html
+from tests.reports.conftest import traces_of
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OWN = ("google.com", "googleapis.com", "gstatic.com")
+"""Hosts that the browser asks for itself, whatever the page."""
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        BROWSER is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+    ),
+]
+
+
+class Visit:
+    """A page opened and printed: what the console said, what was asked of the network, the PDF."""
+
+    def __init__(self, page: str, folder: Path) -> None:
+        file, log, pdf = folder / "page.html", folder / "net.json", folder / "page.pdf"
+        file.write_text(page, encoding="utf-8")
+        outputs = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"--print-to-pdf={pdf}"]
+        command = [str(BROWSER), *FLAGS, *outputs, file.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        self.console = re.findall(r"CONSOLE.*", done.stderr)
+        self.pdf = pdf.read_bytes()
+        asked = {
+            urlsplit(url).hostname or "" for url in re.findall(r'"url":"(https?://[^"]+)"', log.read_text())
+        }
+        self.hosts = {host for host in asked if not host.endswith(OWN)}
+
+
+def test_the_visit_sees_errors_and_requests(tmp_path: Path) -> None:
+    bad = "<!DOCTYPE html><img src='http://pidreg.invalid/x.png'><script>console.error('seen')</script>"
+    visit = Visit(bad, tmp_path)
+    assert "pidreg.invalid" in visit.hosts
+    assert any("seen" in line for line in visit.console)
+
+
+@pytest.mark.parametrize("kept", ["one", "three", "eight", "nothing"])
+def test_a_report_opens_silently_and_prints(
+    kept: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    report = assemble(request.getfixturevalue(kept))
+    visit = Visit(to_html(report, traces_of(report.names)), tmp_path)
+    assert (visit.console, visit.hosts) == ([], set())
+    assert visit.pdf.startswith(b"%PDF")
+    assert 2 <= len(re.findall(rb"/Type /Page\b", visit.pdf)) <= 12
+
+
+def test_a_comparison_opens_silently(two: Evidence, three: Evidence, tmp_path: Path) -> None:
+    both = compared(assemble(two), assemble(three), ("a", "b"))
+    visit = Visit(rendered(both, "html"), tmp_path)
+    assert (visit.console, visit.hosts) == ([], set())
