@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from pidreg_cli.config.loading import dump_settings, load_settings, parse_settings
 from pidreg_cli.config.settings import Preset, Settings
@@ -124,7 +124,13 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 self.n_features_in_ = X.shape[1]
                 self.feature_names_in_ = np.asarray(X.columns, dtype=object)
             return X
-        checked = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+        if not reset and self.fit_ is None:
+            # A run knows the columns that it reads, not how many others the array of the fit had.
+            return as_frame(check_array(X, dtype="numeric", ensure_all_finite="allow-nan"))
+        fewest = 2 if reset else 1
+        checked = validate_data(
+            self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan", ensure_min_samples=fewest
+        )
         return as_frame(checked)
 
     def _widths(self) -> dict[str, int]:

@@ -30,4 +30,4 @@ def test_a_saved_model_predicts_what_the_fitted_one_does(kind: str, tmp_path: Pa
     with pytest.raises(UsageError, match="already exists"):
         model.save(folder)
     with pytest.raises(DataError, match="not in X"):
-        loaded.predict(X[:, :2] if kind == "array" else X[["p", "q"]])
+        loaded.predict(X[:, :1] if kind == "array" else X[["p", "r"]])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from pidreg_cli.information.arrays import Floats
 from pidreg_cli.information.errors import ShapeError
@@ -55,14 +56,20 @@ class CodeMoments:
         added = SHRINKAGE * np.trace(found) / len(found) + np.finfo(float).tiny
         return np.asarray(found + added * np.eye(len(found)))
 
+    @cached_property
+    def _whitening(self) -> list[Floats]:
+        """For each code W (d, d) with ``|(z - mu) W|^2`` its squared Mahalanobis distance."""
+        d = self.mean.shape[1]
+        factors = (np.linalg.cholesky(self.regular_block([i])) for i in range(self.modalities))
+        return [solve_triangular(factor, np.eye(d), lower=True).T for factor in factors]
+
     def distances(self, codes: Sequence[Floats]) -> Floats:
         """Mahalanobis distance of each code from its mean, squared, per dimension: (N, n)."""
-        return np.column_stack([self._distance(i, np.asarray(code)) for i, code in enumerate(codes)])
-
-    def _distance(self, i: int, code: Floats) -> Floats:
-        centred = code - self.mean[i]
-        solved = cho_solve(cho_factor(self.regular_block([i])), centred.T).T
-        return np.asarray(np.einsum("nd,nd->n", centred, solved) / code.shape[1])
+        whitened = [
+            (np.asarray(code) - mean) @ whitening
+            for code, mean, whitening in zip(codes, self.mean, self._whitening, strict=True)
+        ]
+        return np.column_stack([np.einsum("nd,nd->n", one, one) / one.shape[1] for one in whitened])
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,13 +19,15 @@ from pidreg_cli.information.errors import InformationError
 
 # Beyond rounding of (n + 1) * level, which must not cost a rank: (19 + 1) * .95 is 19.000000000000004 or less.
 RANK_TOLERANCE = 1e-9
-# Residuals below this share of their root mean square count as this large: logarithms need it.
-SMALLEST_RESIDUAL = 1e-2
+# Residuals beyond so many times their root mean square count as this large: one row must not bend the scale.
+LARGEST_RESIDUAL = 5.0
 # A row's scale stays within these factors of the typical one: a wild new row must not get an absurd interval.
 SCALE_RANGE = (0.1, 10.0)
 # With fewer calibration rows the scale is one for all: a fit of a handful of rows adds noise only.
 FEWEST_ADAPTIVE_ROWS = 100
 RIDGE_PENALTY = 10.0  # of standardised features, in rows
+STEPS = 25  # of Newton's method, which takes four to eight
+CONVERGED = 1e-8
 
 
 def conformal_rank(rows: int, level: float) -> int:
@@ -58,18 +60,20 @@ class ScaleModel:
 
     @classmethod
     def fit(cls, features: Floats, residuals: Floats) -> ScaleModel:
-        """From features (n, p) and residuals (n,): ridge regression of ``log |r|``."""
+        """From features (n, p) and residuals (n,): the mean of ``|r|``, log-linear, by Poisson quasi-likelihood.
+
+        That needs no more of the residuals than a mean (Gourieroux, Monfort & Trognon 1984), and heeds the large ones,
+        which decide a width; a regression of ``log |r|`` heeds the small.
+        """
         typical = float(np.sqrt(np.mean(np.square(residuals))))
         if len(residuals) < FEWEST_ADAPTIVE_ROWS or typical == 0.0:
             zero = np.zeros(features.shape[1])
             return cls(zero, np.ones_like(zero), zero, float(np.log(typical or 1.0)))
-        size = np.log(np.maximum(np.abs(residuals), SMALLEST_RESIDUAL * typical))
         mean, sd = features.mean(axis=0), features.std(axis=0)
         sd = np.where(sd > 0.0, sd, 1.0)
-        standard = (features - mean) / sd
-        gram = standard.T @ standard + RIDGE_PENALTY * np.eye(len(mean))
-        slopes = np.linalg.solve(gram, standard.T @ (size - size.mean()))
-        return cls(mean, sd, slopes, float(size.mean()))
+        size = np.minimum(np.abs(residuals), LARGEST_RESIDUAL * typical)
+        level, *slopes = _log_linear((features - mean) / sd, size)
+        return cls(mean, sd, np.array(slopes), float(level))
 
     def scale(self, features: Floats) -> Floats:
         """sigma of each row (n,), positive."""
@@ -93,6 +97,24 @@ class ScaleModel:
         if not mean.shape == sd.shape == slopes.shape or mean.ndim != 1 or (sd <= 0.0).any():
             raise ValueError("a scale model has arrays that do not fit together")
         return cls(mean, sd, slopes, float(np.asarray(arrays["level"]).reshape(())[()]))
+
+
+def _log_linear(standard: Floats, size: Floats) -> Floats:
+    """Level and slopes (1 + p,) of the log of the mean of ``size`` (n,), not negative, by penalised Newton steps."""
+    design = np.column_stack([np.ones(len(standard)), standard])
+    penalty = RIDGE_PENALTY * np.eye(design.shape[1])
+    penalty[0, 0] = 0.0
+    found = np.zeros(design.shape[1])
+    relative = size / size.mean()
+    for _ in range(STEPS):
+        expected = np.exp(found[0] + np.clip(design[:, 1:] @ found[1:], *np.log(SCALE_RANGE)))
+        gradient = design.T @ (expected - relative) + penalty @ found
+        step = np.linalg.solve((design * expected[:, None]).T @ design + penalty, gradient)
+        found = found - step
+        if np.abs(step).max() < CONVERGED:
+            break
+    found[0] += np.log(size.mean())
+    return found
 
 
 def hinges(values: Floats, knots: Floats) -> Floats:

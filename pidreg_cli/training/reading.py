@@ -82,9 +82,9 @@ def read(network: PIDRegNetwork, inputs: Sequence[ModalityInput], masks: Sequenc
         predictions.append(network.predict(encoded))
         for parts, code in zip(codes, encoded, strict=True):
             parts.append(code)
-        for i, score in enumerate(network.single_scores(encoded)):
+        for i, head in enumerate(network.heads):
             if 1 << i in by_mask:
-                by_mask[1 << i].append(score)
+                by_mask[1 << i].append(head(encoded[i]))
         for mask, present in flags.items():
             by_mask[mask].append(network.subset_head(encoded, present))
     joined = {mask: as_array(parts) for mask, parts in by_mask.items()}

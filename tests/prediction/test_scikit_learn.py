@@ -1,0 +1,88 @@
+"""``PIDRegressor`` among the tools of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_regressors_train, parametrize_with_checks
+
+from pidreg_cli import PIDRegressor
+from pidreg_cli.errors import ArrayError, DataError
+
+TINY = {
+    "stage1.min_epochs": 1,
+    "stage1.max_epochs": 1,
+    "stage2.min_epochs": 1,
+    "stage2.max_epochs": 1,
+    "network.code_dim": 4,
+    "network.encoder.width": 8,
+    "network.predictor_width": 8,
+    "network.head_width": 8,
+    "information.interactions": "none",
+    "threads": 1,
+}
+
+
+def tiny(**changes: Any) -> PIDRegressor:
+    return PIDRegressor(preset="fast", folds=2, settings=TINY, **changes)
+
+
+FEW_ROWS = "fits 10 or 15 rows; a decomposition of one modality needs 20, which the error says"
+NOT_PASSED = {
+    "check_n_features_in_after_fitting": FEW_ROWS,
+    "check_regressors_no_decision_function": FEW_ROWS,
+    "check_fit2d_1feature": FEW_ROWS,
+    "check_regressors_train": "asks for a good fit, which one epoch of a tiny network is not: see below",
+}
+
+
+@parametrize_with_checks([tiny()], expected_failed_checks=lambda estimator: NOT_PASSED)
+def test_checks_of_scikit_learn(estimator: PIDRegressor, check: Callable[[PIDRegressor], None]) -> None:
+    check(estimator)
+
+
+def drawn(rows: int, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(rows, 4)), columns=["a__0", "a__1", "b__0", "b__1"])
+    return X, 2 * X["a__0"] + X["b__0"] + 0.3 * rng.normal(size=rows)
+
+
+def test_a_trained_regressor_passes_the_check_of_training() -> None:
+    long = PIDRegressor(
+        preset="fast", folds=2, settings={"stage1.max_epochs": 4, "stage2.max_epochs": 30, "threads": 1}
+    )
+    check_regressors_train("PIDRegressor", long)
+
+
+def test_a_pipeline_scales_and_cross_validates() -> None:
+    X, y = drawn(120)
+    model = make_pipeline(StandardScaler(), tiny(modalities={"first": [0, 1], "second": [2, 3]}))
+    scores = cross_val_score(model, X, y, cv=2)
+    assert scores.shape == (2,)
+    assert np.isfinite(scores).all()
+
+
+def test_clones_and_frames_without_prefixes() -> None:
+    X, y = drawn(60)
+    plain = X.set_axis(["p", "q", "r", "s"], axis=1)
+    model = clone(tiny()).fit(plain, y)
+    assert model.columns_ == {"features": ["p", "q", "r", "s"]}
+    assert model.feature_names_in_.tolist() == ["p", "q", "r", "s"]
+    by_position = clone(tiny()).fit(plain.to_numpy(), y)
+    np.testing.assert_array_equal(model.predict(plain), by_position.predict(plain.to_numpy()))
+    assert tiny().fit(X, y).columns_ == {"a": ["a__0", "a__1"], "b": ["b__0", "b__1"]}
+
+
+def test_errors_are_ours_and_those_of_scikit_learn() -> None:
+    X, y = drawn(10)
+    for kind in (ValueError, DataError, ArrayError):
+        with pytest.raises(kind, match="10 rows have a target"):
+            tiny().fit(X, y)
