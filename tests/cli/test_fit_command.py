@@ -94,8 +94,9 @@ def test_the_run_folder_is_complete_and_alone(fitted):
         "history.jsonl",
         "model.json",
         "model.safetensors",
-        "report.json",
+        "prediction.safetensors",
         "report.html",
+        "report.json",
         "report.md",
     }
 
@@ -197,10 +198,10 @@ def test_a_leaked_copy_of_the_target_is_named_and_leaves_no_run(tmp_path, table,
 def test_codes_that_predict_without_error_end_like_other_data_and_leave_no_run(place, monkeypatch, culprit):
     held = ProtocolRun._held_out
 
-    def exact(*arguments: object) -> object:
+    def exact(*arguments: object, **options: object) -> object:
         if culprit is None:
             raise DeterministicTargetError("infinite")
-        found = held(*arguments)
+        found = held(*arguments, **options)
         predictions = found.readouts.score_predictions.copy()
         predictions[:, 2:] = found.readouts.score[:, None]
         return replace(found, readouts=replace(found.readouts, score_predictions=predictions))
@@ -295,6 +296,7 @@ def test_a_saved_configuration_and_a_resumed_run_lead_to_the_same_bytes(fitted, 
         "model.json",
         "heldout.parquet",
         "evidence.safetensors",
+        "prediction.safetensors",
         "history.jsonl",
     ):
         assert (mine / name).read_bytes() == (theirs / name).read_bytes()
