@@ -132,7 +132,7 @@ def _traces(place: str) -> Traces | None:
 
 
 def _two(first: str, second: str, chosen: PageFormat) -> str:
-    from pidreg_cli.reports.comparison.document import compared
+    from pidreg_cli.reports.comparison.pairing import compared
     from pidreg_cli.reports.comparison.rendering import rendered
     from pidreg_cli.reports.opening import read_report
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pidreg_cli.reports.assemble import assemble
-from pidreg_cli.reports.comparison.document import compared
+from pidreg_cli.reports.comparison.pairing import compared
 from pidreg_cli.reports.comparison.rendering import rendered
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.html import to_html

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.comparison.differences import Difference, Known, difference_interval
-from pidreg_cli.reports.comparison.document import compared, document
+from pidreg_cli.reports.comparison.document import document
+from pidreg_cli.reports.comparison.pairing import compared
 from pidreg_cli.reports.comparison.rendering import rendered
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.model import Report

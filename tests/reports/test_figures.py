@@ -14,7 +14,7 @@ from pidreg_cli.reports.figures.canvas import Words, picture
 from pidreg_cli.reports.figures.held_out import MOST_POINTS, held_out
 from pidreg_cli.reports.figures.parts import parts, sensitivity
 from pidreg_cli.reports.figures.subsets import subsets
-from pidreg_cli.reports.figures.training import training
+from pidreg_cli.reports.figures.training import coloured, training
 from pidreg_cli.reports.traces import HeldOut, Traces
 from pidreg_cli.reports.wording import Wording, measured
 from tests.reports.conftest import traces_of
@@ -120,6 +120,16 @@ def test_stage_two_is_marked_and_ends_are_told(two: Evidence) -> None:
     first = training(report, Traces(training=traces.training[:2]))
     assert first is not None
     assert " stage 2</text>" not in first.svg
+
+
+def test_curves_of_parts_have_the_colours_of_the_bars() -> None:
+    names = ["unique to a", "shared", "only together", *(f"unique to {name}" for name in "bcdefg")]
+    found = coloured(names)
+    assert list(found) == names
+    assert (found["shared"], found["only together"]) == (SHARED.colour, TOGETHER.colour)
+    others = [found[name] for name in names if name.startswith("unique")]
+    assert not {SHARED.colour, TOGETHER.colour}.intersection(others)
+    assert len(set(others[:4])) == 4
 
 
 def test_no_figure_of_nothing(one: Evidence, two: Evidence) -> None:

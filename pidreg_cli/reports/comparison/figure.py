@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pidreg_cli.reports.comparison.differences import Difference, Known
-from pidreg_cli.reports.comparison.document import Comparison, cell
+from pidreg_cli.reports.comparison.pairing import Comparison
+from pidreg_cli.reports.comparison.sections import cell
 from pidreg_cli.reports.figures import palette
 from pidreg_cli.reports.figures.axes import name_rows, points
 from pidreg_cli.reports.figures.canvas import Picture, Words, picture

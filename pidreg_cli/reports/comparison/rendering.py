@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pidreg_cli.reports.comparison.document import Comparison, cautions, document, modalities, parts
+from pidreg_cli.reports.comparison.document import document
+from pidreg_cli.reports.comparison.pairing import Comparison
+from pidreg_cli.reports.comparison.sections import cautions, modalities, parts
 
 
 def rendered(both: Comparison, page_format: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,6 @@ MOST = 400
 """Sets shown, the best ones; twelve modalities have 4,095."""
 FEW = 8
 """Sets up to which each is named; of more, the recommended one alone."""
-HEIGHT = 140.0
-"""Points from the lowest mark to the highest, about; and those of a line of text."""
-LINE = 10.0
 
 
 def subsets(report: Report) -> Picture | None:
@@ -49,7 +45,7 @@ def subsets(report: Report) -> Picture | None:
         scatter(axes, front, "o", palette.UNIQUE, 6, "front: none is better for its cost")
         scatter(axes, best, "*", palette.TOGETHER, 14, "recommended")
         name_sets(axes, shown if len(shown) <= FEW else best)
-        axes.margins(x=0.08, y=0.12)
+        axes.margins(x=0.08, y=0.16)
         axes.grid(color=palette.GRID, linewidth=0.7)
         axes.set_xlabel(cost)
         axes.set_ylabel(f"expected RMSE of {shortened(report.data.target)}")
@@ -83,23 +79,16 @@ def scatter(axes: Axes, shown: Sequence[Subset], marker: str, colour: str, size:
 
 
 def name_sets(axes: Axes, shown: Sequence[Subset]) -> None:
-    """Names beside the marks, towards the middle and behind them; pushed up where they would meet."""
-    if not shown:
-        return
-    errors = [error_of(subset) for subset in shown]
-    scale = HEIGHT / ((max(errors) - min(errors)) or 1.0)
-    middle, heights = sum(axes.get_xlim()) / 2, dict[float, float]()
-    for subset in sorted(shown, key=error_of):
-        cost, height = cost_of(subset), error_of(subset) * scale
-        free = max(height, heights.get(cost, -math.inf) + LINE)
-        heights[cost] = free
-        side = -1 if cost > middle else 1
+    """Names of beaten sets beside their marks, those of the front below it, where there is nothing."""
+    for subset in shown:
+        right = cost_of(subset) > sum(axes.get_xlim()) / 2
+        below = not subset.dominated
         axes.annotate(
             shortened(together(subset.modalities)),
-            (cost, error_of(subset)),
-            xytext=(9 * side, free - height - 3),
+            (cost_of(subset), error_of(subset)),
+            xytext=(0, -14) if below else (-9 if right else 9, -3),
             textcoords="offset points",
-            ha="right" if side < 0 else "left",
+            ha="right" if right else "left",
             fontsize=8,
             zorder=1.5,
             bbox={"facecolor": palette.PAGE, "edgecolor": "none", "alpha": 0.8, "pad": 0.6},

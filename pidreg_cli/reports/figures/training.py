@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from pidreg_cli.reports.figures import palette
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MOST = 6
 """Curves in a panel: those that end highest."""
 NAMED = {"redundant": "shared", "synergistic": "only together"}
+PARTS = {"shared": palette.SHARED, "only together": palette.TOGETHER}
 
 
 def training(report: Report, traces: Traces) -> Picture | None:
@@ -35,8 +37,10 @@ def training(report: Report, traces: Traces) -> Picture | None:
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2, sharex=False)
-        panel(panels[0], weights, "Fusion weights", "share")
-        panel(panels[1], atoms, "Atoms on validation rows, stage 1", "bits")
+        panel(
+            panels[0], weights, ("Fusion weights", "share"), dict(zip(weights, palette.LINES, strict=False))
+        )
+        panel(panels[1], atoms, ("Atoms on validation rows, stage 1", "bits"), coloured(atoms))
         stage_change(panels[0], course)
 
     return picture(words_of(weights, atoms, course), 3.3, draw)
@@ -55,13 +59,21 @@ def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     return {name: [epoch.get(name, 0.0) for epoch in epochs] for name in ranked}
 
 
-def panel(axes: Axes, found: Mapping[str, Sequence[float]], title: str, unit: str) -> None:
-    """Curves of their own colour, line and mark."""
+def coloured(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each curve; shared and only together have those of the bars."""
+    free = cycle(colour for colour in palette.LINES if colour not in PARTS.values())
+    return {name: PARTS[name] if name in PARTS else next(free) for name in names}
+
+
+def panel(
+    axes: Axes, found: Mapping[str, Sequence[float]], labels: tuple[str, str], colours: Mapping[str, str]
+) -> None:
+    """Curves, each of its own line and mark, under a title and beside a unit (``labels``)."""
     for place, (name, values) in enumerate(found.items()):
         axes.plot(
             range(1, len(values) + 1),
             values,
-            color=palette.LINES[place],
+            color=colours[name],
             linestyle=palette.STYLES[place % len(palette.STYLES)],
             marker=palette.MARKERS[place],
             markevery=max(1, len(values) // 8),
@@ -69,9 +81,9 @@ def panel(axes: Axes, found: Mapping[str, Sequence[float]], title: str, unit: st
             linewidth=1.5,
             label=shortened(name),
         )
-    axes.set_title(title)
+    axes.set_title(labels[0])
     axes.set_xlabel("epoch")
-    axes.set_ylabel(unit)
+    axes.set_ylabel(labels[1])
     axes.set_ylim(bottom=0)
     axes.locator_params(axis="x", integer=True)
     axes.grid(color=palette.GRID, linewidth=0.7)
