@@ -94,6 +94,7 @@ def test_the_run_folder_is_complete_and_alone(fitted):
         "history.jsonl",
         "model.json",
         "model.safetensors",
+        "prediction.safetensors",
         "report.json",
         "report.md",
     }

@@ -14,7 +14,7 @@ import pidreg_cli
 from pidreg_cli.cli.app import main
 
 HEAVY = {"torch", "pandas", "scipy", "pyarrow", "sklearn", "numpy", "rich", "lightgbm"}
-COMMANDS = ["prepare", "fit", "synth", "schema"]
+COMMANDS = ["prepare", "fit", "decompose", "predict", "synth", "schema"]
 
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Whether new rows are like those that trained: single rows by the distance of their codes, all together by their mean."""
+"""Whether new rows are like those that trained: one by one by the distance of their codes, together by their mean."""
 
 from __future__ import annotations
 
