@@ -5,8 +5,8 @@ Three tables, of the test rows of one fit:
   width for all rows (constant);
 - RMSE with one modality missing at random from three rows in ten: of the fit as it predicts them, of models retrained
   without the modality on exactly these rows, and with the modality's columns at their means;
-- the share of rows whose codes are further from the training rows than one in a hundred should be, and whether that
-  is a warning.
+- the share of rows whose codes are further from the training rows than one in a hundred should be, how far all of them
+  lie from these, and whether that is a warning.
 
 Without a table: a synthetic one. ``--no-retrain`` leaves the retrained models out.
 """
@@ -128,13 +128,14 @@ def with_block(
 
 def drift(judged: Judged) -> Iterator[str]:
     """A line for each modality."""
-    yield "| modality | rows | far | share | warns |"
-    yield "|---|---|---|---|---|"
+    yield "| modality | rows | far | share | shift | warns |"
+    yield "|---|---|---|---|---|---|"
     found, there = judged.predictor.predict(judged.test), presence(judged.test)
     for i, name in enumerate(judged.test.names):
-        one = Drift.of(judged.fit.calibrated, i, int(there[:, i].sum()), int(found.far[:, i].sum()))
+        counts = int(there[:, i].sum()), int(found.far[:, i].sum())
+        one = Drift.of(judged.fit.calibrated, i, *counts, found.code_sums[i])
         share = "-" if one.share is None else f"{one.share:.2%}"
-        yield f"| {name} | {one.rows:,} | {one.far:,} | {share} | {'yes' if one.warns else 'no'} |"
+        yield f"| {name} | {one.rows:,} | {one.far:,} | {share} | {one.shift:.2f} | {'yes' if one.warns else 'no'} |"
 
 
 def judged_fit(arrays: MultimodalArrays, settings: Settings) -> Judged:

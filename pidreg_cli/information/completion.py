@@ -63,13 +63,21 @@ class CodeMoments:
         factors = (np.linalg.cholesky(self.regular_block([i])) for i in range(self.modalities))
         return [solve_triangular(factor, np.eye(d), lower=True).T for factor in factors]
 
-    def distances(self, codes: Sequence[Floats]) -> Floats:
-        """Mahalanobis distance of each code from its mean, squared, per dimension: (N, n)."""
-        whitened = [
+    def whitened(self, codes: Sequence[Floats]) -> list[Floats]:
+        """Codes (N, d) about their means, in units in which these moments have variance one in every direction."""
+        return [
             (np.asarray(code) - mean) @ whitening
             for code, mean, whitening in zip(codes, self.mean, self._whitening, strict=True)
         ]
-        return np.column_stack([np.einsum("nd,nd->n", one, one) / one.shape[1] for one in whitened])
+
+    def distances(self, codes: Sequence[Floats]) -> Floats:
+        """Mahalanobis distance of each code from its mean, squared, per dimension: (N, n)."""
+        return distances_of(self.whitened(codes))
+
+
+def distances_of(whitened: Sequence[Floats]) -> Floats:
+    """Squared lengths per dimension (N, n) of whitened codes."""
+    return np.column_stack([np.einsum("nd,nd->n", one, one) / one.shape[1] for one in whitened])
 
 
 @dataclass(frozen=True, eq=False)

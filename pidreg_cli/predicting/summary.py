@@ -85,10 +85,19 @@ def warnings_after(run: PredictionRun, tally: Tally) -> Iterator[str]:
     yield from _gaps(run, tally)
     for name, found in drifts(run, tally).items():
         if found.warns:
-            yield (
-                f"modality {name!r} has drifted: {found.far:,} of {found.rows:,} rows ({found.share:.1%}) are further "
-                f"from the training rows than {EXPECTED:.0%} of rows like those; intervals may not hold"
-            )
+            yield f"modality {name!r} has drifted: {_drifted(found)}; predictions and intervals may not hold"
+
+
+def _drifted(found: Drift) -> str:
+    reasons = []
+    if found.scattered:
+        reasons.append(
+            f"{found.far:,} of {found.rows:,} rows ({found.share:.1%}) are further from the training rows than "
+            f"{EXPECTED:.0%} of rows like those"
+        )
+    if found.shifted:
+        reasons.append(f"rows together lie {found.shift:.1f} standard deviations from the training rows")
+    return ", and ".join(reasons)
 
 
 def _gaps(run: PredictionRun, tally: Tally) -> Iterator[str]:
@@ -119,7 +128,7 @@ def drifts(run: PredictionRun, tally: Tally) -> dict[str, Drift]:
     """Of each modality that rows have."""
     calibrated = run.predictor.calibrated
     return {
-        name: Drift.of(calibrated, i, int(tally.seen[i]), int(tally.far[i]))
+        name: Drift.of(calibrated, i, int(tally.seen[i]), int(tally.far[i]), tally.codes[i])
         for i, name in enumerate(run.names)
         if tally.seen[i]
     }
@@ -163,6 +172,7 @@ def _drift_part(name: str, found: Drift) -> dict[str, Any]:
         "rows_far": found.far,
         "share": found.share,
         "expected": EXPECTED,
+        "shift": found.shift,
         "drifted": found.warns,
     }
 

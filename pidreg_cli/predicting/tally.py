@@ -63,7 +63,8 @@ class Errors:
 @dataclass
 class Tally:
     """Counts over all rows. ``sets``: rows by the modalities that predicted them; ``seen`` and ``far`` (n,): rows that
-    have each modality, and of these the ones unlike the training rows; ``unbounded``: rows with an infinite interval.
+    have each modality, and of these the ones unlike the training rows; ``codes`` (n, d): sums of their codes;
+    ``unbounded``: rows with an infinite interval.
     """
 
     modalities: int
@@ -75,6 +76,7 @@ class Tally:
     def __post_init__(self) -> None:
         self.seen = np.zeros(self.modalities, np.int64)
         self.far = np.zeros(self.modalities, np.int64)
+        self.codes = np.zeros((self.modalities, 1))
 
     def add(self, found: RowPredictions, present: NDArray[np.bool_], target: Floats | None) -> None:
         """More rows; ``present`` (n, modalities)."""
@@ -83,5 +85,6 @@ class Tally:
         self.sets.update(found.sets.tolist())
         self.seen += present.sum(axis=0)
         self.far += found.far.sum(axis=0)
+        self.codes = self.codes + found.code_sums
         if target is not None:
             self.errors.add(target, found)

@@ -99,7 +99,7 @@ class ProtocolRun:
         self._check_groups(parts.valid)
         trained = self._train("model", 0, parts)
         moments = self._moments(trained, parts)
-        held = self._held_out(trained, 0, parts, moments, calibrating="valid")
+        held = self._held_out(trained, 0, parts, moments, "valid")
         selection = validation_readouts(held.models[0], self.settings)
         valid = self._predict(trained.model, parts.valid)
         prediction = np.concatenate([valid, held.prediction])
@@ -141,7 +141,7 @@ class ProtocolRun:
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
         trained = self._train(f"fold {number + 1} of {folds}", number, parts)
         moments = self._moments(trained, parts)
-        outcome = self._held_out(trained, number, parts, moments, calibrating="held"), trained.ledger
+        outcome = self._held_out(trained, number, parts, moments, "held"), trained.ledger
         save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
         return outcome
 
@@ -171,7 +171,6 @@ class ProtocolRun:
         number: int,
         parts: Parts,
         moments: CodeMoments,
-        *,
         calibrating: Literal["valid", "held"],
     ) -> HeldOut:
         model, arrays, settings = trained.model, self.arrays, self.settings

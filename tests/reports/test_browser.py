@@ -32,12 +32,13 @@ FLAGS = [
     "--enable-logging=stderr",
 ]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        BROWSER is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def browser() -> None:
+    """The full campaign is about a real browser: without one it has not been run."""
+    assert BROWSER is not None, "no Chromium on this machine (Debian: apt-get install chromium)"
 
 
 class Visit:

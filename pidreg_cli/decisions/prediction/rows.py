@@ -14,6 +14,7 @@ from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.prediction.set_predictor import SCORE, TARGET
 from pidreg_cli.decisions.prediction.set_scores import SetScores, joined_scores, nothing
+from pidreg_cli.information.completion import distances_of
 from pidreg_cli.information.lattice import sources_of
 from pidreg_cli.information.pointwise import prediction_divergence, row_information
 from pidreg_cli.training.calibration_rows import completed_prediction, presence
@@ -54,7 +55,8 @@ class RowPredictions:
 
     ``sets`` (N,): bitmask of the modalities the prediction is made of. ``score`` and ``score_alone`` (N,): Y' predicted
     from these, and without any modality; ``score_errors`` (N, 2): mean squared errors of Y' to expect, without any
-    and with these. ``far`` (N, n): modalities unlike those of the training rows. ``explanation``: where asked for.
+    and with these. ``far`` (N, n): modalities unlike those of the training rows; ``code_sums`` (n, d): sums of the
+    whitened codes of the rows that have each. ``explanation``: where asked for.
     """
 
     prediction: Floats
@@ -65,14 +67,16 @@ class RowPredictions:
     score_alone: Floats
     score_errors: Floats
     far: NDArray[np.bool_]
+    code_sums: Floats
     explanation: Explanation | None
 
     @classmethod
     def joined(cls, parts: Iterable[RowPredictions]) -> RowPredictions:
         """Parts one after the other."""
         found = list(parts)
-        names = [f.name for f in fields(cls) if f.name != "explanation"]
+        names = [f.name for f in fields(cls) if f.name not in ("explanation", "code_sums")]
         columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in found]) for name in names}
+        columns["code_sums"] = np.sum([part.code_sums for part in found], axis=0)
         explained = [part.explanation for part in found if part.explanation is not None]
         if not explained:
             return cls(**columns, explanation=None)
@@ -153,6 +157,7 @@ class Predictor:
             chunk.predicted[0][:, SCORE],
             own,
             (chunk.distances > self.calibrated.far) & there,
+            np.stack([there[:, i] @ one for i, one in enumerate(chunk.whitened)]),
             self._explained(chunk, sets, found) if request.explain else None,
         )
 
@@ -183,7 +188,8 @@ class _Chunk:
         read = [mask for mask in masks if mask]
         trees = read if self.calibrated.trees else []
         reading = self.model.read(arrays, read if self.calibrated.heads else [], trees)
-        self.distances = self.calibrated.moments.distances(reading.codes)
+        self.whitened = self.calibrated.moments.whitened(reading.codes)
+        self.distances = distances_of(self.whitened)
         self.scores = {mask: self._scores(reading, mask, arrays.rows) for mask in masks}
         self.predicted = {
             mask: self.calibrated.sets[mask].predict(scores, self.target)
