@@ -1,7 +1,7 @@
-"""Peak memory and throughput of ``pidreg prepare`` on a large Parquet file: ``python -m benchmarks.prepare_memory``.
+"""Peak memory and throughput of streaming commands on a large Parquet file: ``python -m benchmarks.large_tables``.
 
 The file (PIDREG_BENCH_GB gigabytes, 1 by default) is generated in the folder for temporary files and deleted after.
-Times are ratios to a bare scan of the same file in the same run.
+``predict`` uses a quick fit of its first rows. Times are ratios to a bare scan of the same file in the same run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 COLUMNS = 48
 GROUP_ROWS = 2**18
+FITTED_ROWS = 20_000
+PROGRAM = [sys.executable, "-m", "pidreg_cli"]
 SCAN = """
 import sys, pyarrow.parquet as pq
 with pq.ParquetFile(sys.argv[1], pre_buffer=False, buffer_size=65536) as file:
@@ -49,19 +51,34 @@ def measured(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
+def fit_first_rows(path: Path, run: Path) -> None:
+    """Fit the first rows of the table into ``run``."""
+    first = run.with_suffix(".parquet")
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        pq.write_table(pa.Table.from_batches([next(file.iter_batches(FITTED_ROWS))]), first)
+    quick = ["--preset", "fast", "--set", "stage2.max_epochs=5", "-q", "--modalities", "a,b", "-o", str(run)]
+    measured([*PROGRAM, "fit", str(first), *quick])
+
+
 def main() -> None:
     """Print the table."""
     gigabytes = float(os.environ.get("PIDREG_BENCH_GB", "1"))
     with tempfile.TemporaryDirectory(prefix="pidreg-bench-") as folder:
-        path, out = Path(folder) / "in.parquet", Path(folder) / "out.parquet"
+        path, out, run = (Path(folder) / name for name in ("in.parquet", "out.parquet", "first.pidreg"))
         rows = generate(path, gigabytes * 1e9)
         print(f"{path.stat().st_size / 1e9:.2f} GB, {rows:,} rows, {COLUMNS} features")
-        program = [sys.executable, "-m", "pidreg_cli", "prepare", str(path)]
+        fit_first_rows(path, run)
         scan = measured([sys.executable, "-c", SCAN, str(path)])
         print("| case | time, of a bare scan | peak memory |\n|---|---|---|")
         print(f"| bare scan | 1.0 ({scan[0]:.1f} s) | {scan[1]:.0f} MB |")
-        for name, arguments in (("prepare --dry-run", ["--dry-run"]), ("prepare", ["-o", str(out)])):
-            seconds, peak = measured([*program, *arguments])
+        for arguments in (
+            ["prepare", str(path), "--dry-run"],
+            ["prepare", str(path), "-o", str(out)],
+            ["decompose", str(path), "--no-model", "--modalities", "a,b"],
+            ["predict", str(run), str(path), "-o", str(out), "--force"],
+        ):
+            seconds, peak = measured([*PROGRAM, *arguments])
+            name = " ".join(one for one in arguments if folder not in one)
             print(f"| {name} | {seconds / scan[0]:.1f} | {peak:.0f} MB |", flush=True)
 
 
