@@ -59,8 +59,8 @@ class Scored:
 class ProtocolOutcome:
     """Everything a report is made of.
 
-    ``moments``: of the codes of the deployed model's training rows. ``spared``: with folds, what the deployed model says
-    of the rows that stopped it. ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no
+    ``moments``: of the codes of the deployed model's training rows. ``spared``: with folds, what the deployed model
+    says of the rows that stopped it. ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no
     'test'. ``held_out``: pooled over folds. ``selection``: readouts of the rows that select (validation rows, or the
     cross-fitted ones). ``valid``: accuracy of the deployed model on its validation rows. ``histories``: of every model,
     the deployed one last.
