@@ -93,6 +93,7 @@ def calibrated(protocol: Protocol, outcome: ProtocolOutcome, settings: Settings)
         protocol.kind,
         numpy_generator(settings.seed, Stream.CALIBRATION),
         trees=model.transforms.boosted is not None,
+        spared=outcome.spared,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.features import feature_names
 from pidreg_cli.errors import DataError
 
 ColumnsByModality = Mapping[str, Sequence[Any]]
@@ -57,9 +58,34 @@ def frame_arrays(
             features[name] = np.full((len(frame), absent[name]), np.nan, np.float32)
         else:
             features[name] = _block(frame, name, columns)
-    names = {name: tuple(str(column) for column in columns) for name, columns in modalities.items()}
+    names = {name: _feature_names(features[name], columns) for name, columns in modalities.items()}
     labels = None if groups is None else np.asarray(groups)
     return MultimodalArrays(features, names, target, np.arange(len(frame)), labels)
+
+
+def _numbers(block: pd.DataFrame) -> NDArray[np.float32]:
+    """Columns as numbers; one column of lists, a ready-made embedding, as its elements, NaN where a list is null."""
+    if block.shape[1] == 1 and isinstance(_first(block.iloc[:, 0]), (list, tuple, np.ndarray)):
+        cells = block.iloc[:, 0].to_list()
+        width = len(_first(block.iloc[:, 0]))
+        blank = [np.nan] * width
+        return np.asarray([blank if _is_null(cell) else cell for cell in cells], dtype=np.float32)
+    return block.to_numpy(dtype=np.float32, na_value=np.nan)
+
+
+def _first(cells: pd.Series[Any]) -> Any:
+    """The first cell that is not null, None without any."""
+    return next((cell for cell in cells if not _is_null(cell)), None)
+
+
+def _is_null(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and np.isnan(cell))
+
+
+def _feature_names(block: NDArray[np.float32], columns: Sequence[Any]) -> tuple[str, ...]:
+    if block.shape[1] == len(columns):
+        return tuple(str(column) for column in columns)
+    return tuple(feature_names(str(columns[0]), block.shape[1]))
 
 
 def _held(frame: pd.DataFrame, column: Any) -> bool:
@@ -79,7 +105,7 @@ def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArra
         )
         raise DataError("data.unknown_column", what, f"columns of X are: {list(frame.columns)[:20]}")
     try:
-        block = frame[list(columns)].to_numpy(dtype=np.float32, na_value=np.nan)
+        block = _numbers(frame[list(columns)])
     except (TypeError, ValueError) as error:
         raise DataError(
             "data.not_numeric",

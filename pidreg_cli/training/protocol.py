@@ -59,14 +59,16 @@ class Scored:
 class ProtocolOutcome:
     """Everything a report is made of.
 
-    ``moments``: of the codes of the deployed model's training rows. ``split`` (n_rows,): 'train', 'valid', 'test' of
-    the deployed model, with folds no 'test'. ``held_out``: pooled over folds. ``selection``: readouts of the rows that
-    select (validation rows, or the cross-fitted ones). ``valid``: accuracy of the deployed model on its validation
-    rows. ``histories``: of every model, the deployed one last.
+    ``moments``: of the codes of the deployed model's training rows. ``spared``: with folds, what the deployed model
+    says of the rows that stopped it. ``split`` (n_rows,): 'train', 'valid', 'test' of the deployed model, with folds no
+    'test'. ``held_out``: pooled over folds. ``selection``: readouts of the rows that select (validation rows, or the
+    cross-fitted ones). ``valid``: accuracy of the deployed model on its validation rows. ``histories``: of every model,
+    the deployed one last.
     """
 
     deployed: Trained
     moments: CodeMoments
+    spared: CalibrationRows | None
     split: NDArray[np.str_]
     held_out: HeldOut
     selection: Readouts
@@ -106,7 +108,9 @@ class ProtocolRun:
         rows = np.concatenate([parts.valid, parts.held])
         scored = Scored(rows, split[rows], prediction)
         found = self._accuracy(parts.valid, valid)
-        return ProtocolOutcome(trained, moments, split, held, selection, found, scored, (trained.ledger,))
+        return ProtocolOutcome(
+            trained, moments, None, split, held, selection, found, scored, (trained.ledger,)
+        )
 
     def _check_groups(self, valid: Index) -> None:
         """Raise DataError where the readouts of the validation rows could not be fitted on groups but the scored."""
@@ -130,7 +134,9 @@ class ProtocolRun:
         valid = self._accuracy(parts.valid, self._predict(trained.model, parts.valid))
         scored = Scored(held.readouts.rows, np.full(len(held.prediction), TEST), held.prediction)
         moments = self._moments(trained, parts)
-        return ProtocolOutcome(trained, moments, split, held, held.readouts, valid, scored, histories)
+        seen = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
+        spared = self._calibration(trained.model, moments, seen, parts.valid)
+        return ProtocolOutcome(trained, moments, spared, split, held, held.readouts, valid, scored, histories)
 
     def _fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
         """One fold, from its stored outcome where it was finished before."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pidreg_cli.data.frames import frame_arrays
 from pidreg_cli.decisions.prediction.drift import Drift
 from tests.prediction.conftest import Fitted
 
@@ -45,8 +46,6 @@ def test_too_few_calibration_rows_tell_nothing_of_single_rows(fitted: Fitted) ->
 
 def test_rows_like_those_of_the_fit_do_not_warn(fitted: Fitted) -> None:
     """Neither all of them nor any part: a false alarm in a part would be one in many tables."""
-    from pidreg_cli.data.frames import frame_arrays
-
     predictor = fitted.model.predictor_
     arrays = frame_arrays(fitted.new, fitted.model.columns_, None)
     for rows in (np.arange(900), *np.split(np.arange(900), 6)):

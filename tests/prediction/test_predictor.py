@@ -7,10 +7,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pidreg_cli import load_model
+from pidreg_cli.data.frames import frame_arrays
 from pidreg_cli.decisions.prediction.rows import Predictor, Request
 from pidreg_cli.errors import DataError
+from pidreg_cli.prediction_files import PREDICTION, prediction_bytes, read_predictor
 from pidreg_cli.training.calibration_rows import served_sets
 from tests.prediction.conftest import Fitted
 
@@ -38,8 +41,6 @@ def test_a_loaded_run_predicts_and_explains_what_the_estimator_does(fitted: Fitt
 def test_the_full_set_predicts_as_the_model_itself(fitted: Fitted) -> None:
     predictor = fitted.model.predictor_
     rows = fitted.new[:100]
-    from pidreg_cli.data.frames import frame_arrays
-
     arrays = frame_arrays(rows, fitted.model.columns_, None)
     np.testing.assert_allclose(fitted.model.predict(rows), predictor.model.predict(arrays), rtol=1e-12)
 
@@ -108,8 +109,6 @@ def test_explanations_add_up_to_differences_of_predictions(fitted: Fitted) -> No
 
 
 def test_information_of_rows_averages_to_the_report(fitted: Fitted) -> None:
-    from pidreg_cli.data.frames import frame_arrays
-
     predictor, target = fitted.model.predictor_, fitted.new["target"].to_numpy()
     arrays = frame_arrays(fitted.new, fitted.model.columns_, target)
     found = predictor.predict(arrays, Request(explain=True))
@@ -147,3 +146,19 @@ def test_sets_beyond_five_modalities_are_small_or_lack_little() -> None:
     assert len(served_sets(5)) == 31
     sizes = {mask.bit_count() for mask in served_sets(9)}
     assert sizes == {1, 2, 7, 8, 9}
+
+
+def test_a_run_keeps_what_it_predicts_by_to_the_byte(fitted: Fitted) -> None:
+    predictor, _ = read_predictor(fitted.folder, torch.device("cpu"))
+    weights = (fitted.folder / "model.safetensors").read_bytes()
+    assert prediction_bytes(predictor.calibrated, weights) == (fitted.folder / PREDICTION).read_bytes()
+
+
+def test_lists_in_frames_are_embeddings() -> None:
+    rows = pd.DataFrame({"emb": [[1.0, 2.0, 3.0], None, np.array([4.0, 5.0, 6.0])]})
+    arrays = frame_arrays(rows, {"emb": ["emb"]}, None)
+    np.testing.assert_array_equal(arrays.features["emb"][[0, 2]], [[1, 2, 3], [4, 5, 6]])
+    assert np.isnan(arrays.features["emb"][1]).all()
+    assert arrays.columns["emb"] == ("emb[0]", "emb[1]", "emb[2]")
+    with pytest.raises(DataError, match="not numeric"):
+        frame_arrays(pd.DataFrame({"emb": [[1.0, 2.0], [1.0]]}), {"emb": ["emb"]}, None)

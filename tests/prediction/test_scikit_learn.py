@@ -86,3 +86,13 @@ def test_errors_are_ours_and_those_of_scikit_learn() -> None:
     for kind in (ValueError, DataError, ArrayError):
         with pytest.raises(kind, match="10 rows have a target"):
             tiny().fit(X, y)
+
+
+def test_the_published_setting_predicts_without_trained_heads() -> None:
+    X, y = drawn(120)
+    model = PIDRegressor(preset="paper", folds=2, settings=TINY).fit(X, y)
+    assert not model.predictor_.calibrated.heads
+    lacking = X.assign(b__0=np.nan, b__1=np.nan)
+    low, high = model.predict_interval(lacking, 0.8).T
+    assert ((low <= y) & (y <= high)).mean() > 0.7
+    assert np.isfinite(model.explain(X).to_numpy()).all()

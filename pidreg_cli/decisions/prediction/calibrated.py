@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,8 +54,11 @@ class Calibrated:
         rng: np.random.Generator,
         *,
         trees: bool,
+        spared: CalibrationRows | None = None,
     ) -> Calibrated:
-        """From rows that did not train; ``trees``: whether the deployed model has some."""
+        """From rows that did not train; ``trees``: whether the deployed model has some. ``spared``: where these are
+        rows of other models, rows that did not train the deployed one.
+        """
         rows = rows.some(MOST_ROWS, rng)
         folds = balanced_folds(rows.groups, min(FOLDS, len(np.unique(rows.groups))), rng)
         targets = np.column_stack([target.standardise(rows.targets[:, 1]), rows.targets[:, 0]])
@@ -66,6 +69,8 @@ class Calibrated:
             if mask == 0 or (len(inside) >= FEWEST_ROWS and len(np.unique(folds[inside])) > 1):
                 scores = scores_of(rows, mask, target, trees=trees).take(inside)
                 sets[mask] = SetPredictor.fit(scores, targets[inside], folds[inside], target)
+                if spared is not None:
+                    sets[mask] = _adapted(sets[mask], spared, mask, target, trees=trees)
         own = [rows.distances[rows.present[:, i], i] for i in range(moments.modalities)]
         far = np.array([conformal_quantile(one, FAR) for one in own])
         return cls(sets, moments, far, np.array([len(one) for one in own]), bool(rows.heads), trees, protocol)
@@ -90,6 +95,16 @@ class Calibrated:
     def expected_rmse(self, mask: int) -> float:
         """Root mean squared error of a set, of the standardised target."""
         return float(np.sqrt(self.sets[mask].errors[TARGET]))
+
+
+def _adapted(
+    predictor: SetPredictor, spared: CalibrationRows, mask: int, target: TargetTransform, *, trees: bool
+) -> SetPredictor:
+    """The predictor, its weights stretched to what the deployed model says of rows that it did not train on."""
+    inside = np.flatnonzero(_has(spared.present, mask))
+    scores = scores_of(spared, mask, target, trees=trees).take(inside)
+    targets = np.column_stack([target.standardise(spared.targets[inside, 1]), spared.targets[inside, 0]])
+    return replace(predictor, weights=predictor.weights.stretched(scores, targets, target))
 
 
 def _has(present: NDArray[np.bool_], mask: int) -> NDArray[np.bool_]:

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 TARGET, SCORE = 0, 1
 """Columns of what is predicted: the standardised target, and Y'."""
 KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the prediction, between which the scale is a straight line
+PRIOR_ROWS = 10  # of the slope between models: a handful of rows must not turn predictions round
 FEWEST_ROWS_PER_FEATURE = 4
 """Calibration rows per weight: with fewer the regression is worse than the simplest mean of the scores."""
 
@@ -51,6 +52,23 @@ class Weights:
             problem = RidgeProblem(standard.T @ standard, standard.T @ centred, squares, rows)
             slopes[varies] = solve(problem, free=0).coefficients / sd[varies, None]
         return cls(slopes, level - mean @ slopes)
+
+    def stretched(self, scores: SetScores, targets: Floats, target: TargetTransform) -> Weights:
+        """The same about their mean, times the slope of ``targets`` (N, 2) on the predictions of another model.
+
+        A model of more rows is less timid than those the weights were fitted to: its scores, taken times weights above
+        one that theirs needed, would overshoot. ``PRIOR_ROWS`` say that the slope is one.
+        """
+        found = scores.design(target) @ self.slopes + self.level
+        if len(found) == 0:
+            return self
+        mean = found.mean(axis=0)
+        centred = found - mean
+        spread = np.square(centred).sum(axis=0)
+        prior = PRIOR_ROWS * spread / len(found)
+        both = (centred * (targets - targets.mean(axis=0))).sum(axis=0)
+        slope = np.divide(both + prior, spread + prior, out=np.ones(2), where=spread > 0)
+        return Weights(self.slopes * slope, mean + slope * (self.level - mean))
 
     def predict(self, scores: SetScores, target: TargetTransform) -> Floats:
         """Predictions (N, 2)."""

@@ -1,0 +1,78 @@
+"""The predictor of one set of modalities, on scores whose best use is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pidreg_cli.data.transforms import TargetTransform
+from pidreg_cli.decisions.prediction.set_predictor import SetPredictor, Weights
+from pidreg_cli.decisions.prediction.set_scores import SetScores, nothing
+
+RNG = np.random.default_rng(0)
+TARGET = TargetTransform.fit(RNG.normal(size=2000))
+
+
+def drawn(rows: int, timid: float, seed: int = 1) -> tuple[SetScores, np.ndarray]:
+    """Scores of a model that says ``timid`` times what can be known, and standardised target with Y'."""
+    rng = np.random.default_rng(seed)
+    known = rng.normal(size=rows)
+    y = 0.8 * known + 0.6 * rng.normal(size=rows)
+    scores = SetScores(
+        timid * 0.8 * known, (timid * 0.8 * known)[:, None], rng.chisquare(5, (rows, 1)) / 5, None
+    )
+    standard = TARGET.standardise(y)
+    return scores, np.column_stack([standard, TARGET.forward(y)])
+
+
+def test_timid_scores_are_stretched_to_the_target() -> None:
+    scores, targets = drawn(800, timid=0.5)
+    found = Weights.fit(scores.design(TARGET), targets).predict(scores, TARGET)
+    slope = np.polyfit(found[:, 0], targets[:, 0], 1)[0]
+    assert slope == pytest.approx(1, abs=0.02)
+
+
+def test_a_bolder_model_is_not_stretched_twice() -> None:
+    timid, targets = drawn(800, timid=0.5)
+    weights = Weights.fit(timid.design(TARGET), targets)
+    bold, own = drawn(200, timid=1.0, seed=2)
+    twice = weights.predict(bold, TARGET)
+    adapted = weights.stretched(bold, own, TARGET).predict(bold, TARGET)
+    errors = [np.square(own[:, 0] - found[:, 0]).mean() for found in (twice, adapted)]
+    assert errors[0] > 1.5 * errors[1]
+    # Without rows there is nothing to learn.
+    assert weights.stretched(bold.take(np.zeros(200, bool)), own[:0], TARGET) is weights
+
+
+def test_the_model_itself_predicts_from_everything() -> None:
+    scores, targets = drawn(300, timid=1.0)
+    own = SetScores(scores.completed, scores.scores, scores.distances, np.full(300, 0.3))
+    fitted = SetPredictor.fit(own, targets, np.arange(300) % 10, TARGET)
+    np.testing.assert_array_equal(fitted.predict(own, TARGET)[:, 0], 0.3)
+
+
+def test_few_rows_fall_back_on_the_mean_and_one_scale() -> None:
+    scores, targets = drawn(12, timid=1.0)
+    fitted = SetPredictor.fit(scores, targets, np.arange(12) % 4, TARGET)
+    np.testing.assert_allclose(fitted.predict(scores, TARGET), np.broadcast_to(targets.mean(axis=0), (12, 2)))
+    half = fitted.half_widths(scores, fitted.predict(scores, TARGET)[:, 0], 0.8, TARGET)
+    assert np.ptp(half) == 0
+    assert np.isinf(fitted.half_widths(scores, np.zeros(12), 0.95, TARGET)).all()
+
+
+def test_the_empty_set_is_the_mean_with_its_spread() -> None:
+    _, targets = drawn(500, timid=1.0)
+    fitted = SetPredictor.fit(nothing(500), targets, np.arange(500) % 10, TARGET)
+    assert fitted.errors[0] == pytest.approx(targets[:, 0].var(), rel=0.02)
+    np.testing.assert_allclose(fitted.predict(nothing(3), TARGET)[:, 0], targets[:, 0].mean())
+
+
+def test_arrays_restore_the_predictor_and_damage_is_refused() -> None:
+    scores, targets = drawn(300, timid=1.0)
+    fitted = SetPredictor.fit(scores, targets, np.arange(300) % 10, TARGET)
+    again = SetPredictor.from_arrays(fitted.to_arrays())
+    for name, array in fitted.to_arrays().items():
+        np.testing.assert_array_equal(again.to_arrays()[name], array)
+    for damage in ({"nonconformity": -fitted.nonconformity}, {"errors": np.ones(3)}, {"knots": np.ones(2)}):
+        with pytest.raises(ValueError):  # noqa: PT011
+            SetPredictor.from_arrays({**fitted.to_arrays(), **damage})
