@@ -19,6 +19,7 @@ from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.pipeline import write_run
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes, read_evidence
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.training.device import limited_threads
 from pidreg_cli.training.progress import Silent
 from tests.training.conftest import FolderStore, linear_arrays, quick_settings
 
@@ -50,14 +51,16 @@ def by_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fit]:
 @pytest.fixture(scope="module")
 def by_split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fit]:
     folder = tmp_path_factory.mktemp("evidence") / "split"
-    return folder, written(folder, linear_arrays(2000, modalities=3), quick_settings(folds="auto"))
+    return folder, written(folder, linear_arrays(2000, modalities=3), quick_settings(folds="auto", threads=1))
 
 
 @pytest.mark.parametrize("kind", ["by_folds", "by_split"])
 def test_a_run_says_again_what_its_fit_said(kind: str, request: pytest.FixtureRequest) -> None:
     folder, fit = request.getfixturevalue(kind)
     evidence = read_evidence(folder)
-    found = evidence.estimates()
+    with limited_threads(1):
+        found = evidence.estimates()
+        readouts, labels = evidence.selection()
     facts = facts_of_estimates(found, evidence.held_labels, evidence.settings, evidence.protocol)
     said = fit.report.information
     assert said is not None
@@ -68,7 +71,6 @@ def test_a_run_says_again_what_its_fit_said(kind: str, request: pytest.FixtureRe
     assert found.readouts.score_influences.tolist() == held.readouts.score_influences.tolist()
     assert np.array_equal(found.debiased, held.debiased, equal_nan=True)
     assert evidence.report.data == fit.report.data
-    readouts, labels = evidence.selection()
     assert readouts.target_errors.tolist() == fit.outcome.selection.target_errors.tolist()
     assert len(labels) == len(readouts.rows)
 

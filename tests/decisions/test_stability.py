@@ -67,3 +67,19 @@ def test_the_sentence_names_the_rival_where_there_is_one() -> None:
     open_ = Stability(200, ((2, 0.6), (1, 0.3), (0, 0.1)))
     assert stability_sentence(open_, 1, "ab").endswith("in 30 % of 200 resamples of the rows, b in 60 %")
     assert stability_sentence(Stability(9, ((0, 0.6), (1, 0.4))), 1, "ab").endswith(", none in 60 %")
+
+
+def test_resamples_that_cannot_be_judged_are_left_out_and_counted() -> None:
+    # Influences as large as errors: of few rows, drawing a group again may leave no error to first order.
+    errors = np.array([[4.0, 1.0], [4.0, 1.0], [4.0, 1.0], [4.0, 1e-12]])
+    influences = np.array([[0.0, -9.0], [0.0, 60.0], [0.0, -60.0], [0.0, 3.0]])
+    scored = SetErrors.of_rows(errors, np.arange(4), influences)
+    found = stability(scored, np.ones(1), Rule(), np.random.default_rng(0))
+    assert 0 < found.draws < 200
+    assert sum(share for _, share in found.sets) == pytest.approx(1)
+
+
+def test_without_any_resample_the_sentence_says_so() -> None:
+    none = Stability(0, ())
+    assert "too few rows" in stability_sentence(none, 1, "ab")
+    assert (none.share(1), none.member_share(0)) == (0, 0)
