@@ -19,21 +19,9 @@ import pytest
 from pidreg_cli.cli.app import main
 from pidreg_cli.cli.console import Console
 from pidreg_cli.reports.serialise import report_schema
+from tests.cli import in_process
 
 ROWS = 200
-TINY = """
-preset: fast
-threads: 1
-folds: 2
-network:
-  code_dim: 3
-  predictor_width: 8
-  head_width: 4
-  encoder: {kind: mlp, width: 8, depth: 1}
-loss: {directions: 2, rows: 16}
-stage1: {min_epochs: 1, max_epochs: 2}
-stage2: {min_epochs: 1, max_epochs: 2}
-"""
 
 
 def columns(rows: int, seed: int) -> dict[str, object]:
@@ -52,19 +40,11 @@ def columns(rows: int, seed: int) -> dict[str, object]:
     }
 
 
-class Ended:
-    """A command that ran within this process."""
+class Ended(in_process.Ended):
+    """``pidreg decompose`` that ran within this process."""
 
     def __init__(self, *arguments: object) -> None:
-        console = Console(io.StringIO(), io.StringIO())
-        self.status = main(["decompose", *(str(argument) for argument in arguments)], console)
-        self.out = console.stdout.getvalue()
-        self.err = console.stderr.getvalue()
-
-    @property
-    def report(self) -> dict[str, object]:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
+        super().__init__("decompose", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("decompose")
     pq.write_table(pa.table(columns(ROWS, 0)), folder / "data.parquet")
     pq.write_table(pa.table(columns(300, 1) | {"extra": np.arange(300)}), folder / "later.parquet")
-    (folder / "tiny.yaml").write_text(TINY)
+    (folder / "tiny.yaml").write_text(in_process.TINY)
     console = Console(io.StringIO(), io.StringIO())
     fitted = ["fit", folder / "data.parquet", "--config", folder / "tiny.yaml", "-o", folder / "run"]
     roles = ["--modalities", "mri,lab,gait", "--id", "who", "--group", "ward", "-q"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import signal
 import subprocess
@@ -13,26 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pidreg_cli.cli.app import main
-from pidreg_cli.cli.console import Console
 from pidreg_cli.information.errors import DeterministicTargetError
 from pidreg_cli.reports.serialise import report_schema
 from pidreg_cli.training.protocol import ProtocolRun
+from tests.cli.in_process import TINY, Ended
 
 ROWS = 160
-TINY = """
-preset: fast
-threads: 1
-folds: 2
-network:
-  code_dim: 3
-  predictor_width: 8
-  head_width: 4
-  encoder: {kind: mlp, width: 8, depth: 1}
-loss: {directions: 2, rows: 16}
-stage1: {min_epochs: 1, max_epochs: 2}
-stage2: {min_epochs: 1, max_epochs: 2}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +42,6 @@ def place(tmp_path, monkeypatch, table):
     pq.write_table(table, tmp_path / "data.parquet")
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
-
-
-class Ended:
-    """A command that ran within this process."""
-
-    def __init__(self, *arguments: object) -> None:
-        console = Console(io.StringIO(), io.StringIO())
-        self.status = main([str(argument) for argument in arguments], console)
-        self.out = console.stdout.getvalue()
-        self.err = console.stderr.getvalue()
 
 
 @pytest.fixture(scope="module")

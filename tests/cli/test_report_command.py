@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -13,20 +12,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pidreg_cli.cli.app import main
-from pidreg_cli.cli.console import Console
+from tests.cli import in_process
 from tests.reports.page_checks import check_page
 
 FIGURE = re.compile(r'aria-labelledby="(\w+)-title"')
 
 
-class Ended:
-    """The command, run within this process."""
+class Ended(in_process.Ended):
+    """``pidreg report`` that ran within this process, named like a finished process."""
 
     def __init__(self, *arguments: object) -> None:
-        console = Console(io.StringIO(), io.StringIO())
-        self.returncode = main(["report", *map(str, arguments)], console)
-        self.stdout, self.stderr = console.stdout.getvalue(), console.stderr.getvalue()
+        super().__init__("report", *arguments)
+        self.returncode, self.stdout, self.stderr = self.status, self.out, self.err
 
 
 @pytest.fixture

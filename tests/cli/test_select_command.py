@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from pathlib import Path
@@ -14,24 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pidreg_cli.cli.app import main
-from pidreg_cli.cli.console import Console
 from pidreg_cli.reports.serialise import report_schema
+from tests.cli import in_process
 
 ROWS = 200
-TINY = """
-preset: fast
-threads: 1
-folds: 2
-network:
-  code_dim: 3
-  predictor_width: 8
-  head_width: 4
-  encoder: {kind: linear, width: 8, depth: 1}
-loss: {directions: 2, rows: 16}
-stage1: {min_epochs: 1, max_epochs: 2}
-stage2: {min_epochs: 1, max_epochs: 4}
-"""
+TINY = in_process.TINY.replace("kind: mlp", "kind: linear").replace(
+    "stage2: {min_epochs: 1, max_epochs: 2}", "stage2: {min_epochs: 1, max_epochs: 4}"
+)
 
 
 def columns(rows: int, seed: int = 0) -> dict[str, object]:
@@ -48,19 +36,15 @@ def columns(rows: int, seed: int = 0) -> dict[str, object]:
     }
 
 
-class Ended:
-    """A command that ran within this process."""
+class Ended(in_process.Ended):
+    """``pidreg select-modalities`` that ran within this process."""
 
     def __init__(self, *arguments: object) -> None:
-        console = Console(io.StringIO(), io.StringIO())
-        self.status = main(["select-modalities", *(str(argument) for argument in arguments)], console)
-        self.out = console.stdout.getvalue()
-        self.err = console.stderr.getvalue()
+        super().__init__("select-modalities", *arguments)
 
     @property
     def report(self) -> dict[str, Any]:
-        assert self.status == 0, self.err
-        found: dict[str, Any] = json.loads(self.out)
+        found = super().report
         jsonschema.Draft202012Validator(report_schema()).validate(found)
         assert found["command"] == "select-modalities"
         return found
