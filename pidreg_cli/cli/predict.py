@@ -17,10 +17,10 @@ from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    from pidreg_cli.data.growing_files import TableWriter
     from pidreg_cli.predicting.prediction_run import PredictionRun
     from pidreg_cli.predicting.request import PredictRequest
     from pidreg_cli.predicting.tally import Tally
-    from pidreg_cli.predicting.writing import TableWriter
 
 STDOUT = "-"
 SUFFIXES = (".parquet", ".pq", ".csv")
@@ -120,7 +120,7 @@ def _predicted(
 
 @contextmanager
 def _writer(console: Console, path: Path | None) -> Iterator[TableWriter]:
-    from pidreg_cli.predicting.writing import CsvWriter, open_output
+    from pidreg_cli.data.growing_files import CsvWriter, open_output
 
     if path is None:
         yield CsvWriter(console.stdout)

@@ -11,6 +11,7 @@ import typer
 
 from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
+from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -105,23 +106,11 @@ def _one(place: str, chosen: PageFormat) -> str:
     from pidreg_cli.reports.opening import read_report
 
     found = read_report(place, sys.stdin.buffer)
-    match chosen:
-        case PageFormat.HTML:
-            from pidreg_cli.reports.html import to_html
+    if chosen is not PageFormat.HTML:
+        return rendered(found, options.ReportFormat(chosen.value))
+    from pidreg_cli.reports.html import to_html
 
-            return to_html(found, _traces(place))
-        case PageFormat.JSON:
-            from pidreg_cli.reports.serialise import to_json
-
-            return to_json(found)
-        case PageFormat.MARKDOWN:
-            from pidreg_cli.reports.markdown import to_markdown
-
-            return to_markdown(found)
-        case PageFormat.TEXT:
-            from pidreg_cli.reports.text import to_text
-
-            return to_text(found)
+    return to_html(found, _traces(place))
 
 
 def _traces(place: str) -> Traces | None:
@@ -133,8 +122,8 @@ def _traces(place: str) -> Traces | None:
 
 def _two(first: str, second: str, chosen: PageFormat) -> str:
     from pidreg_cli.reports.comparison.pairing import compared
-    from pidreg_cli.reports.comparison.rendering import rendered
+    from pidreg_cli.reports.comparison.rendering import rendered as side_by_side
     from pidreg_cli.reports.opening import read_report
 
     found = [read_report(place, sys.stdin.buffer) for place in (first, second)]
-    return rendered(compared(found[0], found[1], (first, second)), chosen.value)
+    return side_by_side(compared(found[0], found[1], (first, second)), chosen.value)

@@ -1,4 +1,4 @@
-"""Where predictions go: Parquet or CSV by the suffix, wholly or not at all; CSV to a stream as it comes."""
+"""Tables written piece by piece: Parquet or CSV by the suffix, wholly or not at all; CSV to a stream as it comes."""
 
 from __future__ import annotations
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pidreg_cli.atomic import replacing
+from pidreg_cli.data.growing_files import open_output
 from pidreg_cli.information.lattice import LARGEST_LISTED, antichain_id
 from pidreg_cli.information.pointwise import PointwiseClosure, rows_of_errors
 from pidreg_cli.information.readouts import informations_of_sums
@@ -83,24 +82,6 @@ class RowTable:
 
 def write_rows(path: Path, table: RowTable, batches: Iterable[RowBatch]) -> None:
     """Write the rows, Parquet or CSV by suffix, wholly or not at all. Raises OutputError."""
-    with replacing(path) as part:
-        tables = (table.table(batch) for batch in batches)
-        _write_csv(part, tables) if path.suffix.lower() == ".csv" else _write_parquet(part, tables)
-
-
-def _write_parquet(path: Path, tables: Iterable[pa.Table]) -> None:
-    writer: pq.ParquetWriter | None = None
-    try:
-        for table in tables:
-            if writer is None:
-                writer = pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
-
-
-def _write_csv(path: Path, tables: Iterable[pa.Table]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for number, table in enumerate(tables):
-            table.to_pandas().to_csv(file, index=False, header=number == 0, lineterminator="\n")
+    with open_output(path) as writer:
+        for batch in batches:
+            writer.write(table.table(batch))

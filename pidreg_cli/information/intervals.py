@@ -153,15 +153,6 @@ def refitted(others: Floats, growth: Floats) -> Floats:
     )
 
 
-def pooled_jackknife(parts: Sequence[Jackknife], rows: Sequence[int]) -> Jackknife:
-    """Average of estimates on disjoint rows, weighted by their rows; all with the same number of groups."""
-    weights = np.asarray(rows, dtype=np.float64) / sum(rows)
-    return Jackknife(
-        np.einsum("m,ms->s", weights, np.stack([part.estimate for part in parts])),
-        np.einsum("m,mgs->gs", weights, np.stack([part.replicates for part in parts])),
-    )
-
-
 def information_intervals(jackknife: Jackknife, confidence: float = 0.95) -> Floats:
     """Intervals of every subset's information, shape (2**n, 2), floored at zero."""
     masks = np.arange(jackknife.estimate.size)

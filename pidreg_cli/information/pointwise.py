@@ -8,30 +8,23 @@ rows the average over rows is exactly the reported information.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pidreg_cli.information.arrays import Floats, Ints, finite
-from pidreg_cli.information.errors import ConstantTargetError, ShapeError
+from pidreg_cli.information.errors import ConstantTargetError
 from pidreg_cli.information.lattice import Atom, Step, lattice_steps, source_count
 
 
-def pointwise_informations(errors: Floats, weights: Floats | None = None) -> Floats:
-    """Information in bits that each row has from each subset: shape (N, 2**n), column 0 zero; may be
-    negative.
+def rows_of_errors(errors: Floats, pooled: Floats) -> Floats:
+    """Information in bits that each row has from each subset: shape (N, 2**n), column 0 zero; may be negative.
 
-    ``errors`` (N, 2**n) are squared errors without weights, column 0 those of the baseline. Averages
-    (weighted by ``weights`` (N,)) are the raw subset informations.
+    ``errors`` (N, 2**n) are squared errors of these rows, column 0 those of the baseline, ``pooled`` (2**n,) the means
+    over all rows, weighted where rows are: averages over all are the raw subset informations.
     """
     errors = finite(errors, "squared errors")
-    return rows_of_errors(errors, np.average(errors, axis=0, weights=weights))
-
-
-def rows_of_errors(errors: Floats, pooled: Floats) -> Floats:
-    """The same for some of the rows, from the mean squared errors (2**n,) of all of them."""
     if np.any(pooled <= 0.0):
         raise ConstantTargetError("rows without any error have no finite information")
     standard = errors / pooled
@@ -65,22 +58,13 @@ def closure_sources(raw: Floats) -> Ints:
     return np.asarray(sources)
 
 
-def pointwise_atoms(pointwise: Floats, weights: Floats | None = None) -> tuple[tuple[Atom, ...], Floats]:
-    """The non-zero atoms of the average and the same decomposition of every row: shape (N, number of atoms).
-
-    ``pointwise`` (N, 2**n) is from ``pointwise_informations``. An atom is a difference of two subset
-    informations, found on the average; a row's value is that difference in the row. Row values average to the
-    atoms and add up to the row's information of all sources; they may be negative where a row was predicted
-    worse.
-    """
-    raw = np.asarray(np.average(pointwise, axis=0, weights=weights))
-    closure = PointwiseClosure.of(raw)
-    return closure.atoms, closure.atom_rows(closure.rows(pointwise))
-
-
 @dataclass(frozen=True)
 class PointwiseClosure:
     """How the average was made coherent and decomposed, to do the same with every row.
+
+    An atom is a difference of two subset informations, found on the average; a row's value is that difference in the
+    row. Row values average to the atoms and add up to the row's information of all sources; they may be negative where
+    a row was predicted worse.
 
     ``raw`` (2**n,): the averages, ``sources`` (2**n,): see ``closure_sources``, ``steps``: the non-zero atoms.
     """
@@ -129,20 +113,3 @@ def prediction_divergence(
     shift = finite(mean_with, "predictions") - finite(mean_without, "predictions")
     ratio = variance_with / variance_without
     return np.asarray(0.5 * (ratio - 1.0 - np.log(ratio) + shift**2 / variance_without) / np.log(2.0))
-
-
-def expected_divergences(predictions: Floats, variances: Sequence[float] | Floats) -> Floats:
-    """``prediction_divergence`` of leaving out each of n sources in turn, shape (N, n), in bits.
-
-    ``predictions`` (N, 2**n) and ``variances`` (2**n,) belong to all subsets; index 0 is the baseline.
-    """
-    n = source_count(np.asarray(variances, dtype=np.float64))
-    if predictions.shape[1:] != (1 << n,):
-        raise ShapeError(f"predictions must have shape (N, {1 << n}), however: {predictions.shape}")
-    full = (1 << n) - 1
-    rests = [full - (1 << i) for i in range(n)]
-    pairs = [
-        prediction_divergence(predictions[:, full], variances[full], predictions[:, rest], variances[rest])
-        for rest in rests
-    ]
-    return np.stack(pairs, axis=1)

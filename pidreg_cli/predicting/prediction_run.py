@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pidreg_cli.data.growing_files import TableWriter
 from pidreg_cli.data.naming import listing, nearest
 from pidreg_cli.data.new_rows import NewRows, RowBatch, identifier_of, known_target
 from pidreg_cli.data.preparation.findings import RowProgress
@@ -19,7 +20,6 @@ from pidreg_cli.model_files import ModelRoles
 from pidreg_cli.predicting.columns import PredictionColumns
 from pidreg_cli.predicting.request import PredictRequest
 from pidreg_cli.predicting.tally import Tally
-from pidreg_cli.predicting.writing import TableWriter
 from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.training.calibration_rows import presence
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device

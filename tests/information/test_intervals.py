@@ -19,7 +19,6 @@ from pidreg_cli.information.intervals import (
     null_targets,
     order_resolved,
     p_values,
-    pooled_jackknife,
     summary_intervals,
 )
 from pidreg_cli.information.lattice import Atom, listed_atoms, monotone_closure, summary, upper_sets
@@ -265,13 +264,6 @@ def test_debiased_needs_rows() -> None:
     assert not debiased_allowed(60, blocks, "products")
     with pytest.raises(TooFewRowsError, match=r"1\.5"):
         debiased_jackknife(blocks, rng.standard_normal(60), np.arange(60) % 30, "products")
-
-
-def test_pooled_jackknife_weighs_by_rows() -> None:
-    first, second = random_jackknife(7, 2), random_jackknife(8, 2)
-    pooled = pooled_jackknife([first, second], [100, 300])
-    assert pooled.estimate == pytest.approx(0.25 * first.estimate + 0.75 * second.estimate)
-    assert pooled.replicates == pytest.approx(0.25 * first.replicates + 0.75 * second.replicates)
 
 
 def p_of(codes: tuple[np.ndarray, ...], y: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:

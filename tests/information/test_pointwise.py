@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pidreg_cli.information.errors import ConstantTargetError, ShapeError
-from pidreg_cli.information.lattice import monotone_closure, scalar_atoms
+from pidreg_cli.information.errors import ConstantTargetError
+from pidreg_cli.information.lattice import Atom, monotone_closure, scalar_atoms
 from pidreg_cli.information.pointwise import (
+    PointwiseClosure,
     closure_sources,
-    expected_divergences,
-    pointwise_atoms,
-    pointwise_informations,
     prediction_divergence,
+    rows_of_errors,
 )
 from pidreg_cli.information.readouts import subset_informations
 
@@ -22,6 +21,17 @@ def errors_of(seed: int, rows: int, n: int) -> np.ndarray:
     scale = rng.uniform(0.3, 1.1, size=1 << n)
     scale[0] = 1.0
     return (rng.standard_normal((rows, 1 << n)) * scale) ** 2
+
+
+def pointwise_informations(errors: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    return rows_of_errors(errors, np.average(errors, axis=0, weights=weights))
+
+
+def pointwise_atoms(
+    rows: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[tuple[Atom, ...], np.ndarray]:
+    closure = PointwiseClosure.of(np.average(rows, axis=0, weights=weights))
+    return closure.atoms, closure.atom_rows(closure.rows(rows))
 
 
 @given(seed=st.integers(0, 500), rows=st.integers(2, 40), n=st.integers(1, 4))
@@ -94,16 +104,6 @@ def test_divergence_is_that_of_two_normals() -> None:
     log_ratio = (-0.5 * (x - 1) ** 2 / 0.5 + 0.5 * (x + 0.3) ** 2 / 2 - 0.5 * np.log(0.5 / 2)) / np.log(2)
     expected = np.trapezoid(p * log_ratio, x)
     assert prediction_divergence([1.0], 0.5, [-0.3], 2.0)[0] == pytest.approx(expected, abs=1e-8)
-
-
-def test_each_source_left_out_in_turn() -> None:
-    rng = np.random.default_rng(3)
-    predictions, variances = rng.standard_normal((5, 4)), np.array([1.0, 0.7, 0.8, 0.5])
-    found = expected_divergences(predictions, variances)
-    assert found[:, 0] == pytest.approx(prediction_divergence(predictions[:, 3], 0.5, predictions[:, 2], 0.8))
-    assert found[:, 1] == pytest.approx(prediction_divergence(predictions[:, 3], 0.5, predictions[:, 1], 0.7))
-    with pytest.raises(ShapeError):
-        expected_divergences(predictions[:, :2], variances)
 
 
 def test_a_modality_that_changes_nothing_says_nothing() -> None:
