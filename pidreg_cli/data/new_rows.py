@@ -56,12 +56,15 @@ class NewRows:
     ) -> NewRows:
         """Check what the table has of the modalities that are ``used``.
 
-        Raises DataError where a modality has some of its columns but not all, or one that holds something else.
+        Raises DataError where it has none of them, where a modality has some of its columns but not all, or one that
+        holds something else.
         """
         kinds = dict(zip(source.schema.names, source.schema.types, strict=True))
         read = {name: columns for name, columns in modalities.items() if name in used}
         absent = {name for name, columns in read.items() if not any(column in kinds for column in columns)}
         found = {name: tuple(columns) for name, columns in read.items() if name not in absent}
+        if not found:
+            raise _another_table(source, read)
         _check_complete(found, kinds)
         check_feature_types(found, kinds)
         _check_widths(found, features, kinds)
@@ -78,8 +81,7 @@ class NewRows:
         """The rows in order, exactly ``rows`` at a time but for the last. Raises DataError with column and row."""
         reader = BlockReader(self.present, self._widths())
         named = [name for name in (self.id, self.target) if name is not None]
-        # A table without any modality of the model still has rows, and each is predicted.
-        columns = list(dict.fromkeys([*reader.columns, *named])) or self.source.schema.names[:1]
+        columns = list(dict.fromkeys([*reader.columns, *named]))
         first = 0
         for batch in rebatched(self.source.batches(columns, rows), rows):
             yield self._batch(batch, reader, first)
@@ -105,6 +107,17 @@ class NewRows:
 
     def _widths(self) -> dict[str, int | None]:
         return {c: list_width(c, self.features[name]) for name, group in self.present.items() for c in group}
+
+
+def _another_table(source: Source, read: Columns) -> DataError:
+    """Of a table that has nothing of what is read: rows could only get the mean, which nobody asks a model for."""
+    wanted = [column for columns in read.values() for column in columns]
+    return DataError(
+        "data.missing_columns",
+        f"{source.label} has no column of any modality ({listing(list(read))}); the run was fitted on columns such as "
+        f"{listing(wanted, 3)}.",
+        "Give a table with the columns that the run was fitted on.",
+    )
 
 
 def list_width(column: str, features: Sequence[str]) -> int | None:

@@ -52,11 +52,12 @@ def test_batches_are_exactly_as_large_as_asked_and_in_order(tmp_path: Path) -> N
     assert parts[0].arrays.features["emb"].shape == (64, 3)
 
 
-def test_a_table_without_any_modality_still_has_rows(tmp_path: Path) -> None:
-    rows = opened(pa.table({"other": ["x", "y"]}), tmp_path)
-    assert rows.absent == {"emb", "lab"}
-    (batch,) = rows.batches(64)
-    assert batch.arrays.rows == 2
+def test_a_table_without_any_modality_that_is_used_is_another_table(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no column of any modality .*'emb', 'lab'.*such as") as caught:
+        opened(pa.table({"other": ["x", "y"]}), tmp_path)
+    assert caught.value.code == "data.missing_columns"
+    with pytest.raises(DataError, match=r"no column of any modality .*'emb'"):
+        opened(pa.table({"lab__a": [1.0], "lab__b": [2.0]}), tmp_path, used=("emb",))
 
 
 def test_what_is_not_used_need_not_be_sound(tmp_path: Path) -> None:

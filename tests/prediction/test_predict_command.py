@@ -177,6 +177,7 @@ def test_existing_files_stay_without_force(fitted: Fitted, tmp_path: Path) -> No
 
 
 BAD_TABLES = {
+    "another table": (lambda t: t[[]].assign(other=1.0), "has no column of any modality ('a', 'b', 'c')"),
     "some columns": (
         lambda t: t.rename(columns={"a__1": "a__01"}),
         "lacks 1 of its 3 columns: 'a__1'. Did you mean 'a__01'",
