@@ -6,11 +6,13 @@ The file (PIDREG_BENCH_GB gigabytes, 1 by default) is generated in the folder fo
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +30,8 @@ with pq.ParquetFile(sys.argv[1], pre_buffer=False, buffer_size=65536) as file:
 """
 
 
-def generate(path: Path, size: float) -> int:
-    """Write about ``size`` bytes of doubles; the number of rows."""
+def generate(path: Path, size: float) -> None:
+    """Write about ``size`` bytes of doubles."""
     rng = np.random.default_rng(0)
     names = [f"{'ab'[column % 2]}__{column}" for column in range(COLUMNS)]
     groups = max(1, round(size / (8 * (COLUMNS + 1) * GROUP_ROWS)))
@@ -38,7 +40,15 @@ def generate(path: Path, size: float) -> int:
         for _ in range(groups):
             block = rng.standard_normal((COLUMNS + 1, GROUP_ROWS))
             writer.write_batch(pa.record_batch(list(block), schema=schema))
-    return groups * GROUP_ROWS
+
+
+def in_another_process(function: Callable[..., None], *arguments: object) -> None:
+    """A process counts the memory of the one that starts it as its own peak: here nothing large is kept."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{function.__name__} ended with {process.exitcode}")
 
 
 def measured(command: list[str]) -> tuple[float, float]:
@@ -51,11 +61,16 @@ def measured(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
+def copy_first_rows(path: Path, first: Path) -> None:
+    """Write the first rows of the table."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        pq.write_table(pa.Table.from_batches([next(file.iter_batches(FITTED_ROWS))]), first)
+
+
 def fit_first_rows(path: Path, run: Path) -> None:
     """Fit the first rows of the table into ``run``."""
     first = run.with_suffix(".parquet")
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        pq.write_table(pa.Table.from_batches([next(file.iter_batches(FITTED_ROWS))]), first)
+    in_another_process(copy_first_rows, path, first)
     quick = ["--preset", "fast", "--set", "stage2.max_epochs=5", "-q", "--modalities", "a,b", "-o", str(run)]
     measured([*PROGRAM, "fit", str(first), *quick])
 
@@ -64,8 +79,10 @@ def main() -> None:
     """Print the table."""
     gigabytes = float(os.environ.get("PIDREG_BENCH_GB", "1"))
     with tempfile.TemporaryDirectory(prefix="pidreg-bench-") as folder:
-        path, out, run = (Path(folder) / name for name in ("in.parquet", "out.parquet", "first.pidreg"))
-        rows = generate(path, gigabytes * 1e9)
+        names = ("in.parquet", "out.parquet", "rows.parquet", "first.pidreg")
+        path, out, single, run = (Path(folder) / name for name in names)
+        in_another_process(generate, path, gigabytes * 1e9)
+        rows = pq.read_metadata(path).num_rows
         print(f"{path.stat().st_size / 1e9:.2f} GB, {rows:,} rows, {COLUMNS} features")
         fit_first_rows(path, run)
         scan = measured([sys.executable, "-c", SCAN, str(path)])
@@ -75,6 +92,7 @@ def main() -> None:
             ["prepare", str(path), "--dry-run"],
             ["prepare", str(path), "-o", str(out)],
             ["decompose", str(path), "--no-model", "--modalities", "a,b"],
+            ["decompose", str(path), "--no-model", "--modalities", "a,b", "--per-row", str(single)],
             ["predict", str(run), str(path), "-o", str(out), "--force"],
         ):
             seconds, peak = measured([*PROGRAM, *arguments])

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.columns import Floats, as_floats, is_list
 from pidreg_cli.data.features import FeatureBlock, at_row, check_range, feature_block
+from pidreg_cli.data.labels import complete_labels, row_ids
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
-
-Labels = NDArray[np.generic]
 
 
 class Loaded(NamedTuple):
@@ -99,48 +96,6 @@ def without_spread(name: str, distinct: Floats) -> DataError:
         "where bits of a two-valued target would read too high.",
         "Choose a target of many values, for instance the measurement behind the two classes.",
     )
-
-
-def _labels(table: ParquetTable, name: str, role: str) -> tuple[Labels, NDArray[np.bool_]]:
-    """Integers, else texts, of each row, and where they are missing ('' or 0 there)."""
-    column = table.read([name])[name].combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    missing = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
-    if pa.types.is_integer(column.type):
-        return pc.fill_null(column, 0).to_numpy(zero_copy_only=False), missing
-    try:
-        texts = pc.fill_null(pc.cast(column, pa.string()), "")
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as cause:
-        raise DataError(
-            "data.role_type",
-            f"Column {name!r}, the {role}, holds {column.type}; it must hold numbers or texts.",
-            f"Choose another column as the {role}.",
-        ) from cause
-    return texts.to_numpy(zero_copy_only=False), missing
-
-
-def row_ids(table: ParquetTable, name: str) -> Labels:
-    """Ids as they are; where some are missing all become texts, the missing ones row numbers."""
-    labels, missing = _labels(table, name, "id")
-    if not missing.any():
-        return labels
-    texts = labels.astype(str).astype(object)
-    texts[missing] = np.flatnonzero(missing).astype(str)
-    return texts
-
-
-def complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
-    """Integers or texts of each row. Raises DataError where one is missing."""
-    labels, missing = _labels(table, name, role)
-    if missing.any():
-        raise DataError(
-            f"data.missing_{role}",
-            f"Column {name!r}, the {role}, is missing in {int(missing.sum())} rows, first in "
-            f"{at_row(int(missing.argmax()))}; every row must have one.",
-            "Fill it, or leave these rows out.",
-        )
-    return labels
 
 
 def _split(table: ParquetTable, name: str) -> NDArray[np.str_]:

@@ -6,51 +6,51 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.batches import BlockReader
+from pidreg_cli.data.columns import Floats, as_floats
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.naming import listing
+from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.decomposing.readers import Tally
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
 from pidreg_cli.information.features import FeatureTable, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.training.fitted import FittedModel
+from pidreg_cli.training.metrics import RunningAccuracy
 from pidreg_cli.training.reading import all_masks, readout_blocks
-
-Floats = NDArray[np.float64]
 
 PROBED = 8
 """Rows read beforehand, to see how many features a row has."""
 
 
 class ModelReader:
-    """Rows as the readouts of a model see them. ``predictions`` (n_rows,): in the target's units, NaN until read."""
+    """Rows as the readouts of a model see them. ``errors``: of its predictions of the rows read."""
 
     def __init__(
         self,
         table: ParquetTable,
-        modalities: Mapping[str, Sequence[str]],
+        roles: Roles,
         model: FittedModel,
         settings: Settings,
         interactions: Interactions,
         covariates: Covariates,
     ) -> None:
-        self._reader = BlockReader.of(table, modalities)
+        self._reader = BlockReader.of(table, roles.modalities)
         _check_names(self._reader.names, model.columns)
         self._model, self._covariates, self._interactions = model, covariates, interactions
-        masks = all_masks(len(modalities))
+        self._target = roles.target
+        masks = all_masks(len(roles.modalities))
         # As in the fit: without the sufficiency term the heads never learned.
         self._heads, self._trees = masks if settings.loss.sufficiency else [], masks
-        self.columns = [*self._reader.columns, *covariates.columns]
-        self.tally = Tally()
-        self.predictions = np.full(table.rows, np.nan)
-        probe = next(table.batches(self.columns, PROBED))
+        self.columns = [*self._reader.columns, *covariates.columns, roles.target]
+        self.tally, self.errors = Tally(), RunningAccuracy()
+        probe = next(table.batches(list(dict.fromkeys(self.columns)), PROBED))
         self.layout = self._features(probe, np.arange(probe.num_rows)).layout
-        self.tally = Tally()
+        self.tally, self.errors = Tally(), RunningAccuracy()
 
     def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
         """Rows of a batch as (n, P + 1)."""
@@ -65,7 +65,7 @@ class ModelReader:
         arrays = MultimodalArrays(features, self._model.columns, None, numbers)
         reading = self._model.read(arrays, self._heads, self._trees)
         target = self._model.transforms.target
-        self.predictions[numbers] = target.restore(reading.prediction)
+        self.errors.add(as_floats(batch.column(self._target)), target.restore(reading.prediction))
         seen = readout_blocks(reading, lambda standard: target.forward(target.restore(standard)))
         given = self._covariates.apply(batch, first) if self._covariates.parts else None
         return feature_table(ReadoutBlocks(seen.codes, seen.scores, given=given), self._interactions)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import determined_targets
-from pidreg_cli.data.loading import target_column
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.readers import FeatureReader
@@ -26,16 +26,10 @@ from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import (
     TableReport,
     check_covariates,
-    ids_of,
     labelled_table,
 )
 from pidreg_cli.errors import UsageError
 from pidreg_cli.threads import available_threads
-
-if TYPE_CHECKING:
-    pass
-
-Floats = NDArray[np.float64]
 
 MOST_MODALITIES = 12
 IDLE = ("Columns without a role", "Column 'split'")
@@ -62,21 +56,22 @@ def decompose_features(
     threads = request.threads or available_threads()
     with threadpool_limits(threads), determined_targets(tuple(found.modalities), found.target):
         held = fit_covariates(table, covariates)
-        target = target_column(table, found.target)
-        present = target[np.isfinite(target)]
+        seen = see_target(table, found.target)
+        transform = TargetTransform.fit(seen.values)
         reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
-        labelled = labelled_table(table, target, TargetTransform.fit(present), found.group, request, reader)
+        labelled = labelled_table(table, seen, transform, found.group, request, reader)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
         facts = TableReport(found, labelled, reader.tally, "inverse normal (Blom)", request, "cpu", threads)
         constant = constant_features(reader, streamed.constant, held)
         report = facts.report(streamed.facts, constant, None)
-    ids = ids_of(table, found.id)
     return Decomposed(
         report,
         notices,
-        lambda: streamed_rows(labelled, reader, streamed.readouts, ids, progress, threads),
+        lambda: streamed_rows(
+            labelled, reader, streamed.readouts, RowIds.of(table, found.id), progress, threads
+        ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.covariates import fit_covariates
+from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import determined_targets
-from pidreg_cli.data.loading import target_column
 from pidreg_cli.data.modalities import check_feature_types, unknown_column
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable, open_table
+from pidreg_cli.data.targets import see_target
 from pidreg_cli.decomposing.model_reader import ModelReader
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.request import DecomposeRequest
@@ -22,14 +23,12 @@ from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import (
     TableReport,
     check_covariates,
-    ids_of,
     labelled_table,
 )
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.model_files import ModelRoles, read_model
 from pidreg_cli.run_evidence import read_settings
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
-from pidreg_cli.training.metrics import accuracy
 
 
 def decompose_new(
@@ -54,22 +53,22 @@ def decompose_new(
     threads = request.threads or available_threads()
     with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
-        target = target_column(table, roles.target)
+        seen = see_target(table, roles.target)
         interactions = request.interactions or settings.information.interactions
-        reader = ModelReader(table, roles.modalities, model, settings, interactions, held)
-        labelled = labelled_table(table, target, model.transforms.target, roles.group, request, reader)
+        reader = ModelReader(table, roles, model, settings, interactions, held)
+        labelled = labelled_table(table, seen, model.transforms.target, roles.group, request, reader)
         streamed = streamed_information(
             labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
         )
-        usable = labelled.groups >= 0
         transform = "inverse normal (Blom), fitted on the training rows of the run"
         facts = TableReport(roles, labelled, reader.tally, transform, request, str(place), threads)
-        report = facts.report(streamed.facts, {}, accuracy(target[usable], reader.predictions[usable]))
-    ids = ids_of(table, roles.id)
+        report = facts.report(streamed.facts, {}, reader.errors.accuracy())
     return Decomposed(
         report,
         (),
-        lambda: streamed_rows(labelled, reader, streamed.readouts, ids, progress, threads),
+        lambda: streamed_rows(
+            labelled, reader, streamed.readouts, RowIds.of(table, roles.id), progress, threads
+        ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.data.batches import batch_rows, numbered_batches
+from pidreg_cli.data.columns import as_floats
+from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.data.targets import SeenTarget
+from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import RowBatch
 from pidreg_cli.decomposing.readers import RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
@@ -40,27 +45,44 @@ MOST_CELLS = 2**26
 """Numbers in the moments of all groups: half a gigabyte, twice that while readouts are fitted."""
 FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
+DEALT_TOGETHER = 2**20
+"""Rows that are dealt into groups at a time."""
+
+
+class LabelledRows(NamedTuple):
+    """Rows of a batch that have a target, by group.
+
+    ``numbers`` (n,) in the table, ``groups`` (n,), ``target`` (n,), and ``rows`` (n, P + 1) as the reader sees them,
+    with Y' last. ``cells``: their columns.
+    """
+
+    numbers: Ints
+    groups: Ints
+    target: Floats
+    rows: Floats
+    cells: pa.RecordBatch
 
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """A table with its target: ``target`` and ``score`` (its normal scores) of every row, NaN where missing.
+    """A table whose rows with a target are dealt into groups; ``transform`` makes normal scores of the target.
 
-    ``groups`` (n_rows,): jackknife group of each row, -1 without a target; ``folds`` (groups,): fold of each group.
+    ``groups`` (n_rows,): jackknife group of each row, -1 without a target, one byte a row: all that is kept of every
+    row. ``folds`` (groups,): fold of each group.
     """
 
     table: ParquetTable
-    target: Floats
-    score: Floats
-    groups: Ints
+    seen: SeenTarget
+    transform: TargetTransform
+    groups: NDArray[np.int8]
     folds: Ints
 
     @classmethod
     def of(
         cls,
         table: ParquetTable,
-        target: Floats,
-        score: Floats,
+        seen: SeenTarget,
+        transform: TargetTransform,
         labels: NDArray[np.generic] | None,
         seed: int,
         most: int = GROUPS,
@@ -69,34 +91,33 @@ class LabelledTable:
 
         Raises DataError where rows or groups are too few.
         """
-        usable = np.isfinite(target)
-        count = int(usable.sum())
+        count = int(seen.present.sum())
         if count < FEWEST_ROWS:
             raise DataError(
                 "data.too_few_rows",
                 f"{count} rows have a target; a decomposition needs {FEWEST_ROWS} or more",
                 "add rows",
             )
-        groups = np.full(len(target), -1, np.int64)
-        groups[usable] = _dealt(count, None if labels is None else labels[usable], seed, most)
+        groups = np.full(table.rows, -1, np.int8)
+        groups[seen.present] = _dealt(count, None if labels is None else labels[seen.present], seed, most)
         several = int(groups.max()) + 1
-        return cls(table, target, score, groups, np.arange(several) % min(FOLDS, several))
+        return cls(table, seen, transform, groups, np.arange(several) % min(FOLDS, several))
 
     @property
     def rows(self) -> int:
         """Rows with a target."""
         return int((self.groups >= 0).sum())
 
-    def batches(self, reader: RowReader, progress: RowProgress, task: str) -> Iterator[tuple[Ints, Floats]]:
-        """Numbers of the usable rows of each batch, by group, and these rows as the reader sees them with Y' last."""
+    def batches(
+        self, reader: RowReader, progress: RowProgress, task: str, more: Sequence[str] = ()
+    ) -> Iterator[LabelledRows]:
+        """The usable rows of each batch; ``more``: columns that their cells have beside what the reader needs."""
         progress.begin(task, self.table.rows)
-        size = batch_rows(reader.layout.width)
-        for first, batch in numbered_batches(self.table, reader.columns, size):
+        columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
+        for first, batch in numbered_batches(self.table, columns, size):
             numbers = self._by_group(first, batch.num_rows)
             if len(numbers):
-                rows = self._read(reader, batch, first, numbers)
-                rows[:, -1] = self.score[numbers]
-                yield numbers, rows
+                yield self._read(reader, batch, first, numbers)
             progress.advance(batch.num_rows)
         progress.finish()
 
@@ -106,13 +127,17 @@ class LabelledTable:
         order = np.argsort(groups, kind="stable")
         return np.asarray(first + order[int((groups < 0).sum()) :], np.int64)
 
-    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, numbers: Ints) -> Floats:
+    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, numbers: Ints) -> LabelledRows:
+        cells = batch.take(pa.array(numbers - first))
         try:
-            return reader.rows(batch.take(pa.array(numbers - first)), numbers)
+            rows = reader.rows(cells, numbers)
         except DataError:
             # Rows were moved: in their own order the error names the right one.
             reader.rows(batch, np.arange(first, first + batch.num_rows))
             raise
+        target = as_floats(cells.column(self.seen.column))
+        rows[:, -1] = self.transform.forward(target)
+        return LabelledRows(numbers, self.groups[numbers].astype(np.int64), target, rows, cells)
 
 
 def group_count(width: int) -> int:
@@ -120,10 +145,10 @@ def group_count(width: int) -> int:
     return GROUPS if GROUPS * width**2 <= MOST_CELLS else FOLDS
 
 
-def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int, most: int) -> Ints:
+def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int, most: int) -> NDArray[np.int8]:
     rng = numpy_generator(seed, Stream.GROUPS)
     if labels is None:
-        return np.asarray(rng.permutation(np.arange(rows) % min(most, rows)), np.int64)
+        return np.concatenate(list(_dealt_alone(rows, min(most, rows), rng)))
     several = len(np.unique(labels))
     if several < 2:
         raise DataError(
@@ -131,7 +156,13 @@ def _dealt(rows: int, labels: NDArray[np.generic] | None, seed: int, most: int) 
             "All rows with a target are one group; readouts are fitted on some groups and scored on others",
             "give rows of two groups or more, or another --group",
         )
-    return balanced_folds(labels, min(most, several), rng)
+    return balanced_folds(labels, min(most, several), rng).astype(np.int8)
+
+
+def _dealt_alone(rows: int, groups: int, rng: np.random.Generator) -> Iterator[NDArray[np.int8]]:
+    for start in range(0, rows, DEALT_TOGETHER):
+        turns = np.arange(start, min(start + DEALT_TOGETHER, rows)) % groups
+        yield rng.permutation(turns.astype(np.int8))
 
 
 @dataclass(frozen=True)
@@ -157,8 +188,8 @@ def streamed_information(
     Raises the errors of the reader, and InformationError where rows are too few for the estimator.
     """
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
-    for numbers, rows in labelled.batches(reader, progress, "reading rows"):
-        sums.add(rows, labelled.groups[numbers])
+    for found in labelled.batches(reader, progress, "reading rows"):
+        sums.add(found.rows, found.groups)
     parts, layout = sums.parts, reader.layout
     readouts = grouped_readouts(parts, labelled.folds, layout, range(1, 1 << modalities))
     return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
@@ -227,15 +258,16 @@ def streamed_rows(
     labelled: LabelledTable,
     reader: RowReader,
     readouts: GroupedReadouts,
-    ids: pa.Array,
+    ids: RowIds,
     progress: RowProgress,
     threads: int,
 ) -> Iterator[RowBatch]:
     """Rows with their errors, each predicted by readouts that did not see its fold: a second pass."""
     with threadpool_limits(threads):
-        for numbers, rows in labelled.batches(reader, progress, "writing rows"):
-            predictions = readouts.predictions(rows, labelled.groups[numbers])[:, :, 0]
+        for found in labelled.batches(reader, progress, "writing rows", ids.columns):
+            predictions = readouts.predictions(found.rows, found.groups)[:, :, 0]
+            errors = np.square(found.rows[:, -1:] - predictions)
             # Read by group, written in the order of the table.
-            order = np.argsort(numbers)
-            errors, numbers = np.square(rows[:, -1:] - predictions)[order], numbers[order]
-            yield RowBatch(ids.take(pa.array(numbers)), labelled.target[numbers], errors)
+            order = np.argsort(found.numbers)
+            names = ids.read(found.cells, found.numbers)
+            yield RowBatch(names.take(pa.array(order)), found.target[order], errors[order])

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
-from pidreg_cli.data.loading import complete_labels, row_ids
+from pidreg_cli.data.labels import complete_labels
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.subjects import repeated_subjects
 from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
 from pidreg_cli.decisions.findings import Diagnostic
@@ -24,8 +21,6 @@ from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
 from pidreg_cli.training.metrics import Accuracy
-
-Floats = NDArray[np.float64]
 
 
 def check_covariates(covariates: Sequence[str], target: str, identifier: str | None) -> None:
@@ -44,21 +39,16 @@ def check_covariates(covariates: Sequence[str], target: str, identifier: str | N
 
 def labelled_table(
     table: ParquetTable,
-    target: Floats,
+    seen: SeenTarget,
     transform: TargetTransform,
     group: str | None,
     request: DecomposeRequest,
     reader: RowReader,
 ) -> LabelledTable:
-    """The table with its target and normal scores, rows of a group together."""
+    """The table with its target and its normal scores, rows of a group together."""
     labels = None if group is None else complete_labels(table, group, "group")
     most = group_count(reader.layout.width)
-    return LabelledTable.of(table, target, transform.forward(target), labels, request.seed or 0, most)
-
-
-def ids_of(table: ParquetTable, column: str | None) -> pa.Array:
-    """The id of each row; without a column its number."""
-    return pa.array(np.arange(table.rows) if column is None else row_ids(table, column))
+    return LabelledTable.of(table, seen, transform, labels, request.seed or 0, most)
 
 
 @dataclass(frozen=True)
@@ -93,7 +83,7 @@ class TableReport:
                 information=information,
                 fusion=None,
                 selection=selection,
-                training=given.TrainingFacts(self.labelled.target[self.labelled.groups >= 0]),
+                training=given.TrainingFacts(self.labelled.seen.values),
                 diagnostics=self._findings(),
             )
         )

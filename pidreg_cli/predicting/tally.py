@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.decisions.prediction.rows import RowPredictions
-from pidreg_cli.information.moments import Moments
-from pidreg_cli.training.metrics import Accuracy
+from pidreg_cli.training.metrics import Accuracy, RunningAccuracy
 
 Floats = NDArray[np.float64]
 
@@ -20,44 +18,26 @@ Floats = NDArray[np.float64]
 class Errors:
     """Errors of rows whose target is known, and how their intervals did."""
 
-    moments: Moments | None = None
-    absolute: float = 0.0
-    squared: float = 0.0
+    running: RunningAccuracy = field(default_factory=RunningAccuracy)
     covered: int = 0
     width: float = 0.0
 
     def add(self, target: Floats, found: RowPredictions) -> None:
         """More rows; those with a missing target are passed over."""
+        self.running.add(target, found.prediction)
         known = ~np.isnan(target)
-        if not known.any():
-            return
-        y, prediction = target[known], found.prediction[known]
-        lower, upper = found.lower[known], found.upper[known]
-        more = Moments.of(np.column_stack([y, prediction]))
-        self.moments = more if self.moments is None else self.moments + more
-        self.absolute += float(np.abs(y - prediction).sum())
-        self.squared += float(np.square(y - prediction).sum())
+        y, lower, upper = target[known], found.lower[known], found.upper[known]
         self.covered += int(((lower <= y) & (y <= upper)).sum())
         self.width += float((upper - lower).sum())
 
     @property
     def rows(self) -> int:
         """Rows with a known target."""
-        return 0 if self.moments is None else int(self.moments.count)
+        return self.running.rows
 
     def accuracy(self) -> Accuracy | None:
         """Accuracy of all rows; None without any."""
-        if self.moments is None:
-            return None
-        spread, both = np.diag(self.moments.exact_scatter), self.moments.scatter[0, 1]
-        moving = self.rows > 1 and spread.min() > 0
-        return Accuracy(
-            rmse=sqrt(self.squared / self.rows),
-            mae=self.absolute / self.rows,
-            r2=float(1 - self.squared / spread[0]) if spread[0] > 0 else None,
-            corr=float(both / sqrt(spread[0] * spread[1])) if moving else None,
-            n=self.rows,
-        )
+        return self.running.accuracy()
 
 
 @dataclass

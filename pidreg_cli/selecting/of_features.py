@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.data.covariates import Covariates, fit_covariates
 from pidreg_cli.data.leaks import determined_targets
-from pidreg_cli.data.loading import target_column
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
@@ -67,10 +67,10 @@ def select_features(
     limit = threads or available_threads()
     with threadpool_limits(limit), determined_targets(names, found.target):
         held = fit_covariates(table, covariates)
-        target = target_column(table, found.target)
-        transform = TargetTransform.fit(target[np.isfinite(target)])
+        seen = see_target(table, found.target)
+        transform = TargetTransform.fit(seen.values)
         reader = FeatureReader(table, found.modalities, "products", held)
-        labelled = labelled_table(table, target, transform, found.group, request, reader)
+        labelled = labelled_table(table, seen, transform, found.group, request, reader)
         rows = _Gathered(labelled, reader.layout, _parts(labelled, reader, progress), held)
         constant = constant_features(reader, merged(rows.parts).constant, held)
         facts = TableReport(
@@ -103,8 +103,8 @@ def _check(names: tuple[str, ...], settings: SelectionSettings) -> None:
 def _parts(labelled: LabelledTable, reader: FeatureReader, progress: RowProgress) -> tuple[Moments, ...]:
     """Moments of [features, Y', target] of each group: information is about Y', errors are the target's."""
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
-    for numbers, rows in labelled.batches(reader, progress, "reading rows"):
-        sums.add(np.column_stack([rows, labelled.target[numbers]]), labelled.groups[numbers])
+    for read in labelled.batches(reader, progress, "reading rows"):
+        sums.add(np.column_stack([read.rows, read.target]), read.groups)
     return sums.parts
 
 

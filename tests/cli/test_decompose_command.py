@@ -169,6 +169,7 @@ def test_new_rows_say_what_readouts_of_all_rows_at_once_say(place: Path) -> None
     from pidreg_cli.config.loading import parse_settings
     from pidreg_cli.data.frames import as_frame, frame_arrays
     from pidreg_cli.data.tables import open_table
+    from pidreg_cli.data.targets import see_target
     from pidreg_cli.decomposing.streamed import LabelledTable
     from pidreg_cli.information.intervals import jackknife_of_errors
     from pidreg_cli.information.readouts import (
@@ -189,7 +190,8 @@ def test_new_rows_say_what_readouts_of_all_rows_at_once_say(place: Path) -> None
     rows = ReadoutRows.of(model, arrays, np.arange(300), settings)
     table = open_table(["later.parquet"])
     wards = frame["ward"].to_numpy()
-    dealt = LabelledTable.of(table, rows.targets[:, 1], rows.targets[:, 0], wards, settings.seed)
+    seen = see_target(table, "target")
+    dealt = LabelledTable.of(table, seen, model.transforms.target, wards, settings.seed)
     fitted = cross_fitted_predictions(
         rows.blocks, rows.targets[:, 0], dealt.folds[dealt.groups], range(1, 8), influences=True
     )
