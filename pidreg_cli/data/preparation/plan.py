@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pidreg_cli.data.modalities import unknown_column
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.features import first_recipe
-from pidreg_cli.data.preparation.findings import Finding, RowProgress, note, warning
+from pidreg_cli.data.preparation.findings import Finding, RowProgress, note, share_of, warning
 from pidreg_cli.data.preparation.joins import TableCounts
 from pidreg_cli.data.preparation.leakage import divided_groups, leaking_columns, repeated_rows
 from pidreg_cli.data.preparation.opening import OpenedTable, opened
@@ -203,8 +203,8 @@ def missing_findings(found: Survey, target: str) -> Iterator[Finding]:
             absent = found.rows - present
             yield note(
                 "missing.modality",
-                f"{absent:,} of {found.rows:,} rows ({absent / found.rows:.1%}) lack the whole modality {modality!r}; "
-                "they stay.",
+                f"{absent:,} of {found.rows:,} rows ({share_of(absent, found.rows)}) lack the whole modality "
+                f"{modality!r}; they stay.",
             )
     if found.missing_targets:
         yield warning(
