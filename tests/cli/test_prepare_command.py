@@ -106,6 +106,11 @@ def test_roles_survive_and_fit_reads_them():
     assert written()["b__wd=N"].to_pylist()[:4] == [1, 0, None, 0]
 
 
+def test_the_time_may_be_a_column_of_an_empty_name():
+    prepare(parquet(with_column("", np.arange(ROWS))), "--split", "time", "--time", "")
+    assert written()["split"].to_pylist() == ["train"] * 140 + ["valid"] * 20 + ["test"] * 40
+
+
 def test_settings_of_the_command_line_count_as_those_of_a_file():
     source = parquet(TABLE.append_column("y", pa.array(RNG.normal(size=ROWS))))
     prepare(source, "--set", "data.target=y", "--set", "seed=3")

@@ -145,7 +145,8 @@ def _with_label_texts(source: Source, roles: Roles) -> Source:
 def _time_column(request: PrepareRequest, source: Source) -> str:
     if request.time is None and len(request.dates) != 1:
         raise UsageError("usage.time", "--split time needs the column of the time", "name it with --time")
-    name = request.time or request.dates[0].column
+    # A column may have an empty name.
+    name = request.dates[0].column if request.time is None else request.time
     if name not in source.schema.names:
         raise unknown_column(name, source.schema.names, ", though --time names it")
     return name
