@@ -168,7 +168,7 @@ def check_output(table: pa.Table, options: list[str], found: pa.Table, sidecar: 
         return options[places[-1] + 1] if places else None
 
     assert found.num_rows == table.num_rows
-    target = asked("target") or "target"
+    target = "target" if asked("target") is None else asked("target")
     assert sidecar["target"] == target
     assert sidecar.get("group") == asked("group")
     # A struct is opened: its parts are columns.
