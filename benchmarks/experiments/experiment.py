@@ -83,10 +83,11 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Results:
-    """Records of one run, with its setting, the version that fitted, and the seconds it took."""
+    """Records of one run, with its setting, the version that fitted, the machine, and the seconds it took."""
 
     experiment: str
     version: str
+    machine: str
     setting: Setting
     seconds: float
     records: Records

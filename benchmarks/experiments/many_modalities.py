@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import true_and_found_bars
 from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
@@ -132,4 +133,4 @@ EXPERIMENT = Experiment(
 )
 
 if __name__ == "__main__":
-    main(EXPERIMENT)
+    main(PAGE, EXPERIMENT)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import PART_COLOURS, part_bars
 from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
@@ -216,4 +217,4 @@ EXPERIMENT = Experiment(
 )
 
 if __name__ == "__main__":
-    main(EXPERIMENT)
+    main(PAGE, EXPERIMENT)
