@@ -87,6 +87,7 @@ def plot(records: Records, figure: Figure) -> None:
     panels = figure.subplots(1, len(systems), sharey=True)
     for axes, ((system,), found) in zip(panels, systems.items(), strict=True):
         panel(axes, system, found)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     panels[0].set_ylabel("share of the other modality\nthat can be predicted (R2)")
 
 
@@ -106,13 +107,12 @@ def panel(axes: Axes, system: str, records: Records) -> None:
             color=colour,
             markersize=5,
             alpha=0.8,
-            label=f"{other} from the code of {one} (line: from the features of {one})",
+            label=f"{other} from the code of {one} (dashed: from its features)",
         )
     axes.set_xticks(range(len(WEIGHTS)), ["0 (off)", *(f"{weight:g}" for weight in WEIGHTS[1:])])
     axes.set_xlabel("weight of the conditional term")
     axes.set_title(f"System {system}")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.1))
     grid(axes, "y")
 
 

@@ -65,10 +65,11 @@ def origin(package: str, results: Results) -> str:
     """The command that made a section, where, and how long it takes."""
     s = results.setting
     changes = "".join(f" --set {assignment}" for assignment in s.assignments)
-    command = f"python -m {package}.{results.experiment} --preset {s.preset} --rows {s.rows} --seeds {s.seeds}"
+    command = (
+        f"python -m {package}.{results.experiment} --preset {s.preset} --rows {s.rows} --seeds {s.seeds}"
+    )
     threads = "one thread" if s.threads == 1 else f"{s.threads} threads"
     return (
         f"`{command}{changes}`: {results.seconds / 60:.0f} minutes, {threads}. pidreg {results.version}, "
         f"{results.machine}."
     )
-

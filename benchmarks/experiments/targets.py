@@ -143,7 +143,7 @@ def plot(records: Records, figure: Figure) -> None:
         bars.label_outer()
     panels[0][0].set_title("Shape of the target")
     panels[-1][1].set_xlabel("information about the target (bits)")
-    legend(panels[0][1])
+    legend(figure)
 
 
 def shown_shape(axes: Axes, name: str, heights: Sequence[float]) -> None:
@@ -155,13 +155,13 @@ def shown_shape(axes: Axes, name: str, heights: Sequence[float]) -> None:
     axes.set_ylabel(name.replace(" ", "\n"), rotation=0, ha="right", va="center")
 
 
-def legend(axes: Axes) -> None:
+def legend(figure: Figure) -> None:
     """What the colours mean."""
     from matplotlib.patches import Patch
 
     labels = ("in one modality alone", "in both alike (shared)", "only in combination")
     handles = [Patch(color=colour, label=label) for colour, label in zip(PART_COLOURS, labels, strict=True)]
-    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, columnspacing=1.0)
+    figure.legend(handles=handles, loc="outside upper right", ncols=3)
 
 
 def says(records: Records) -> list[str]:
