@@ -18,7 +18,7 @@ from pidreg_cli.reports.figures import palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SYSTEMS = ("dominant", "unique", "redundant", "mixed", "synergy")
+SYSTEMS = ("dominant", "unique", "redundant", "mixed")
 LIGHT = 0.05  # a weight below it is none to speak of
 CHEAP = 0.02  # of RMSE
 
@@ -136,8 +136,8 @@ EXPERIMENT = Experiment(
         "of a fit that "
         "does without it."
     ),
-    setting=Setting("fast", 7200, 3, 1),
-    height=3.8,
+    setting=Setting("fast", 7200, 2, 1),
+    height=3.4,
     run=run,
     table=table,
     draw=plot,

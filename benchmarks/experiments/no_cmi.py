@@ -167,7 +167,7 @@ EXPERIMENT = Experiment(
         "the weight of the "
         "term; dashed: from the other's features themselves."
     ),
-    setting=Setting("fast", 7200, 3, 1),
+    setting=Setting("fast", 7200, 2, 1),
     height=3.9,
     run=run,
     table=table,

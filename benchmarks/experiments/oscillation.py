@@ -241,7 +241,7 @@ EXPERIMENT = Experiment(
         "single batches. "
         "Right: weights over the epochs of one fit with small and one with large batches."
     ),
-    setting=Setting("fast", 7200, 3, 1),
+    setting=Setting("fast", 7200, 2, 1),
     height=4.2,
     run=run,
     table=table,

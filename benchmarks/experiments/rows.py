@@ -129,7 +129,7 @@ EXPERIMENT = Experiment(
         "thread."
     ),
     caption="Share of the true information that fits find, against training rows; small marks are single fits.",
-    setting=Setting("fast", 32000, 2, 1),
+    setting=Setting("fast", 16_000, 2, 1),
     height=3.9,
     run=run,
     table=table,

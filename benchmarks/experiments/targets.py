@@ -208,7 +208,7 @@ EXPERIMENT = Experiment(
         "can be known of a target of few values. Warned: fits that report `data.target_not_continuous`."
     ),
     caption="Six targets (histograms without the outer 2 %) and the information about them, true (pale) and found.",
-    setting=Setting("fast", 7200, 3, 1),
+    setting=Setting("fast", 7200, 2, 1),
     height=5.6,
     run=run,
     table=table,

@@ -80,7 +80,7 @@ EXPERIMENT = Experiment(
         "any seed. What the systems are: `pidreg synth --list`."
     ),
     caption="Information of each synthetic system: the truth (pale, above) and what fits find (full, below).",
-    setting=Setting("fast", 7200, 3, 1),
+    setting=Setting("fast", 7200, 2, 1),
     height=7.6,
     run=run,
     table=table,
