@@ -104,13 +104,14 @@ class Encoder(nn.Module):
     """An MLP on embedded (``periodic``, ``piecewise``) or plain (``mlp``) features plus a linear path; ``linear``:
     the path alone.
 
-    Shape: ``(batch, features), (batch, plain) -> (batch, code_dim)``. The linear path lets few rows, or linear
-    systems, be learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
+    Shape: ``(batch, features + plain) -> (batch, code_dim)``. The linear path lets few rows, or linear systems, be
+    learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
     """
 
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
         flat = shape.features + shape.plain
+        self.features = shape.features
         self.rate = shape.dropout
         self.embedding: PeriodicEmbedding | PiecewiseEmbedding | None = None
         self.hidden = nn.ModuleList()
@@ -127,13 +128,15 @@ class Encoder(nn.Module):
             width = shape.width
         self.output = nn.Linear(width, shape.code_dim)
 
-    def forward(self, values: Tensor, plain: Tensor, noise: Noise) -> Tensor:
+    def forward(self, flat: Tensor, noise: Noise) -> Tensor:
         """Encode a batch; ``noise`` drives the dropout, None in evaluation."""
-        flat = torch.cat([values, plain], -1)
         linear: Tensor = self.linear(flat)
         if self.output is None:
             return linear
-        x = flat if self.embedding is None else torch.cat([self.embedding(values), plain], -1)
+        x = flat
+        if self.embedding is not None:
+            values, plain = flat.tensor_split([self.features], -1)
+            x = torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
             x = dropout(functional.relu(layer(x)), self.rate, noise)
         code: Tensor = self.output(x) + linear

@@ -15,9 +15,9 @@ from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
 
-ModalityInput = tuple[Tensor, Tensor]
-"""Values to embed (batch, features) and plain inputs (batch, plain): features in units, flags of missing cells,
-a boosted score."""
+ModalityInput = Tensor
+"""(batch, features + plain): values that may be embedded, then plain inputs: features in units, flags of missing
+cells, a boosted score. Side by side, so that a batch is gathered once."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,8 @@ class PIDRegNetwork(nn.Module):
     def encode(self, inputs: Sequence[ModalityInput], noise: Noise) -> list[Tensor]:
         """Codes Z_i, each (batch, d); ``noise`` is None in evaluation."""
         return [
-            bottleneck(encoder(values, plain, noise), noise)
-            for encoder, bottleneck, (values, plain) in zip(
-                self.encoders, self.bottlenecks, inputs, strict=True
-            )
+            bottleneck(encoder(flat, noise), noise)
+            for encoder, bottleneck, flat in zip(self.encoders, self.bottlenecks, inputs, strict=True)
         ]
 
     @property

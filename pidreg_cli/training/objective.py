@@ -52,7 +52,7 @@ def code_terms(
     codes = [code[: settings.rows] for code in codes]
     terms = divergences(codes, batch.score[: settings.rows], settings, noise)
     if settings.conditional and len(codes) > 1:
-        inputs = [torch.cat([part[: settings.rows] for part in pair], -1) for pair in batch.inputs]
+        inputs = [flat[: settings.rows] for flat in batch.inputs]
         terms["conditional"] = settings.conditional * conditional_independence(inputs, codes)
     return {name: settings.every * term for name, term in terms.items()}
 

@@ -29,7 +29,9 @@ def network(modalities: int = 2, seed: int = 0, floor: float = 0.0) -> PIDRegNet
 def inputs(modalities: int = 2, rows: int = 40, seed: int = 1) -> list[ModalityInput]:
     noise = generator(seed)
     return [
-        (torch.randn(rows, 3, generator=noise), (torch.rand(rows, 1, generator=noise) < 0.3).float())
+        torch.cat(
+            [torch.randn(rows, 3, generator=noise), (torch.rand(rows, 1, generator=noise) < 0.3).float()], -1
+        )
         for _ in range(modalities)
     ]
 
@@ -39,8 +41,7 @@ def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     encoder = Encoder(replace(SHAPE, kind=kind))
     if encoder.embedding is not None:
         encoder.embedding.reset(generator())
-    (values, indicators), *_ = inputs()
-    code = encoder(values, indicators, generator())
+    code = encoder(inputs()[0], generator())
     assert code.shape == (40, 8)
     code.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
@@ -68,10 +69,10 @@ def test_dropout_of_heads_is_drawn_in_training_only() -> None:
 
 def test_a_linear_encoder_is_linear() -> None:
     encoder = Encoder(replace(SHAPE, kind="linear"))
-    (a, q), (b, r) = inputs()
+    a, b = inputs()
     with torch.no_grad():
-        middle = encoder((a + b) / 2, (q + r) / 2, None)
-        assert torch.allclose(middle, (encoder(a, q, None) + encoder(b, r, None)) / 2, atol=1e-6)
+        middle = encoder((a + b) / 2, None)
+        assert torch.allclose(middle, (encoder(a, None) + encoder(b, None)) / 2, atol=1e-6)
 
 
 def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_floor_alone() -> None:
@@ -86,7 +87,7 @@ def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_floor_alone()
 
 def test_a_code_sees_its_own_modality_alone() -> None:
     net = network()
-    (values, _), (others, _) = rows = inputs()
+    values, others = rows = inputs()
     values.requires_grad_()
     others.requires_grad_()
     net.encode(rows, None)[0].sum().backward()
@@ -99,7 +100,7 @@ def test_evaluation_is_a_function_of_the_row() -> None:
     rows = inputs()
     with torch.no_grad():
         whole = net.predict(net.encode(rows, None))
-        alone = net.predict(net.encode([(v[:1], q[:1]) for v, q in rows], None))
+        alone = net.predict(net.encode([flat[:1] for flat in rows], None))
     assert torch.allclose(whole[:1], alone, atol=1e-6)
 
 
@@ -130,6 +131,13 @@ def test_bottleneck_keeps_the_mean_and_mixes_noise_of_the_batch_moments() -> Non
     assert torch.allclose(code.mean(0), h.mean(0), atol=0.05)
     expected = (0.7**2 + 0.3**2) ** 0.5 * h.std(0)
     assert torch.allclose(code.std(0), expected, rtol=0.02)
+
+
+def test_a_bottleneck_of_codes_that_do_not_vary_has_a_gradient() -> None:
+    h = torch.ones(6, 2, requires_grad=True)
+    LinearNoiseBottleneck(2, 0.7)(h, generator()).square().sum().backward()
+    assert h.grad is not None
+    assert torch.isfinite(h.grad).all()
 
 
 def test_bottleneck_evaluates_with_its_running_mean() -> None:
