@@ -25,12 +25,12 @@ from pidreg_cli.information.shapley import shapley_values
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COUNTS = (2, 3, 4, 6, 8)
+COUNTS = (2, 3, 4, 6)
 
 
 def system_of(modalities: int) -> SyntheticSystem:
     """Every modality shows a common latent and one of its own, each weaker than the last; a and b a product, too."""
-    names = "abcdefgh"[:modalities]
+    names = "abcdef"[:modalities]
     shown = {name: ("m", f"u{name}") for name in names}
     shown["a"] += ("p",)
     shown["b"] += ("q",)
@@ -112,7 +112,7 @@ def says(records: Records) -> list[str]:
 EXPERIMENT = Experiment(
     name="many_modalities",
     title="What happens with more than two modalities?",
-    question="Are the parts still found, and do they still mean something, with up to eight modalities?",
+    question="Are the parts still found, and do they still mean something, with up to six modalities?",
     done=(
         "Every modality shows a signal common to all and one of its own, each weaker than the last; a and "
         "b also make a "
