@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from pidreg_cli.network.losses.cauchy_schwarz import sliced_cs_to_normal
+from pidreg_cli.network.losses.gaussianity import joint_gaussianity, mixing_directions
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.batches import Rows, shuffled
 from pidreg_cli.training.fitted import Transforms, network_shape
-from pidreg_cli.training.objective import loss_terms, random_subsets
+from pidreg_cli.training.objective import code_terms, loss_terms, random_subsets
 from tests.training.conftest import linear_arrays, quick_settings
 
 
@@ -56,6 +58,22 @@ def test_kernel_terms_enter_every_so_many_steps_with_so_many_times_their_weight(
     for name in ("cauchy_schwarz", "conditional", "gaussianity"):
         assert found[0][name].item() == pytest.approx(3 * always[name].item(), rel=1e-5)
     assert found[1]["sufficiency"].item() > 0
+
+
+def test_terms_computed_side_by_side_are_those_of_each_alone() -> None:
+    network, rows = built(modalities=3)
+    settings = quick_settings(loss__every=1).loss
+    codes = network.encode(rows.inputs, None)
+    found = code_terms(codes, rows, settings, torch.Generator().manual_seed(1))
+    noise, k = torch.Generator().manual_seed(1), settings.directions
+    parts = [code[: settings.rows] for code in codes]
+    divergences = [sliced_cs_to_normal(part, settings.bandwidth, k, noise) for part in parts]
+    directions = mixing_directions(sum(part.shape[1] for part in parts), k, noise, parts[0])
+    joint = joint_gaussianity(rows.score[: settings.rows], parts, settings.bandwidth, directions)
+    assert found["cauchy_schwarz"].item() == pytest.approx(
+        settings.cauchy_schwarz * sum(d.item() for d in divergences), rel=1e-5
+    )
+    assert found["gaussianity"].item() == pytest.approx(settings.gaussianity * joint.item(), rel=1e-5)
 
 
 def test_one_modality_has_no_conditional_term() -> None:
