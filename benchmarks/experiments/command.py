@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.experiments.drawing import save_figure
 from benchmarks.experiments.experiment import Experiment, Results, Setting
+from benchmarks.experiments.journal import Journal
 from benchmarks.experiments.page import DOCS, Page
 from benchmarks.fits.machine import machine
 from benchmarks.fits.synthetic import enough_rows, tell
@@ -17,15 +18,19 @@ from pidreg_cli.training.device import limited_threads
 from pidreg_cli.version import __version__
 
 
-def results_of(experiment: Experiment, setting: Setting) -> Results:
-    """Run the fits; every record is told as it comes."""
-    start, records = time.perf_counter(), []
+def results_of(experiment: Experiment, setting: Setting, folder: Path) -> Results:
+    """Measure every case. An interrupted run with the same setting goes on from the cases that it finished."""
+    journal = Journal(folder / f"{experiment.name}.partial", setting)
     with limited_threads(setting.threads):
-        for record in experiment.run(setting):
-            tell(f"{experiment.name} {time.perf_counter() - start:.0f} s: {record}")
-            records.append(record)
-    seconds = round(time.perf_counter() - start)
-    return Results(experiment.name, __version__, machine(), setting, seconds, records)
+        for case in experiment.cases(setting):
+            if journal.holds(case):
+                continue
+            start = time.perf_counter()
+            records = experiment.measure(setting, *case)
+            journal.add(case, records, time.perf_counter() - start)
+            tell(f"{experiment.name} {journal.seconds:.0f} s: {case}")
+    seconds = round(journal.seconds)
+    return Results(experiment.name, __version__, machine(), setting, seconds, journal.records)
 
 
 def show(experiment: Experiment, folder: Path) -> None:
@@ -60,6 +65,7 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     folder.mkdir(parents=True, exist_ok=True)
     for one in [experiment] if experiment else page.experiments:
         if not given.render:
-            results_of(one, replace(one.setting, **changed)).save(folder)
+            results_of(one, replace(one.setting, **changed), folder).save(folder)
+            (folder / f"{one.name}.partial").unlink()
         show(one, folder)
     page.write(given.docs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 Records = Sequence[Record]
+Case = Sequence[Any]
+"""What one measurement is of, such as a system and a seed; JSON can hold it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Experiment:
     """A question, the fits that answer it, and how their records are shown.
 
     ``name``: of the command and the files. ``done``: what was done, ``columns``: what the table's columns are, each in
-    a sentence or two. ``caption``: what the figure shows. ``run``: records one by one as fits end. ``says``: the
+    a sentence or two. ``caption``: what the figure shows. ``measure``: records of one of the ``cases``. ``says``: the
     findings, unwelcome ones too.
     """
 
@@ -75,7 +77,8 @@ class Experiment:
     caption: str
     setting: Setting
     height: float
-    run: Callable[[Setting], Iterator[Record]]
+    cases: Callable[[Setting], Sequence[Case]]
+    measure: Callable[..., list[Record]]
     table: Callable[[Records], Table]
     draw: Callable[[Records, Figure], None]
     says: Callable[[Records], list[str]]

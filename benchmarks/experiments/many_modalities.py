@@ -5,7 +5,6 @@ The paper leaves open how faithful aggregated atoms are with four or more (PIDRe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import numpy as np
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import true_and_found_bars
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import PARTS, by, fit_record, mean, part, parts, total, worst_error
 from benchmarks.fits.synthetic import draw, fitted
 from pidreg_cli.data.synthetic.interactions import Product
@@ -45,12 +44,16 @@ def system_of(modalities: int) -> SyntheticSystem:
     )
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every number of modalities and seed."""
-    for count, seed in product(COUNTS, range(setting.seeds)):
-        sample = draw(system_of(count), setting.rows, seed)
-        fit = fitted(sample.arrays, setting.settings(seed))
-        yield {"count": count, "seed": seed, **fit_record(sample, *fit)}
+def cases(setting: Setting) -> list[Case]:
+    """Every number of modalities and seed."""
+    return list(product(COUNTS, range(setting.seeds)))
+
+
+def measure(setting: Setting, count: int, seed: int) -> list[Record]:
+    """A fit."""
+    sample = draw(system_of(count), setting.rows, seed)
+    fit = fitted(sample.arrays, setting.settings(seed))
+    return [{"count": count, "seed": seed, **fit_record(sample, *fit)}]
 
 
 def shapley_error(record: Record) -> float:
@@ -126,7 +129,8 @@ EXPERIMENT = Experiment(
     caption="Information by number of modalities: the truth (pale, above) and what fits find (full, below).",
     setting=Setting("fast", 7200, 2, 1),
     height=3.6,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

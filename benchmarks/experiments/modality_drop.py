@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import name_lines
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by, fit_record, mean
 from benchmarks.fits.synthetic import draw, fitted
 from pidreg_cli.fitting import Fit
@@ -23,16 +22,21 @@ LIGHT = 0.05  # a weight below it is none to speak of
 CHEAP = 0.02  # of RMSE
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every system and seed, and one without each of its two modalities."""
-    for system, seed in product(SYSTEMS, range(setting.seeds)):
-        sample = draw(system, setting.rows, seed)
-        settings = setting.settings(seed)
-        record = fit_record(sample, *fitted(sample.arrays, settings))
-        names = sample.arrays.names
-        for name in names:
-            fit, _ = fitted(sample.arrays.only(*(other for other in names if other != name)), settings)
-            yield {"seed": seed, "left_out": name, "rmse_without": rmse_of(fit), **record}
+def cases(setting: Setting) -> list[Case]:
+    """Every system and seed."""
+    return list(product(SYSTEMS, range(setting.seeds)))
+
+
+def measure(setting: Setting, system: str, seed: int) -> list[Record]:
+    """A fit, and one without each of its two modalities."""
+    sample = draw(system, setting.rows, seed)
+    settings = setting.settings(seed)
+    record = fit_record(sample, *fitted(sample.arrays, settings))
+    names, found = sample.arrays.names, []
+    for name in names:
+        fit, _ = fitted(sample.arrays.only(*(other for other in names if other != name)), settings)
+        found.append({"seed": seed, "left_out": name, "rmse_without": rmse_of(fit), **record})
+    return found
 
 
 def rmse_of(fit: Fit) -> float:
@@ -138,7 +142,8 @@ EXPERIMENT = Experiment(
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=3.4,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

@@ -5,7 +5,7 @@ PIDReg, arXiv 2512.22102, appendix D.1.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import grid
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by, fit_record, kept, mean, total, worst_error
 from benchmarks.fits.synthetic import draw, fitted
 from benchmarks.regularisers import leakage_probe
@@ -30,20 +30,19 @@ WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 CLEAR = 0.01  # of R2 or bits: differences below are no effect worth the name
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every system, weight and seed, and what a small network reads of b from the code of a, and back."""
-    for system, weight, seed in product(SYSTEMS, WEIGHTS, range(setting.seeds)):
-        sample = draw(system, setting.rows, seed)
-        fit, seconds = fitted(sample.arrays, setting.settings(seed, f"loss.conditional={weight}"))
-        codes = fit.outcome.deployed.model.read(sample.arrays, []).codes
-        from_codes, from_features = leakage_probe(sample, codes, seed)
-        yield {
-            "weight": weight,
-            "seed": seed,
-            "from_code": kept(from_codes),
-            "from_features": kept(from_features),
-            **fit_record(sample, fit, seconds),
-        }
+def cases(setting: Setting) -> list[Case]:
+    """Every system, weight and seed."""
+    return list(product(SYSTEMS, WEIGHTS, range(setting.seeds)))
+
+
+def measure(setting: Setting, system: str, weight: float, seed: int) -> list[Record]:
+    """A fit, and what a small network reads of b from the code of a, and back."""
+    sample = draw(system, setting.rows, seed)
+    fit, seconds = fitted(sample.arrays, setting.settings(seed, f"loss.conditional={weight}"))
+    codes = fit.outcome.deployed.model.read(sample.arrays, []).codes
+    from_codes, from_features = leakage_probe(sample, codes, seed)
+    probes = {"from_code": kept(from_codes), "from_features": kept(from_features)}
+    return [{"weight": weight, "seed": seed, **probes, **fit_record(sample, fit, seconds)}]
 
 
 def leakage(record: Record) -> float:
@@ -169,7 +168,8 @@ EXPERIMENT = Experiment(
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=3.9,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

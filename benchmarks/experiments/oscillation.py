@@ -6,7 +6,7 @@ The paper names oscillating fusion weights as its sign of failure, with larger b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import grid
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by, mean
 from benchmarks.fits.synthetic import Floats, Sample, draw, fitted
 from pidreg_cli.data.arrays import TRAIN
@@ -44,26 +44,28 @@ LABELS = {
 }
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every batch size and seed."""
-    for batch, seed in product(BATCHES, range(setting.seeds)):
-        sample = draw(SYSTEM, setting.rows, seed)
-        lengths = (f"stage1.min_epochs={EPOCHS}", f"stage1.max_epochs={EPOCHS}")
-        short = ("stage2.min_epochs=1", "stage2.max_epochs=1", "stage2.max_steps=1")
-        settings = setting.settings(seed, f"training.batch_size={batch}", *lengths, *short)
-        fit, seconds = fitted(sample.arrays, settings)
-        course = [list(e.weights.values()) for e in fit.outcome.deployed.ledger.history if e.stage == 1]
-        yield {
-            "batch": batch,
-            "seed": seed,
-            "epochs": round(swing(np.array(course[-LAST - 1 :])), 5),
-            "course": [[round(w, 4) for w in weights] for weights in course],
-            "seconds": round(seconds, 1),
-            **{
-                name: None if found is None else round(found, 5)
-                for name, found in swings(sample, fit, batch).items()
-            },
-        }
+def cases(setting: Setting) -> list[Case]:
+    """Every batch size and seed."""
+    return list(product(BATCHES, range(setting.seeds)))
+
+
+def measure(setting: Setting, batch: int, seed: int) -> list[Record]:
+    """A fit, of stage 1 only but for one epoch, and what single batches say in the end."""
+    sample = draw(SYSTEM, setting.rows, seed)
+    lengths = (f"stage1.min_epochs={EPOCHS}", f"stage1.max_epochs={EPOCHS}")
+    short = ("stage2.min_epochs=1", "stage2.max_epochs=1", "stage2.max_steps=1")
+    settings = setting.settings(seed, f"training.batch_size={batch}", *lengths, *short)
+    fit, seconds = fitted(sample.arrays, settings)
+    course = [list(e.weights.values()) for e in fit.outcome.deployed.ledger.history if e.stage == 1]
+    alone = swings(sample, fit, batch)
+    record = {
+        "batch": batch,
+        "seed": seed,
+        "epochs": round(swing(np.array(course[-LAST - 1 :])), 5),
+        "course": [[round(w, 4) for w in weights] for weights in course],
+        "seconds": round(seconds, 1),
+    }
+    return [record | {name: None if found is None else round(found, 5) for name, found in alone.items()}]
 
 
 def swing(weights: Floats) -> float:
@@ -243,7 +245,8 @@ EXPERIMENT = Experiment(
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=4.2,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

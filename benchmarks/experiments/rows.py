@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import grid
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by, fit_record, mean, part, total, worst_error
 from benchmarks.fits.synthetic import SHARES, draw, fitted
 from pidreg_cli.data.splits import CROSS_FIT_BELOW
@@ -29,14 +28,16 @@ def sizes(most: int) -> list[int]:
     return [*takewhile(lambda rows: rows >= CROSS_FIT_BELOW, halves)][::-1]
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every system, size and seed."""
-    for system in SYSTEMS:
-        for rows in sizes(setting.rows):
-            for seed in range(setting.seeds):
-                sample = draw(system, rows, seed)
-                fit = fitted(sample.arrays, setting.settings(seed))
-                yield {"rows": rows, "seed": seed, **fit_record(sample, *fit)}
+def cases(setting: Setting) -> list[Case]:
+    """Every system, size and seed."""
+    return list(product(SYSTEMS, sizes(setting.rows), range(setting.seeds)))
+
+
+def measure(setting: Setting, system: str, rows: int, seed: int) -> list[Record]:
+    """A fit."""
+    sample = draw(system, rows, seed)
+    fit = fitted(sample.arrays, setting.settings(seed))
+    return [{"rows": rows, "seed": seed, **fit_record(sample, *fit)}]
 
 
 def share(record: Record) -> float:
@@ -131,7 +132,8 @@ EXPERIMENT = Experiment(
     caption="Share of the true information that fits find, against training rows; small marks are single fits.",
     setting=Setting("fast", 16_000, 2, 1),
     height=3.9,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import PART_COLOURS, part_bars
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import (
     PARTS,
     by,
@@ -66,17 +66,19 @@ BINS, SHOWN = 40, 0.01  # of the histogram, and the share left out at each end: 
 NEAR = 0.05  # of the truth
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every target and seed, with the target's histogram."""
-    for system, seed in product(SYSTEMS, range(setting.seeds)):
-        sample = draw(system, setting.rows, seed)
-        target = sample.arrays.required_target
-        yield {
-            "seed": seed,
-            "histogram": kept(histogram(target)),
-            "entropy": entropy(target) if system.edges else None,
-            **fit_record(sample, *fitted(sample.arrays, setting.settings(seed))),
-        }
+def cases(setting: Setting) -> list[Case]:
+    """Every target, by its place, and seed."""
+    return list(product(range(len(SYSTEMS)), range(setting.seeds)))
+
+
+def measure(setting: Setting, place: int, seed: int) -> list[Record]:
+    """A fit, with the target's histogram."""
+    system = SYSTEMS[place]
+    sample = draw(system, setting.rows, seed)
+    target = sample.arrays.required_target
+    shape = {"histogram": kept(histogram(target)), "entropy": entropy(target) if system.edges else None}
+    fit = fitted(sample.arrays, setting.settings(seed))
+    return [{"seed": seed, **shape, **fit_record(sample, *fit)}]
 
 
 def histogram(target: Floats) -> Floats:
@@ -210,7 +212,8 @@ EXPERIMENT = Experiment(
     caption="Six targets (histograms without the outer 2 %) and the information about them, true (pale) and found.",
     setting=Setting("fast", 7200, 2, 1),
     height=5.6,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

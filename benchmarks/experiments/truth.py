@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import true_and_found_bars
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import PARTS, by, fit_record, mean, part, parts, total, worst_error
 from benchmarks.fits.synthetic import draw, fitted
 from pidreg_cli.data.synthetic.systems import SYSTEMS
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 NOTHING = 0.001  # bits: a true part below it is none
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A fit of every system and seed."""
-    for system in SYSTEMS:
-        for seed in range(setting.seeds):
-            sample = draw(system, setting.rows, seed)
-            yield {"seed": seed, **fit_record(sample, *fitted(sample.arrays, setting.settings(seed)))}
+def cases(setting: Setting) -> list[Case]:
+    """Every system and seed."""
+    return list(product(SYSTEMS, range(setting.seeds)))
+
+
+def measure(setting: Setting, system: str, seed: int) -> list[Record]:
+    """A fit."""
+    sample = draw(system, setting.rows, seed)
+    return [{"seed": seed, **fit_record(sample, *fitted(sample.arrays, setting.settings(seed)))}]
 
 
 def table(records: Records) -> Table:
@@ -82,7 +85,8 @@ EXPERIMENT = Experiment(
     caption="Information of each synthetic system: the truth (pale, above) and what fits find (full, below).",
     setting=Setting("fast", 7200, 2, 1),
     height=7.6,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments.command import main
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.training_speed import PAGE
 from benchmarks.training_speed.scaling import curves, measured, ratio
 
@@ -17,11 +16,14 @@ COUNTS = (2, 3, 4, 6, 8, 12)
 FEATURES = 10
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A line per number of modalities."""
-    for count in COUNTS:
-        widths = {f"m{i}": FEATURES for i in range(count)}
-        yield measured(setting.rows, widths, setting, setting.seeds)
+def cases(setting: Setting) -> list[Case]:
+    """Every number of modalities."""
+    return [(count,) for count in COUNTS]
+
+
+def measure(setting: Setting, count: int) -> list[Record]:
+    """One number of modalities."""
+    return [measured(setting.rows, {f"m{i}": FEATURES for i in range(count)}, setting, setting.seeds)]
 
 
 def table(records: Records) -> Table:
@@ -70,7 +72,8 @@ EXPERIMENT = Experiment(
     caption="CPU time of a step against the number of modalities.",
     setting=Setting("fast", 8192, 3, 1),
     height=2.8,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

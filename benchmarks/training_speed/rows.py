@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments.command import main
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.training_speed import PAGE
 from benchmarks.training_speed.scaling import curves, measured, ratio
 
@@ -19,10 +18,14 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 ONCE = 100_000  # rows from which on one repetition is enough: an epoch of many steps is a mean by itself
 
 
-def run(setting: Setting) -> Iterator[Record]:
-    """A line per size up to ``rows``, ascending: the peak of memory is that of the last."""
-    for rows in takewhile(lambda size: size <= setting.rows, SIZES):
-        yield measured(rows, WIDTHS, setting, setting.seeds if rows < ONCE else 1)
+def cases(setting: Setting) -> list[Case]:
+    """Sizes up to ``rows``, ascending: the peak of memory is that of the last."""
+    return [(rows,) for rows in takewhile(lambda size: size <= setting.rows, SIZES)]
+
+
+def measure(setting: Setting, rows: int) -> list[Record]:
+    """One size."""
+    return [measured(rows, WIDTHS, setting, setting.seeds if rows < ONCE else 1)]
 
 
 def per_row(record: Record) -> float:
@@ -91,7 +94,8 @@ EXPERIMENT = Experiment(
     caption="CPU time of an epoch and peak memory against training rows.",
     setting=Setting("fast", 1_000_000, 3, 1),
     height=3.0,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,

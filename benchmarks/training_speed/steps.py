@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import name_lines
-from benchmarks.experiments.experiment import Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by
 from benchmarks.training_speed import PAGE
 from benchmarks.training_speed.epochs import Trainer, only
@@ -43,23 +44,30 @@ def variants(loss: LossSettings) -> dict[str, tuple[LossSettings, int]]:
     return made
 
 
-def run(setting: Setting) -> Iterator[Record]:
+def cases(setting: Setting) -> list[Case]:
+    """Every network."""
+    return list(NETWORKS)
+
+
+def measure(setting: Setting, preset: str, member: int) -> list[Record]:
     """Milliseconds of a step, every variant in turn, as often as there are ``seeds``."""
-    for preset, member in NETWORKS:
-        settings = Setting(preset, setting.rows, 1, setting.threads, setting.assignments).settings(0)
-        trainer = Trainer(made_table(setting.rows, WIDTHS), settings, member)
-        steps = setting.rows // settings.training.batch_size
-        for repetition in range(setting.seeds):
-            for name, (loss, stage) in variants(settings.loss).items():
-                first = EPOCHS if stage == 1 else 1
-                found = trainer.seconds(loss, first, EPOCHS if stage == 2 else 1)[stage]
-                yield {
-                    "network": label(preset, member),
-                    "variant": name,
-                    "repetition": repetition,
-                    "batch": settings.training.batch_size,
-                    "milliseconds": round(1e3 * min(found) / steps, 3),
-                }
+    settings = replace(setting, preset=preset).settings(0)
+    trainer = Trainer(made_table(setting.rows, WIDTHS), settings, member)
+    batch = settings.training.batch_size
+    found = []
+    for repetition, (name, (loss, stage)) in product(range(setting.seeds), variants(settings.loss).items()):
+        first, second = (EPOCHS, 1) if stage == 1 else (1, EPOCHS)
+        seconds = min(trainer.seconds(loss, first, second)[stage])
+        found.append(
+            {
+                "network": label(preset, member),
+                "variant": name,
+                "repetition": repetition,
+                "batch": batch,
+                "milliseconds": round(1e3 * seconds / (setting.rows // batch), 3),
+            }
+        )
+    return found
 
 
 def label(preset: str, member: int) -> str:
@@ -138,7 +146,8 @@ EXPERIMENT = Experiment(
     caption="Time of a step relative to a bare one (grey); dashed: the goal of one and a half.",
     setting=Setting("fast", 8192, 5, 1),
     height=3.0,
-    run=run,
+    cases=cases,
+    measure=measure,
     table=table,
     draw=plot,
     says=says,
