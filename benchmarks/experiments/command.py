@@ -18,17 +18,23 @@ from pidreg_cli.training.device import limited_threads
 from pidreg_cli.version import __version__
 
 
-def results_of(experiment: Experiment, setting: Setting, folder: Path) -> Results:
-    """Measure every case. An interrupted run with the same setting goes on from the cases that it finished."""
+def results_of(
+    experiment: Experiment, setting: Setting, folder: Path, most: int | None = None
+) -> Results | None:
+    """Measure the cases, ``most`` of them now; None where some are left for the next time.
+
+    A run that stopped, or was interrupted, goes on with the same setting from the cases that it finished.
+    """
     journal = Journal(folder / f"{experiment.name}.partial", setting)
     with limited_threads(setting.threads):
-        for case in experiment.cases(setting):
-            if journal.holds(case):
-                continue
+        left = [case for case in experiment.cases(setting) if not journal.holds(case)]
+        for case in left[:most]:
             start = time.perf_counter()
             records = experiment.measure(setting, *case)
             journal.add(case, records, time.perf_counter() - start)
             tell(f"{experiment.name} {journal.seconds:.0f} s: {case}")
+    if most is not None and len(left) > most:
+        return None
     seconds = round(journal.seconds)
     return Results(experiment.name, __version__, machine(), setting, seconds, journal.records)
 
@@ -48,6 +54,9 @@ def parser(about: str) -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=int, help="repetitions: tables and fits per line")
     made.add_argument("--threads", type=int)
     made.add_argument("--set", action="append", metavar="KEY=VALUE", help="as of fit; repeatable")
+    made.add_argument(
+        "--cases", type=int, metavar="N", help="measure N of them and stop; the next run goes on"
+    )
     made.add_argument("--render", action="store_true", help="no fits: page and figures from saved numbers")
     made.add_argument("-o", "--docs", type=Path, default=DOCS, help="folder of the page")
     return made
@@ -65,7 +74,10 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     folder.mkdir(parents=True, exist_ok=True)
     for one in [experiment] if experiment else page.experiments:
         if not given.render:
-            results_of(one, replace(one.setting, **changed), folder).save(folder)
+            results = results_of(one, replace(one.setting, **changed), folder, given.cases)
+            if results is None:
+                continue
+            results.save(folder)
             (folder / f"{one.name}.partial").unlink()
         show(one, folder)
     page.write(given.docs)
