@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import Encoder, EncoderShape, PeriodicEmbedding, PiecewiseEmbedding
+from pidreg_cli.network.encoders import Embedding, Encoder, EncoderShape
 from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
@@ -60,7 +60,7 @@ class PIDRegNetwork(nn.Module):
     def _draw_parameters(self, generator: torch.Generator) -> None:
         """Initialise from the generator alone; torch's own start draws from global state."""
         for module in self.modules():
-            if isinstance(module, PeriodicEmbedding | PiecewiseEmbedding):
+            if isinstance(module, Embedding):
                 module.reset(generator)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)

@@ -131,6 +131,7 @@ def network_shape(
             embedding_dim=encoder.embedding_dim,
             frequencies=encoder.frequencies,
             frequency_scale=encoder.frequency_scale,
+            waves=encoder.waves,
         )
         for name, transform in transforms.features.items()
     )

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, PiecewiseEmbedding
+from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, FourierEmbedding, PiecewiseEmbedding
 from pidreg_cli.network.fusion import Fusion, hadamard_products, pair_indices
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import dropout
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 
-SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1)
+SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1, 12)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -36,7 +36,7 @@ def inputs(modalities: int = 2, rows: int = 40, seed: int = 1) -> list[ModalityI
     ]
 
 
-@pytest.mark.parametrize("kind", ["periodic", "piecewise", "mlp", "linear"])
+@pytest.mark.parametrize("kind", ["periodic", "piecewise", "fourier", "mlp", "linear"])
 def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     encoder = Encoder(replace(SHAPE, kind=kind))
     if encoder.embedding is not None:
@@ -45,6 +45,19 @@ def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     assert code.shape == (40, 8)
     code.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_waves_bend_combinations_of_features_and_keep_the_features() -> None:
+    embedding = FourierEmbedding(4, 1000, 0.25)
+    embedding.reset(generator())
+    x = torch.randn(500, 4, generator=generator(1))
+    embedded = embedding(x)
+    assert torch.equal(embedded[:, :4], x)
+    # One feature moved changes every wave; an angle varies by 2 pi scale over standardised features.
+    moved = embedding(x + torch.tensor([1.0, 0, 0, 0]))[:, 4:]
+    assert bool(((moved - embedded[:, 4:]).abs().amax(0) > 1e-4).all())
+    angles = x @ embedding.directions.detach().T
+    assert float(angles.std()) == pytest.approx(2 * torch.pi * 0.25, rel=0.05)
 
 
 def test_piecewise_bins_resolve_a_step_and_rest_beyond_their_edges() -> None:
