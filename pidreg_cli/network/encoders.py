@@ -148,6 +148,8 @@ class Encoder(nn.Module):
         self.linear = nn.Linear(flat, shape.code_dim)
         if shape.kind == "linear":
             return
+        # Kinks on top of smooth waves cost rows; of plain features they follow steps, which tables have.
+        self.bend = functional.silu if shape.kind == "fourier" else functional.relu
         self.embedding, embedded = _embedding(shape)
         width = embedded + shape.plain
         for _ in range(shape.depth):
@@ -165,7 +167,7 @@ class Encoder(nn.Module):
             values, plain = flat.tensor_split([self.features], -1)
             x = torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
-            x = dropout(functional.relu(layer(x)), self.rate, noise)
+            x = dropout(self.bend(layer(x)), self.rate, noise)
         code: Tensor = self.output(x) + linear
         return code
 
