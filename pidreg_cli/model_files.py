@@ -27,7 +27,7 @@ from pidreg_cli.version import __version__
 
 ARCHITECTURE = "model.json"
 WEIGHTS = "model.safetensors"
-FORMAT_VERSION = "2.0"
+FORMAT_VERSION = "3.0"
 BOOSTED = "boosted."  # tensors of the trees start like this, no weight of the network does
 
 

@@ -18,7 +18,7 @@ from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.frames import arrays_fingerprint, frame_arrays
 from pidreg_cli.data.splits import CROSS_FIT_BELOW
 from pidreg_cli.data.synthetic.generate import generate
-from pidreg_cli.data.synthetic.systems import SYSTEMS
+from pidreg_cli.data.synthetic.systems import SYSTEMS, SyntheticSystem, system_named
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.information.lattice import monotone_closure, summary
 from pidreg_cli.training.progress import Silent
@@ -39,13 +39,14 @@ class Sample:
     truth: Floats
 
 
-def draw(system: str, rows: int, seed: int) -> Sample:
-    """``rows`` rows of a system, 70/10/20 for training, validation and test."""
+def draw(system: str | SyntheticSystem, rows: int, seed: int) -> Sample:
+    """``rows`` rows of a system, given by name or itself, 70/10/20 for training, validation and test."""
+    system = system_named(system) if isinstance(system, str) else system
     made = generate(system, rows, seed)
     frame = made.table.to_pandas()
     arrays = frame_arrays(frame, made.roles.modalities, frame["target"].to_numpy(np.float64))
     labels = np.random.default_rng([seed, SPLIT]).choice(np.array([TRAIN, VALID, TEST]), rows, p=SHARES)
-    return Sample(system, replace(arrays, split=labels), true_informations(made.truth))
+    return Sample(system.name, replace(arrays, split=labels), true_informations(made.truth))
 
 
 def true_informations(truth: dict[str, Any]) -> Floats:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
-EncoderKind = Literal["periodic", "piecewise", "mlp", "linear"]
+EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 BoostedUse = Literal["off", "auto", "on"]
 
 
@@ -72,6 +72,7 @@ class EncoderSettings(_Settings):
     frequency_scale: float = Field(
         gt=0, le=10, description="standard deviation of the frequencies at the start"
     )
+    waves: int = Field(ge=1, le=4096, description="trainable sines of all features in a fourier encoder")
 
 
 class NetworkSettings(_Settings):

@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from pidreg_cli.network.noise import Noise, dropout
 
-EncoderKind = Literal["periodic", "piecewise", "mlp", "linear"]
-
+EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 
 BINS = 16
 EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
@@ -33,6 +32,7 @@ class EncoderShape:
     embedding_dim: int
     frequencies: int
     frequency_scale: float
+    waves: int
 
 
 class PeriodicEmbedding(nn.Module):
@@ -100,49 +100,87 @@ class PiecewiseEmbedding(nn.Module):
         return functional.relu(mapped + self.bias[:, None]).transpose(0, 1).flatten(1)
 
 
-class Encoder(nn.Module):
-    """An MLP on embedded (``periodic``, ``piecewise``) or plain (``mlp``) features plus a linear path; ``linear``:
-    the path alone.
+class FourierEmbedding(nn.Module):
+    """Trainable sines of combinations of all features, with the features themselves kept.
 
-    Shape: ``(batch, features), (batch, plain) -> (batch, code_dim)``. The linear path lets few rows, or linear
-    systems, be learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
+    Shape: ``(batch, features) -> (batch, features + waves)``. Random Fourier features (Rahimi and Recht 2007) whose
+    directions are trained. Where latents are folded over each other, what a feature tells depends on the others: sines
+    of single features, as in ``PeriodicEmbedding``, cannot follow that, and an MLP needs many rows to.
+    """
+
+    def __init__(self, features: int, waves: int, scale: float) -> None:
+        super().__init__()
+        self.directions = nn.Parameter(torch.empty(waves, features))
+        self.phases = nn.Parameter(torch.empty(waves))
+        self.scale = scale
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Draw directions so that an angle varies by 2 pi scale over standardised features, and phases uniform."""
+        spread = 2 * math.pi * self.scale / math.sqrt(self.directions.shape[1])
+        with torch.no_grad():
+            self.directions.normal_(0, spread, generator=generator)
+            self.phases.uniform_(-math.pi, math.pi, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed ``x`` of shape (batch, features)."""
+        return torch.cat([x, torch.sin(functional.linear(x, self.directions, self.phases))], -1)
+
+
+Embedding = PeriodicEmbedding | PiecewiseEmbedding | FourierEmbedding
+
+
+class Encoder(nn.Module):
+    """An MLP on embedded (``periodic``, ``piecewise``, ``fourier``) or plain (``mlp``) features plus a linear path;
+    ``linear``: the path alone.
+
+    Shape: ``(batch, features + plain) -> (batch, code_dim)``. The linear path lets few rows, or linear systems, be
+    learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
     """
 
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
         flat = shape.features + shape.plain
+        self.features = shape.features
         self.rate = shape.dropout
-        self.embedding: PeriodicEmbedding | PiecewiseEmbedding | None = None
+        self.embedding: Embedding | None = None
         self.hidden = nn.ModuleList()
         self.output: nn.Linear | None = None
         self.linear = nn.Linear(flat, shape.code_dim)
         if shape.kind == "linear":
             return
-        width = flat
-        self.embedding = _embedding(shape)
-        if self.embedding is not None:
-            width = shape.features * shape.embedding_dim + shape.plain
+        # Kinks on top of smooth waves cost rows; of plain features they follow steps, which tables have.
+        self.bend = functional.silu if shape.kind == "fourier" else functional.relu
+        self.embedding, embedded = _embedding(shape)
+        width = embedded + shape.plain
         for _ in range(shape.depth):
             self.hidden.append(nn.Linear(width, shape.width))
             width = shape.width
         self.output = nn.Linear(width, shape.code_dim)
 
-    def forward(self, values: Tensor, plain: Tensor, noise: Noise) -> Tensor:
+    def forward(self, flat: Tensor, noise: Noise) -> Tensor:
         """Encode a batch; ``noise`` drives the dropout, None in evaluation."""
-        flat = torch.cat([values, plain], -1)
         linear: Tensor = self.linear(flat)
         if self.output is None:
             return linear
-        x = flat if self.embedding is None else torch.cat([self.embedding(values), plain], -1)
+        x = flat
+        if self.embedding is not None:
+            values, plain = flat.tensor_split([self.features], -1)
+            x = torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
-            x = dropout(functional.relu(layer(x)), self.rate, noise)
+            x = dropout(self.bend(layer(x)), self.rate, noise)
         code: Tensor = self.output(x) + linear
         return code
 
 
-def _embedding(shape: EncoderShape) -> PeriodicEmbedding | PiecewiseEmbedding | None:
+def _embedding(shape: EncoderShape) -> tuple[Embedding | None, int]:
+    """The embedding of that kind, None for plain features, and how many numbers it gives."""
+    single = shape.features * shape.embedding_dim
     if shape.kind == "periodic":
-        return PeriodicEmbedding(
-            shape.features, shape.frequencies, shape.frequency_scale, shape.embedding_dim
-        )
-    return PiecewiseEmbedding(shape.features, shape.embedding_dim) if shape.kind == "piecewise" else None
+        periodic = (shape.frequencies, shape.frequency_scale, shape.embedding_dim)
+        return PeriodicEmbedding(shape.features, *periodic), single
+    if shape.kind == "piecewise":
+        return PiecewiseEmbedding(shape.features, shape.embedding_dim), single
+    if shape.kind == "fourier":
+        embedding = FourierEmbedding(shape.features, shape.waves, shape.frequency_scale)
+        return embedding, shape.features + shape.waves
+    return None, shape.features

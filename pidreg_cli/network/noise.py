@@ -8,9 +8,19 @@ from torch import Tensor
 Noise = torch.Generator | None
 
 
+LEVELS = 2**16  # of the rates that dropout knows
+PER_DRAW = 4  # decisions by one draw of 64 bits
+
+
 def dropout(x: Tensor, rate: float, noise: Noise) -> Tensor:
-    """Inverted dropout of any shape; identity in evaluation. (torch's own draws from global state.)"""
-    if noise is None or rate == 0:
+    """Inverted dropout of any shape; identity in evaluation. (torch's own draws from global state.)
+
+    16 random bits decide on each element: ``bernoulli_`` draws 64 for it and takes three times as long.
+    """
+    dropped = round(rate * LEVELS)
+    if noise is None or dropped == 0:
         return x
-    keep = torch.empty_like(x).bernoulli_(1 - rate, generator=noise)
-    return x * keep / (1 - rate)
+    draws = torch.empty(-(-x.numel() // PER_DRAW), dtype=torch.int64, device=x.device)
+    bits = draws.random_(torch.iinfo(torch.int64).min, None, generator=noise).view(torch.int16)
+    kept = bits[: x.numel()].view(x.shape) >= dropped - LEVELS // 2
+    return x * (kept.to(x.dtype) * (LEVELS / (LEVELS - dropped)))

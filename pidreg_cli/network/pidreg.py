@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import Encoder, EncoderShape, PeriodicEmbedding, PiecewiseEmbedding
+from pidreg_cli.network.encoders import Embedding, Encoder, EncoderShape
 from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise
 
-ModalityInput = tuple[Tensor, Tensor]
-"""Values to embed (batch, features) and plain inputs (batch, plain): features in units, flags of missing cells,
-a boosted score."""
+ModalityInput = Tensor
+"""(batch, features + plain): values that may be embedded, then plain inputs: features in units, flags of missing
+cells, a boosted score. Side by side, so that a batch is gathered once."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class PIDRegNetwork(nn.Module):
     def _draw_parameters(self, generator: torch.Generator) -> None:
         """Initialise from the generator alone; torch's own start draws from global state."""
         for module in self.modules():
-            if isinstance(module, PeriodicEmbedding | PiecewiseEmbedding):
+            if isinstance(module, Embedding):
                 module.reset(generator)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
@@ -70,10 +70,8 @@ class PIDRegNetwork(nn.Module):
     def encode(self, inputs: Sequence[ModalityInput], noise: Noise) -> list[Tensor]:
         """Codes Z_i, each (batch, d); ``noise`` is None in evaluation."""
         return [
-            bottleneck(encoder(values, plain, noise), noise)
-            for encoder, bottleneck, (values, plain) in zip(
-                self.encoders, self.bottlenecks, inputs, strict=True
-            )
+            bottleneck(encoder(flat, noise), noise)
+            for encoder, bottleneck, flat in zip(self.encoders, self.bottlenecks, inputs, strict=True)
         ]
 
     @property

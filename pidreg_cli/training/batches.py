@@ -15,10 +15,9 @@ from pidreg_cli.network.pidreg import ModalityInput
 class Rows:
     """Inputs and targets of the same rows.
 
-    ``inputs[i]``: values (n, p_i) and plain inputs (n, q_i) of modality i. ``target`` (n,): standardised target.
+    ``inputs[i]`` (n, p_i): of modality i. ``target`` (n,): standardised target.
     ``score`` (n,): its normal scores Y'. ``present`` (n, modalities): which modalities the rows have.
-    ``absent[i]``: values (1, p_i) and plain inputs (1, q_i) of a row without
-    modality i, for training that hides modalities.
+    ``absent[i]`` (1, p_i): inputs of a row without modality i, for training that hides modalities.
     """
 
     inputs: Sequence[ModalityInput]
@@ -32,7 +31,7 @@ class Rows:
 
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
-        inputs = [(values[index], plain[index]) for values, plain in self.inputs]
+        inputs = [flat[index] for flat in self.inputs]
         return Rows(inputs, self.target[index], self.score[index], self.present[index], self.absent)
 
     def hidden(self, rate: float, generator: torch.Generator) -> Rows:
@@ -40,7 +39,7 @@ class Rows:
         drop = torch.rand(self.present.shape, generator=generator, device=self.target.device) < rate
         drop &= (self.present & ~drop).any(1, keepdim=True)
         inputs = [
-            (torch.where(drop[:, [i]], lacking[0], own[0]), torch.where(drop[:, [i]], lacking[1], own[1]))
+            torch.where(drop[:, [i]], lacking, own)
             for i, (own, lacking) in enumerate(zip(self.inputs, self.absent, strict=True))
         ]
         return replace(self, inputs=inputs)

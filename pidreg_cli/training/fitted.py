@@ -65,15 +65,10 @@ class Transforms:
         found = []
         for position, (name, transform) in enumerate(self.features.items()):
             applied = transform.apply(arrays.features[name])
-            plain = [applied.units, applied.indicators]
+            parts = [applied.values, applied.units, applied.indicators]
             if scores is not None:
-                plain.append(scores[:, [position]].astype(np.float32))
-            found.append(
-                (
-                    torch.from_numpy(applied.values).to(device),
-                    torch.from_numpy(np.hstack(plain)).to(device),
-                )
-            )
+                parts.append(scores[:, [position]].astype(np.float32))
+            found.append(torch.from_numpy(np.hstack(parts)).to(device))
         return found
 
     def scores(self, arrays: MultimodalArrays, masks: Sequence[int]) -> dict[int, Floats]:
@@ -136,6 +131,7 @@ def network_shape(
             embedding_dim=encoder.embedding_dim,
             frequencies=encoder.frequencies,
             frequency_scale=encoder.frequency_scale,
+            waves=encoder.waves,
         )
         for name, transform in transforms.features.items()
     )

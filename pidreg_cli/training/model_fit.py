@@ -148,15 +148,13 @@ class ModelFit:
 
     def _step(self, step: int, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
         state, settings = self.state, self.settings.training
-        for group in state.optimiser.param_groups:
-            group["lr"] = self.share * rate * group["base_rate"]
         if settings.modality_dropout:
             batch = batch.hidden(settings.modality_dropout, noise)
         terms = loss_terms(state.network, batch, self.settings.loss, noise, step)
-        state.optimiser.zero_grad(set_to_none=True)
+        state.optimiser.forget_gradients()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
-        state.optimiser.step()
+        state.optimiser.step(self.share * rate)
         state.average()
         return terms
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pidreg_cli.config.settings import LossSettings
-from pidreg_cli.network.losses.cauchy_schwarz import sliced_cs_to_normal
+from pidreg_cli.network.losses.cauchy_schwarz import cs_to_normal, slices
 from pidreg_cli.network.losses.conditional import conditional_independence
-from pidreg_cli.network.losses.gaussianity import joint_gaussianity, mixing_directions
+from pidreg_cli.network.losses.gaussianity import mixing_directions, mixtures
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.batches import Rows
 
@@ -50,19 +50,31 @@ def code_terms(
     cost, which would exceed that of everything else (lazy regularisation, Karras et al. 2020, arXiv 1912.04958).
     """
     codes = [code[: settings.rows] for code in codes]
-    d, k = codes[0].shape[1], settings.directions
-    terms: dict[str, Tensor] = {}
-    if settings.cauchy_schwarz:
-        divergences = [sliced_cs_to_normal(code, settings.bandwidth, k, noise) for code in codes]
-        terms["cauchy_schwarz"] = settings.every * settings.cauchy_schwarz * torch.stack(divergences).sum()
+    terms = divergences(codes, batch.score[: settings.rows], settings, noise)
     if settings.conditional and len(codes) > 1:
-        inputs = [torch.cat(pair, -1)[: settings.rows] for pair in batch.inputs]
-        terms["conditional"] = settings.every * settings.conditional * conditional_independence(inputs, codes)
+        inputs = [flat[: settings.rows] for flat in batch.inputs]
+        terms["conditional"] = settings.conditional * conditional_independence(inputs, codes)
+    return {name: settings.every * term for name, term in terms.items()}
+
+
+def divergences(
+    codes: Sequence[Tensor], score: Tensor, settings: LossSettings, noise: torch.Generator
+) -> dict[str, Tensor]:
+    """The weighted terms that compare views of the codes with the normal, all in one pass over their kernels."""
+    d, k = codes[0].shape[1], settings.directions
+    # The first term is a sum over the codes, of means over as many views of each.
+    weights = {"cauchy_schwarz": len(codes) * settings.cauchy_schwarz, "gaussianity": settings.gaussianity}
+    views: dict[str, Tensor] = {}
+    if settings.cauchy_schwarz:
+        views["cauchy_schwarz"] = torch.cat([slices(code, k, noise) for code in codes], -1)
     if settings.gaussianity:
-        mixed = mixing_directions(d * len(codes), k, noise, codes[0])
-        statistic = joint_gaussianity(batch.score[: settings.rows], codes, settings.bandwidth, mixed)
-        terms["gaussianity"] = settings.every * settings.gaussianity * statistic
-    return terms
+        directions = mixing_directions(d * len(codes), k, noise, codes[0])
+        views["gaussianity"] = mixtures(score, codes, directions)
+    if not views:
+        return {}
+    found = cs_to_normal(torch.cat([*views.values()], -1), settings.bandwidth)
+    parts = torch.tensor_split(found, [next(iter(views.values())).shape[1]])
+    return {name: weights[name] * part.mean() for name, part in zip(views, parts, strict=False)}
 
 
 def loss_terms(

@@ -42,9 +42,9 @@ def averaged(readings: Sequence[Reading]) -> Reading:
 
 def chunks(inputs: Sequence[ModalityInput]) -> list[list[ModalityInput]]:
     """The rows in runs of ``CHUNK``."""
-    rows = len(inputs[0][0])
+    rows = len(inputs[0])
     starts = range(0, rows, CHUNK)
-    return [[(v[s : s + CHUNK], q[s : s + CHUNK]) for v, q in inputs] for s in starts]
+    return [[flat[s : s + CHUNK] for flat in inputs] for s in starts]
 
 
 def all_masks(modalities: int) -> list[int]:
@@ -73,7 +73,7 @@ def as_array(parts: list[Tensor]) -> NDArray[np.float64]:
 def read(network: PIDRegNetwork, inputs: Sequence[ModalityInput], masks: Sequence[int]) -> Reading:
     """Codes, predictions, and the heads' scores of the sets in ``masks`` (none where the heads were not trained)."""
     n = len(inputs)
-    flags = subset_flags(masks, n, inputs[0][0].device)
+    flags = subset_flags(masks, n, inputs[0].device)
     codes: list[list[Tensor]] = [[] for _ in range(n)]
     by_mask: dict[int, list[Tensor]] = {mask: [] for mask in masks}
     predictions = []

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pidreg_cli.config.settings import TrainingSettings
-from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import PeriodicEmbedding, PiecewiseEmbedding
 from pidreg_cli.network.pidreg import PIDRegNetwork
+from pidreg_cli.training.optimiser import build_optimiser
 from pidreg_cli.training.progress import EpochRecord
 
 
@@ -92,12 +89,7 @@ class TrainingState:
         named = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         named |= {f"evaluated.{k}": v for k, v in self.evaluated.state_dict().items()}
         named |= {f"best.{k}": v for k, v in self.best.items()}
-        return named | dict(self._optimiser_tensors())
-
-    def _optimiser_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for index, slots in self.optimiser.state_dict()["state"].items():
-            for slot, value in slots.items():
-                yield f"optimiser.{index}.{slot}", value
+        return named | {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Inverse of ``tensors``."""
@@ -108,28 +100,4 @@ class TrainingState:
         self.network.load_state_dict(parts["network"])
         self.evaluated.load_state_dict(parts["evaluated"])
         self.best = parts["best"]
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimiser"].items():
-            index, _, slot = name.partition(".")
-            slots.setdefault(int(index), {})[slot] = value
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": slots})
-
-
-def build_optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW: the bottleneck's lambda has its own learning rate; only matrices of linear maps decay."""
-    gates, decayed, free = [], [], []
-    for module in network.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if isinstance(module, LinearNoiseBottleneck):
-                gates.append(parameter)
-            elif name == "weight" and isinstance(module, nn.Linear | PeriodicEmbedding | PiecewiseEmbedding):
-                decayed.append(parameter)
-            else:
-                free.append(parameter)
-    rate = settings.learning_rate
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay, "base_rate": rate},
-        {"params": free, "weight_decay": 0.0, "base_rate": rate},
-        {"params": gates, "weight_decay": 0.0, "base_rate": settings.bottleneck_learning_rate},
-    ]
-    return torch.optim.AdamW(groups, lr=rate, fused=True)
+        self.optimiser.load(parts["optimiser"])

@@ -182,3 +182,18 @@ def test_mixing_directions_are_unit_and_always_mix_the_target() -> None:
     assert torch.allclose(directions.norm(dim=0), torch.ones(33))
     assert (directions[0] >= 0.49).all()
     assert (directions[0] <= 0.87).all()
+
+
+def test_the_gradient_of_the_divergence_is_that_of_its_value() -> None:
+    sample = (1.5 * normal(9, 3) + 0.5).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: cs_to_normal(x, S), (sample,))
+
+
+def test_kernels_of_several_matrices_are_those_of_each() -> None:
+    inputs = torch.stack([normal(11, 3, seed=seed) for seed in range(3)])
+    together = gaussian_kernel(squared_distances(inputs))
+    for one, kernel in zip(inputs, together, strict=True):
+        assert torch.allclose(kernel, gaussian_kernel(squared_distances(one)), atol=1e-12)
+        distances = torch.cdist(one, one)
+        median = distances[~torch.eye(11, dtype=torch.bool)].median()
+        assert torch.allclose(kernel, torch.exp(-distances.square() / (2 * (median / 2) ** 2)), atol=1e-9)

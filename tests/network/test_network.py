@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, PiecewiseEmbedding
+from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, FourierEmbedding, PiecewiseEmbedding
 from pidreg_cli.network.fusion import Fusion, hadamard_products, pair_indices
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import dropout
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 
-SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1)
+SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1, 12)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -29,21 +29,35 @@ def network(modalities: int = 2, seed: int = 0, floor: float = 0.0) -> PIDRegNet
 def inputs(modalities: int = 2, rows: int = 40, seed: int = 1) -> list[ModalityInput]:
     noise = generator(seed)
     return [
-        (torch.randn(rows, 3, generator=noise), (torch.rand(rows, 1, generator=noise) < 0.3).float())
+        torch.cat(
+            [torch.randn(rows, 3, generator=noise), (torch.rand(rows, 1, generator=noise) < 0.3).float()], -1
+        )
         for _ in range(modalities)
     ]
 
 
-@pytest.mark.parametrize("kind", ["periodic", "piecewise", "mlp", "linear"])
+@pytest.mark.parametrize("kind", ["periodic", "piecewise", "fourier", "mlp", "linear"])
 def test_encoders_have_the_shape_of_a_code_and_learn(kind: str) -> None:
     encoder = Encoder(replace(SHAPE, kind=kind))
     if encoder.embedding is not None:
         encoder.embedding.reset(generator())
-    (values, indicators), *_ = inputs()
-    code = encoder(values, indicators, generator())
+    code = encoder(inputs()[0], generator())
     assert code.shape == (40, 8)
     code.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_waves_bend_combinations_of_features_and_keep_the_features() -> None:
+    embedding = FourierEmbedding(4, 1000, 0.25)
+    embedding.reset(generator())
+    x = torch.randn(500, 4, generator=generator(1))
+    embedded = embedding(x)
+    assert torch.equal(embedded[:, :4], x)
+    # One feature moved changes every wave; an angle varies by 2 pi scale over standardised features.
+    moved = embedding(x + torch.tensor([1.0, 0, 0, 0]))[:, 4:]
+    assert bool(((moved - embedded[:, 4:]).abs().amax(0) > 1e-4).all())
+    angles = x @ embedding.directions.detach().T
+    assert float(angles.std()) == pytest.approx(2 * torch.pi * 0.25, rel=0.05)
 
 
 def test_piecewise_bins_resolve_a_step_and_rest_beyond_their_edges() -> None:
@@ -68,10 +82,10 @@ def test_dropout_of_heads_is_drawn_in_training_only() -> None:
 
 def test_a_linear_encoder_is_linear() -> None:
     encoder = Encoder(replace(SHAPE, kind="linear"))
-    (a, q), (b, r) = inputs()
+    a, b = inputs()
     with torch.no_grad():
-        middle = encoder((a + b) / 2, (q + r) / 2, None)
-        assert torch.allclose(middle, (encoder(a, q, None) + encoder(b, r, None)) / 2, atol=1e-6)
+        middle = encoder((a + b) / 2, None)
+        assert torch.allclose(middle, (encoder(a, None) + encoder(b, None)) / 2, atol=1e-6)
 
 
 def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_floor_alone() -> None:
@@ -86,7 +100,7 @@ def test_without_fusion_weight_a_code_reaches_the_predictor_by_the_floor_alone()
 
 def test_a_code_sees_its_own_modality_alone() -> None:
     net = network()
-    (values, _), (others, _) = rows = inputs()
+    values, others = rows = inputs()
     values.requires_grad_()
     others.requires_grad_()
     net.encode(rows, None)[0].sum().backward()
@@ -99,7 +113,7 @@ def test_evaluation_is_a_function_of_the_row() -> None:
     rows = inputs()
     with torch.no_grad():
         whole = net.predict(net.encode(rows, None))
-        alone = net.predict(net.encode([(v[:1], q[:1]) for v, q in rows], None))
+        alone = net.predict(net.encode([flat[:1] for flat in rows], None))
     assert torch.allclose(whole[:1], alone, atol=1e-6)
 
 
@@ -130,6 +144,13 @@ def test_bottleneck_keeps_the_mean_and_mixes_noise_of_the_batch_moments() -> Non
     assert torch.allclose(code.mean(0), h.mean(0), atol=0.05)
     expected = (0.7**2 + 0.3**2) ** 0.5 * h.std(0)
     assert torch.allclose(code.std(0), expected, rtol=0.02)
+
+
+def test_a_bottleneck_of_codes_that_do_not_vary_has_a_gradient() -> None:
+    h = torch.ones(6, 2, requires_grad=True)
+    LinearNoiseBottleneck(2, 0.7)(h, generator()).square().sum().backward()
+    assert h.grad is not None
+    assert torch.isfinite(h.grad).all()
 
 
 def test_bottleneck_evaluates_with_its_running_mean() -> None:

@@ -14,47 +14,42 @@ BANDWIDTH_FACTOR = 0.5  # of the median distance; at 0.1 the order of a leak and
 
 
 def squared_distances(x: Tensor) -> Tensor:
-    """Pairwise squared Euclidean distances, (n, n), never below zero."""
+    """Pairwise squared Euclidean distances of rows, ``(*, n, p) -> (*, n, n)``, never below zero."""
     squares = x.square().sum(-1)
-    return (squares[:, None] + squares[None] - 2 * x @ x.T).clamp_min(0)
+    crossed = x @ x.transpose(-1, -2)
+    return (squares[..., :, None] + squares[..., None, :] - 2 * crossed).clamp_min(0)
 
 
 def gaussian_kernel(squared: Tensor) -> Tensor:
-    """``exp(-D / (2 s^2))`` with s half the median distance of the batch (taken as a constant)."""
-    n = len(squared)
-    off_diagonal = squared.detach()[~torch.eye(n, dtype=torch.bool, device=squared.device)]
-    median = off_diagonal.median()
+    """``exp(-D / (2 s^2))`` of ``(*, n, n)``, s half the median distance of the batch (taken as a constant)."""
+    n = squared.shape[-1]
+    # Above the diagonal are all pairs; the matrix is symmetric.
+    pairs = squared.detach()[..., *torch.triu_indices(n, n, 1, device=squared.device)]
+    median = pairs.median(-1).values
     # More than half of the rows alike (a binary column): the mean still tells a scale.
-    scale = torch.where(median > 0, median, off_diagonal.mean()).clamp_min(1e-12)
-    return torch.exp(-squared / (2 * BANDWIDTH_FACTOR**2 * scale))
+    scale = torch.where(median > 0, median, pairs.mean(-1)).clamp_min(1e-12)
+    return torch.exp(squared * (-1 / (2 * BANDWIDTH_FACTOR**2 * scale))[..., None, None])
 
 
 def conditional_cs(condition: Tensor, other: Tensor, code: Tensor) -> Tensor:
-    """CMI (nats, >= 0) of kernel matrices M (condition), K (other), L (code), each (n, n).
+    """CMI (nats, >= 0) of kernel matrices M (condition), K (other), L (code), ``(*, n, n) -> (*)``, symmetric.
 
     ``-2 log mean_j[M_j KM_j LM_j] + log mean_j[KLM_j M_j^2] + log mean_j[KM_j^2 LM_j^2 / KLM_j]``, non-negative by the
     Cauchy-Schwarz inequality over the sample.
     """
-    m = condition.mean(0)
-    km = (other * condition).mean(0)
-    lm = (code * condition).mean(0)
-    klm = (other * code * condition).mean(0)
-    cross = (m * km * lm).mean().log()
-    return (klm * m.square()).mean().log() + (km.square() * lm.square() / klm).mean().log() - 2 * cross
+    both = other * condition
+    m, km = condition.mean(-1), both.mean(-1)
+    lm, klm = (code * condition).mean(-1), (code * both).mean(-1)
+    cross = (m * km * lm).mean(-1).log()
+    whole, parted = (klm * m.square()).mean(-1).log(), (km.square() * lm.square() / klm).mean(-1).log()
+    return whole + parted - 2 * cross
 
 
 def conditional_independence(inputs: list[Tensor], codes: list[Tensor]) -> Tensor:
     """Sum over modalities of ``CMI(Z_i ; X_rest | X_i)``; ``inputs[i]`` (n, p_i), ``codes[i]`` (n, d). 0 for one."""
     if len(inputs) < 2:
         return codes[0].new_zeros(())
-    distances = [squared_distances(x) for x in inputs]
-    total = torch.stack(distances).sum(0)
-    terms = [
-        conditional_cs(
-            gaussian_kernel(own),
-            gaussian_kernel((total - own).clamp_min(0)),
-            gaussian_kernel(squared_distances(code)),
-        )
-        for own, code in zip(distances, codes, strict=True)
-    ]
-    return torch.stack(terms).sum()
+    own = torch.stack([squared_distances(x) for x in inputs])
+    rest = (own.sum(0) - own).clamp_min(0)
+    code = squared_distances(torch.stack(codes))
+    return conditional_cs(gaussian_kernel(own), gaussian_kernel(rest), gaussian_kernel(code)).sum()

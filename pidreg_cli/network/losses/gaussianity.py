@@ -8,6 +8,7 @@ published statistic (a whitened Shapiro-Francia form) hardly moves on skewed dat
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -39,7 +40,12 @@ def mixing_directions(dimension: int, count: int, noise: torch.Generator, like: 
     return torch.cat([torch.cos(angle)[None], torch.sin(angle) * codes])
 
 
-def joint_gaussianity(score: Tensor, codes: list[Tensor], bandwidth: float, directions: Tensor) -> Tensor:
-    """Mean divergence (nats, >= 0) over ``directions`` (1 + sum d, k) of ``[score, codes]``; ``score`` (n,)."""
+def mixtures(score: Tensor, codes: Sequence[Tensor], directions: Tensor) -> Tensor:
+    """Standardised mixtures (n, k) of target and codes along ``directions`` (1 + sum d, k); ``score`` (n,)."""
     joint = standardise(torch.cat([score[:, None], *codes], -1))
-    return cs_to_normal(standardise(joint @ directions), bandwidth).mean()
+    return standardise(joint @ directions)
+
+
+def joint_gaussianity(score: Tensor, codes: list[Tensor], bandwidth: float, directions: Tensor) -> Tensor:
+    """Mean divergence (nats, >= 0) of the ``mixtures`` from the normal."""
+    return cs_to_normal(mixtures(score, codes, directions), bandwidth).mean()

@@ -77,6 +77,11 @@ def picture(words: Words, height: float, draw: Callable[[Figure], None]) -> Pict
 
     Names of modalities are text, never mathematics or markup. Settings of the user's matplotlib do not count.
     """
+    return Picture(inlined(svg_document(words.name, height, draw), words), words.caption)
+
+
+def svg_document(name: str, height: float, draw: Callable[[Figure], None], face: str = "none") -> bytes:
+    """The figure as a file of its own, on a background of the colour ``face``; ids are made from ``name``."""
     with _quietly():
         _import_matplotlib()
         import matplotlib as mpl
@@ -85,13 +90,14 @@ def picture(words: Words, height: float, draw: Callable[[Figure], None]) -> Pict
 
         with mpl.rc_context():
             mpl.rcdefaults()
-            mpl.rcParams.update(cast("Any", {**STYLE, "svg.hashsalt": words.name}))
+            mpl.rcParams.update(cast("Any", {**STYLE, "svg.hashsalt": name}))
             figure = Figure(figsize=(WIDTH, height), layout="constrained")
             FigureCanvasSVG(figure)
             draw(figure)
             file = io.BytesIO()
-            figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return Picture(inlined(file.getvalue(), words), words.caption)
+            metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(file, format="svg", metadata=metadata, facecolor=face)
+    return file.getvalue()
 
 
 def _import_matplotlib() -> None:

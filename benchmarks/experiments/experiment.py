@@ -1,0 +1,111 @@
+"""What an experiment is, and what a run of it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.fits.synthetic import SHARES
+from pidreg_cli.config.loading import load_settings
+from pidreg_cli.config.settings import Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Record = Mapping[str, Any]
+Records = Sequence[Record]
+Case = Sequence[Any]
+"""What one measurement is of, such as a system and a seed; JSON can hold it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every fit of a run shares: preset, rows of a table, tables and fits per line (``seeds``), threads.
+
+    ``assignments``: ``KEY=VALUE`` on top of the preset.
+    """
+
+    preset: str
+    rows: int
+    seeds: int
+    threads: int
+    assignments: tuple[str, ...] = ()
+
+    @property
+    def training_rows(self) -> int:
+        """About so many of ``rows`` train."""
+        return round(self.rows * SHARES[0])
+
+    def settings(self, seed: int, *assignments: str) -> Settings:
+        """Settings of a fit, with further assignments on top."""
+        options = {"seed": seed, "threads": self.threads, "device": "cpu"}
+        return load_settings(self.preset, assignments=[*self.assignments, *assignments], options=options)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts; the first column names the line."""
+
+    columns: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """With every column but the first aligned to the right."""
+        rule = "|---|" + "---:|" * (len(self.columns) - 1)
+        rows = (f"| {' | '.join(line)} |" for line in (self.columns, *self.lines))
+        first, *rest = rows
+        return "\n".join([first, rule, *rest])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, the fits that answer it, and how their records are shown.
+
+    ``name``: of the command and the files. ``done``: what was done, ``columns``: what the table's columns are, each in
+    a sentence or two. ``caption``: what the figure shows. ``measure``: records of one of the ``cases``. ``says``: the
+    findings, unwelcome ones too.
+    """
+
+    name: str
+    title: str
+    question: str
+    done: str
+    columns: str
+    caption: str
+    setting: Setting
+    height: float
+    cases: Callable[[Setting], Sequence[Case]]
+    measure: Callable[..., list[Record]]
+    table: Callable[[Records], Table]
+    draw: Callable[[Records, Figure], None]
+    says: Callable[[Records], list[str]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Records of one run, with its setting, the version that fitted, the machine, and the seconds it took."""
+
+    experiment: str
+    version: str
+    machine: str
+    setting: Setting
+    seconds: float
+    records: Records
+
+    def save(self, folder: Path) -> None:
+        """As ``NAME.json``, a record a line, so that a change of one shows as such."""
+        head = {**asdict(self), "records": []}
+        lines = ",\n".join(f"    {json.dumps(record)}" for record in self.records)
+        text = json.dumps(head, indent=2).replace('"records": []', f'"records": [\n{lines}\n  ]')
+        (folder / f"{self.experiment}.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> Results:
+        """Inverse of ``save``. Raises OSError where the experiment has not been run."""
+        document = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        setting = document["setting"]
+        assignments = tuple(setting["assignments"])
+        return cls(**{**document, "setting": Setting(**{**setting, "assignments": assignments})})

@@ -1,0 +1,143 @@
+"""Information against training rows: ``python -m benchmarks.experiments.rows``."""
+
+from __future__ import annotations
+
+from itertools import product, takewhile
+from typing import TYPE_CHECKING
+
+from benchmarks.experiments import PAGE
+from benchmarks.experiments.command import main
+from benchmarks.experiments.drawing import grid
+from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
+from benchmarks.experiments.measuring import by, fit_record, mean, part, total, worst_error
+from benchmarks.fits.synthetic import SHARES, draw, fitted
+from pidreg_cli.data.splits import CROSS_FIT_BELOW
+from pidreg_cli.reports.figures import palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SYSTEMS = ("redundant", "mixed", "three")
+NEARLY = 0.95  # of the truth
+
+
+def sizes(most: int) -> list[int]:
+    """Rows of the tables: ``most``, half of it, and so on while one part is held out; ascending."""
+    halves = (most >> k for k in range(most.bit_length()))
+    return [*takewhile(lambda rows: rows >= CROSS_FIT_BELOW, halves)][::-1]
+
+
+def cases(setting: Setting) -> list[Case]:
+    """Every system, size and seed."""
+    return list(product(SYSTEMS, sizes(setting.rows), range(setting.seeds)))
+
+
+def measure(setting: Setting, system: str, rows: int, seed: int) -> list[Record]:
+    """A fit."""
+    sample = draw(system, rows, seed)
+    fit = fitted(sample.arrays, setting.settings(seed))
+    return [{"rows": rows, "seed": seed, **fit_record(sample, *fit)}]
+
+
+def share(record: Record) -> float:
+    """Of the true information of the whole, what is found."""
+    return total("found")(record) / total("true")(record)
+
+
+def table(records: Records) -> Table:
+    """A line per system and size, means over seeds."""
+    lines = []
+    for (system, rows), found in by(records, "system", "rows").items():
+        together = f"{mean(found, part('found', 'only together')):.3f} / {part('true', 'only together')(found[0]):.3f}"
+        whole = f"{mean(found, total('found')):.3f} / {total('true')(found[0]):.3f}"
+        worst = max((worst_error(record) for record in found), key=abs)
+        seconds = mean(found, lambda record: record["seconds"])
+        cells = (f"{rows * SHARES[0]:,.0f}", whole, f"{mean(found, share):.0%}", together, f"{worst:+.3f}")
+        lines.append((system, *cells, f"{seconds:.0f}"))
+    columns = ("system", "training rows", "whole", "found", "only together", "largest error", "seconds")
+    return Table(columns, tuple(lines))
+
+
+def plot(records: Records, figure: Figure) -> None:
+    """Share of the truth against training rows, a line per system."""
+    axes = figure.subplots()
+    for number, ((system,), found) in enumerate(by(records, "system").items()):
+        curve(axes, number, system, found)
+    axes.axhline(100, color=palette.INK, linewidth=0.8)
+    axes.text(0.0, 100.4, " all that there is", fontsize=8, transform=axes.get_yaxis_transform())
+    axes.set_xscale("log")
+    ticks = [rows * SHARES[0] for (rows,) in by(records, "rows")]
+    axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("training rows")
+    axes.set_ylabel("information found (% of the truth)")
+    axes.set_xlim(right=ticks[-1] * 1.6)
+    grid(axes)
+
+
+def curve(axes: Axes, number: int, system: str, records: Records) -> None:
+    """A system: its fits as points, their mean as a line with its name at the end."""
+    colour, marker = palette.LINES[number], palette.MARKERS[number]
+    found = by(records, "rows")
+    x = [rows * SHARES[0] for (rows,) in found]
+    y = [100 * mean(one, share) for one in found.values()]
+    axes.plot(x, y, color=colour, marker=marker, markersize=5, linewidth=1.6)
+    axes.plot(
+        [record["rows"] * SHARES[0] for record in records],
+        [100 * share(record) for record in records],
+        marker,
+        color=colour,
+        markersize=2.5,
+        alpha=0.6,
+    )
+    axes.annotate(
+        system, (x[-1], y[-1]), xytext=(8, 0), textcoords="offset points", va="center", color=colour
+    )
+
+
+def says(records: Records) -> list[str]:
+    """What the fewest and the most rows find."""
+    found = by(records, "rows")
+    few, many = min(found), max(found)
+
+    def line(rows: tuple[int]) -> str:
+        systems = by(found[rows], "system")
+        return ", ".join(f"{mean(one, share):.0%} of `{system}`" for (system,), one in systems.items())
+
+    enough = {}
+    for (system,), one in by(records, "system").items():
+        reached = [rows for (rows,), r in by(one, "rows").items() if mean(r, share) >= NEARLY]
+        enough[system] = f"{min(reached) * SHARES[0]:,.0f}" if reached else "more than were tried"
+    return [
+        f"With {few[0] * SHARES[0]:,.0f} training rows fits find {line(few)}; with "
+        f"{many[0] * SHARES[0]:,.0f}, "
+        f"{line(many)}.",
+        f"Rows needed for {NEARLY:.0%} of the truth: "
+        + ", ".join(f"{rows} for `{system}`" for system, rows in enough.items())
+        + ". Products of two modalities need the most: small tables understate what shows in combination only.",
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="rows",
+    title="How many rows does it take?",
+    question="How much of the information is found with few training rows, and how much with many?",
+    done="Three systems are drawn in sizes that double.",
+    columns=(
+        "Found / true in bits, means over seeds. Largest error: of any set of modalities and seed. "
+        "Seconds: of a fit on one "
+        "thread."
+    ),
+    caption="Share of the true information that fits find, against training rows; small marks are single fits.",
+    setting=Setting("fast", 16_000, 2, 1),
+    height=3.9,
+    cases=cases,
+    measure=measure,
+    table=table,
+    draw=plot,
+    says=says,
+)
+
+if __name__ == "__main__":
+    main(PAGE, EXPERIMENT)

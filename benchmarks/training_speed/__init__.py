@@ -1,0 +1,21 @@
+"""What training costs, side by side with the same network without PID and regularisers; makes docs/speed.md.
+
+Times are CPU seconds of the one thread that works, so that a busy machine shifts them little; variants take turns.
+"""
+
+from benchmarks.experiments.page import Page
+
+INTRODUCTION = """\
+# Speed: what training costs
+
+*Bare* is the same network, trained by the same optimiser on the same batches, without anything that PIDReg adds: no
+weights that follow the decomposition, no terms that shape the codes, no heads for sets of modalities. Times are CPU
+time of one thread; in each table all lines were measured in turns, within one process.
+
+`python -m benchmarks.training_speed` measures everything and writes this page, its figures and numbers
+([speed/](speed)); `python -m benchmarks.training_speed.NAME` one section; `--render` writes the page again from the
+saved numbers. Where time goes, and what was done about it: [benchmarks/README.md](../benchmarks/README.md). Time of the
+information core: `python -m benchmarks.information_speed`.
+"""
+
+PAGE = Page("speed", "benchmarks.training_speed", ("steps", "rows", "modalities", "startup"), INTRODUCTION)
