@@ -42,13 +42,20 @@ class ParquetFileWriter:
     def write(self, table: pa.Table) -> None:
         """Append rows."""
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                self._path, table.schema, compression="snappy", use_dictionary=_texts(table.schema)
+            )
         self._writer.write_table(table)
 
     def close(self) -> None:
         """Write the footer."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    """Columns that repeat themselves: numbers of predictions hardly do, and looking for it takes time."""
+    return [field.name for field in schema if pa.types.is_string(field.type)]
 
 
 @contextmanager

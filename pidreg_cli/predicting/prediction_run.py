@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pidreg_cli.data.growing_files import TableWriter
 from pidreg_cli.data.naming import listing, nearest
@@ -14,7 +20,7 @@ from pidreg_cli.data.new_rows import NewRows, RowBatch, identifier_of, known_tar
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.sources.opening import open_source
 from pidreg_cli.data.sources.text_options import TextOptions
-from pidreg_cli.decisions.prediction.rows import Predictor, Request
+from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
 from pidreg_cli.errors import UsageError
 from pidreg_cli.model_files import ModelRoles
 from pidreg_cli.predicting.columns import PredictionColumns
@@ -24,8 +30,12 @@ from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.training.calibration_rows import presence
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 
+T = TypeVar("T")
+
 TASK = "predicting"
 BATCH_CHUNKS = 4  # chunks of the predictor in a batch
+CELLS_IN_FLIGHT = 2**25
+"""Features of all batches that are predicted at the same time: 128 MB, and some copies of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +78,71 @@ class PredictionRun:
         """Predict every row in order, and count. Raises DataError where a cell cannot be used."""
         tally = Tally(len(self.names))
         progress.begin(TASK, self.rows.source.rows)
-        with limited_threads(self.request.threads or available_threads()):
-            for batch, table in self._tables(tally):
-                writer.write(table)
-                progress.advance(batch.arrays.rows)
+        # One thread for the sums of a batch, whatever the number of batches at the same time: numbers do not depend
+        # on it, and batches share nothing that they would have to wait for.
+        with limited_threads(1):
+            for done in self._predicted():
+                tally.add(done.found, done.present, done.target)
+                writer.write(done.table)
+                progress.advance(done.table.num_rows)
         progress.finish()
         return tally
 
-    def _tables(self, tally: Tally) -> Iterator[tuple[RowBatch, pa.Table]]:
-        columns = PredictionColumns(self.names, pointwise=self.rows.target is not None)
-        forward = self.predictor.model.transforms.target.forward
+    @property
+    def _batch_rows(self) -> int:
+        return BATCH_CHUNKS * self.predictor.chunk
+
+    @property
+    def _workers(self) -> int:
+        """Batches at the same time."""
+        if self.predictor.model.device.type != "cpu":
+            return 1
+        width = sum(map(len, self.predictor.model.columns.values()))
+        fitting = CELLS_IN_FLIGHT // (self._batch_rows * width)
+        return max(1, min(self.request.threads or available_threads(), fitting))
+
+    def _predicted(self) -> Iterator[_Done]:
+        """Batches in order; others are read and predicted while one is written."""
+        batches = self.rows.batches(self._batch_rows)
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                yield from _in_order(
+                    pool, (partial(self._done, batch) for batch in batches), 1 + self._workers
+                )
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _done(self, batch: RowBatch) -> _Done:
         asked = Request(self.request.level, self.request.explain)
-        for batch in self.rows.batches(BATCH_CHUNKS * self.predictor.chunk):
-            found = self.predictor.predict(batch.arrays, asked)
-            target = batch.arrays.target
-            tally.add(found, presence(batch.arrays), target)
-            yield batch, columns.table(batch.ids, found, None if target is None else forward(target))
+        found, target = self.predictor.predict(batch.arrays, asked), batch.arrays.target
+        score = None if target is None else self.predictor.model.transforms.target.forward(target)
+        table = self._columns.table(batch.ids, found, score)
+        return _Done(table, found, presence(batch.arrays), target)
+
+    @cached_property
+    def _columns(self) -> PredictionColumns:
+        return PredictionColumns(self.names, pointwise=self.rows.target is not None)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A batch as it is written and counted; ``present`` (n, modalities), ``target`` (n,) or None."""
+
+    table: pa.Table
+    found: RowPredictions
+    present: NDArray[np.bool_]
+    target: NDArray[np.float64] | None
+
+
+def _in_order(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], T]], most: int) -> Iterator[T]:
+    """Results of the tasks in their order; at most so many are begun and not yet taken."""
+    begun: deque[Future[T]] = deque()
+    for task in tasks:
+        begun.append(pool.submit(task))
+        if len(begun) == most:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
 
 
 def _checked_use(use: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:

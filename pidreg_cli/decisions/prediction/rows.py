@@ -103,7 +103,7 @@ class Predictor:
     def predict(self, arrays: MultimodalArrays, request: Request | None = None) -> RowPredictions:
         """Predictions of rows. Each run of ``chunk`` rows is read by itself, and does not depend on the others."""
         starts = range(0, max(arrays.rows, 1), self.chunk)
-        parts = (arrays.take(np.arange(s, min(s + self.chunk, arrays.rows))) for s in starts)
+        parts = (arrays.take(slice(s, s + self.chunk)) for s in starts)
         return RowPredictions.joined(self._read(part, request or Request()) for part in parts)
 
     @property
@@ -117,20 +117,21 @@ class Predictor:
         patterns = there @ (1 << np.arange(there.shape[1]))
         if request.use is not None:
             patterns &= request.use
-        sets = np.array([self._serving[pattern] for pattern in patterns], np.int64)
+        sets = self._serving[patterns]
         return self._answered(
             _Chunk(self, arrays, self._masks(sets, explain=request.explain)), sets, there, request
         )
 
     @cached_property
-    def _serving(self) -> list[int]:
-        return [self.calibrated.serving(present) for present in range(1 << self.calibrated.modalities)]
+    def _serving(self) -> NDArray[np.int64]:
+        every = range(1 << self.calibrated.modalities)
+        return np.array([self.calibrated.serving(present) for present in every], np.int64)
 
     def _masks(self, sets: NDArray[np.int64], *, explain: bool) -> list[int]:
         """Sets whose predictions are needed."""
         wanted = {int(mask) for mask in np.unique(sets)} | {0}
         if explain:
-            wanted |= {self._serving[mask & ~(1 << i)] for mask in wanted for i in sources_of(mask)}
+            wanted |= {int(self._serving[mask & ~(1 << i)]) for mask in wanted for i in sources_of(mask)}
         return sorted(wanted)
 
     def _answered(
@@ -168,7 +169,7 @@ class Predictor:
             here = np.flatnonzero(sets == mask)
             own = float(self.calibrated.sets[mask].errors[SCORE])
             for i in sources_of(mask):
-                rest = self._serving[mask & ~(1 << i)]
+                rest = int(self._serving[mask & ~(1 << i)])
                 other = float(self.calibrated.sets[rest].errors[SCORE])
                 less = chunk.predicted[rest][here]
                 without[here, i], errors[here, i] = less[:, SCORE], other
@@ -205,11 +206,15 @@ class _Chunk:
     def _scores(self, reading: Reading, mask: int, rows: int) -> SetScores:
         if mask == 0:
             return nothing(rows)
-        completion = self.calibrated.completions[mask]
-        completed = completed_prediction(self.model, completion, reading.codes)
+        completed = self._completed(reading, mask)
         heads = [reading.scores[mask]] if mask in reading.scores else []
         trees = [self._to_score(reading.boosted[mask])] if mask in reading.boosted else []
         return joined_scores(completed, [*heads, *trees], self.distances, mask, reading.prediction)
+
+    def _completed(self, reading: Reading, mask: int) -> Floats:
+        if mask == (1 << self.calibrated.modalities) - 1:  # nothing is to be completed
+            return reading.first
+        return completed_prediction(self.model, self.calibrated.completions[mask], reading.codes)
 
     def _to_score(self, standard: Floats) -> Floats:
         return self.target.forward(self.target.restore(standard))
