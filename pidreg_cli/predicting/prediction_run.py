@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +24,9 @@ from pidreg_cli.predicting.columns import PredictionColumns
 from pidreg_cli.predicting.request import PredictRequest
 from pidreg_cli.predicting.tally import Tally
 from pidreg_cli.prediction_files import read_predictor
+from pidreg_cli.threads import available_threads, in_order
 from pidreg_cli.training.calibration_rows import presence
-from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
-
-T = TypeVar("T")
+from pidreg_cli.training.device import limited_threads, resolve_device
 
 TASK = "predicting"
 BATCH_CHUNKS = 4  # chunks of the predictor in a batch
@@ -103,21 +99,18 @@ class PredictionRun:
 
     def _predicted(self) -> Iterator[_Done]:
         """Batches in order; others are read and predicted while one is written."""
-        batches = self.rows.batches(self._batch_rows)
-        with ThreadPoolExecutor(self._workers) as pool:
-            try:
-                yield from _in_order(
-                    pool, (partial(self._done, batch) for batch in batches), 1 + self._workers
-                )
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        return in_order(self._done, self.rows.batches(self._batch_rows), self._workers)
 
     def _done(self, batch: RowBatch) -> _Done:
-        asked = Request(self.request.level, self.request.explain)
-        found, target = self.predictor.predict(batch.arrays, asked), batch.arrays.target
+        found, target = self.predictor.predict(batch.arrays, self._asked), batch.arrays.target
         score = None if target is None else self.predictor.model.transforms.target.forward(target)
         table = self._columns.table(batch.ids, found, score)
         return _Done(table, found, presence(batch.arrays), target)
+
+    @cached_property
+    def _asked(self) -> Request:
+        read = self.mask(tuple(self.rows.present)) if self.rows.absent else None
+        return Request(self.request.level, self.request.explain, use=read)
 
     @cached_property
     def _columns(self) -> PredictionColumns:
@@ -132,17 +125,6 @@ class _Done:
     found: RowPredictions
     present: NDArray[np.bool_]
     target: NDArray[np.float64] | None
-
-
-def _in_order(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], T]], most: int) -> Iterator[T]:
-    """Results of the tasks in their order; at most so many are begun and not yet taken."""
-    begun: deque[Future[T]] = deque()
-    for task in tasks:
-        begun.append(pool.submit(task))
-        if len(begun) == most:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
 
 
 def _checked_use(use: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
