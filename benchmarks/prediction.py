@@ -151,7 +151,7 @@ def missing(judged: Judged, *, retrain: bool) -> Iterator[str]:
 
 
 def excess(y: Floats, found: Floats, other: Floats) -> str:
-    """By how much the RMSE of other predictions is above that of ``found``, in percent, and twice its standard error."""
+    """By how much the RMSE of other predictions is above that of ``found``, and twice its standard error."""
     own, more = np.square(y - found), np.square(y - other)
     ratio = more.mean() / own.mean()
     error = np.std(more - ratio * own) / own.mean() / np.sqrt(len(y))

@@ -18,9 +18,10 @@ from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.sources.opening import open_source
 from pidreg_cli.data.sources.text_options import TextOptions
 from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
-from pidreg_cli.errors import UsageError
+from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.model_files import ModelRoles
 from pidreg_cli.predicting.columns import PredictionColumns
+from pidreg_cli.predicting.raw_rows import hinting_at_prepare
 from pidreg_cli.predicting.request import PredictRequest
 from pidreg_cli.predicting.tally import Tally
 from pidreg_cli.prediction_files import read_predictor
@@ -51,14 +52,18 @@ class PredictionRun:
         names = tuple(roles.modalities)
         used = _checked_use(request.use, names)
         source = open_source(inputs, TextOptions())
-        rows = NewRows.of(
-            source,
-            roles.modalities,
-            predictor.model.columns,
-            known_target(source, roles.target),
-            identifier_of(source, request.identifier, roles.id),
-            used,
-        )
+        identifier = identifier_of(source, request.identifier, roles.id)
+        try:
+            rows = NewRows.of(
+                source,
+                roles.modalities,
+                predictor.model.columns,
+                known_target(source, roles.target),
+                identifier,
+                used,
+            )
+        except DataError as error:
+            raise hinting_at_prepare(error, folder, inputs, roles.modalities) from error
         return cls(predictor, roles, rows, request, tuple(name for name in names if name not in used))
 
     @property
