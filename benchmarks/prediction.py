@@ -205,8 +205,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-retrain", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the fits")
     options = parser.parse_args()
-    settings = load_settings(options.preset, options={"seed": options.seed, "threads": options.threads})
+    asked = {"seed": options.seed, "threads": options.threads}
+    settings = load_settings(options.preset, assignments=options.set, options=asked)
     arrays = table(options)
     judged = judged_fit(arrays, settings)
     for lines in (
