@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,8 +82,8 @@ class PredictionRun:
         progress.begin(TASK, self.rows.source.rows)
         # One thread for the sums of a batch, whatever the number of batches at the same time: numbers do not depend
         # on it, and batches share nothing that they would have to wait for.
-        with limited_threads(1):
-            for done in self._predicted():
+        with limited_threads(1), closing(self._predicted()) as batches:
+            for done in batches:
                 tally.add(done.found, done.present, done.target)
                 writer.write(done.table)
                 progress.advance(done.table.num_rows)
@@ -102,7 +103,7 @@ class PredictionRun:
         fitting = CELLS_IN_FLIGHT // (self._batch_rows * width)
         return max(1, min(self.request.threads or available_threads(), fitting))
 
-    def _predicted(self) -> Iterator[_Done]:
+    def _predicted(self) -> Generator[_Done, None, None]:
         """Batches in order; others are read and predicted while one is written."""
         return in_order(self._done, self.rows.batches(self._batch_rows), self._workers)
 

@@ -93,6 +93,7 @@ def test_rows_with_a_gap_that_tells_are_covered_by_those_like_them() -> None:
     assert covered[1] == pytest.approx(0.9, abs=0.055)
     again = SetPredictor.from_arrays(fitted.to_arrays())
     np.testing.assert_array_equal(again.own, fitted.own)
+    assert (fitted.rows, fitted.fewest_rows) == (2000, 400)
 
 
 def test_few_rows_with_a_gap_and_gaps_of_all_are_calibrated_by_all() -> None:

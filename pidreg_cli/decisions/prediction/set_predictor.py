@@ -143,6 +143,11 @@ class SetPredictor:
         """Calibration rows."""
         return len(self.nonconformity)
 
+    @property
+    def fewest_rows(self) -> int:
+        """Rows that calibrate the interval of some row."""
+        return self.rows if self.own is None else len(self.own)
+
     def predict(self, scores: SetScores, target: TargetTransform) -> Floats:
         """Predictions (N, 2) of the standardised target and of Y'."""
         return self.weights.predict(scores, target)
