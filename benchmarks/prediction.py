@@ -1,10 +1,13 @@
 """How predictions hold on rows that a fit has not seen: ``python -m benchmarks.prediction [TABLE --target COLUMN]``.
 
-Three tables, of the test rows of one fit:
+Four tables, of the test rows of one fit:
 - coverage of intervals and their mean width, for all modalities and for each alone, beside that of intervals of one
   width for all rows (constant);
-- RMSE with one modality missing at random from three rows in ten: of the fit as it predicts them, of models retrained
-  without the modality on exactly these rows, and with the modality's columns at their means;
+- coverage of rows that lack modalities by themselves, each kind of gap that 100 rows have: by the calibration rows with
+  the same gap where these are enough, and by all that have what the row has;
+- RMSE of all rows with one modality missing at random from three in ten: where nothing is lost, of the fit as it
+  predicts them, of models retrained without the modality on exactly these rows and on all rows, and with the modality's
+  columns at their means; and how much that is above the fit's, with twice its standard error over rows;
 - the share of rows whose codes are further from the training rows than one in a hundred should be, how far all of them
   lie from these, and whether that is a warning.
 
@@ -28,7 +31,7 @@ from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.decisions.prediction.drift import Drift
-from pidreg_cli.decisions.prediction.rows import Predictor, Request
+from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
 from pidreg_cli.decisions.prediction.set_predictor import TARGET
 from pidreg_cli.decisions.prediction.set_scores import scores_of
 from pidreg_cli.fitting import Fit
@@ -38,6 +41,7 @@ from pidreg_cli.training.calibration_rows import presence
 Floats = NDArray[np.float64]
 LEVELS = (0.8, 0.9, 0.95)
 MISSING = 0.3
+FEWEST_GAP_ROWS = 100  # of a kind of gap, to say how many are covered
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,30 @@ def coverage(judged: Judged) -> Iterator[str]:
             )
 
 
+def natural_coverage(judged: Judged) -> Iterator[str]:
+    """A line for each gap."""
+    yield "| has | rows | level | covered | mean width | by all rows: covered | width |"
+    yield "|---|---|---|---|---|---|---|"
+    y, there = judged.test.required_target, presence(judged.test)
+    patterns = there @ (1 << np.arange(there.shape[1]))
+    everything = (1 << there.shape[1]) - 1
+    for mask in np.unique(patterns).tolist():
+        rows = judged.test.take(patterns == mask)
+        if mask == everything or rows.rows < FEWEST_GAP_ROWS:
+            continue
+        for level in LEVELS:
+            cells = [
+                _covered(judged.predictor.predict(rows, Request(level, use=use)), y[patterns == mask])
+                for use in (None, everything)
+            ]
+            yield f"| {judged.name(mask) or 'nothing'} | {rows.rows:,} | {level:.0%} | {' | '.join(cells)} |"
+
+
+def _covered(found: RowPredictions, target: Floats) -> str:
+    inside = (found.lower <= target) & (target <= found.upper)
+    return f"{inside.mean():.1%} | {float((found.upper - found.lower).mean()):.4g}"
+
+
 def constant_half_width(fit: Fit, mask: int, level: float) -> float:
     """Half the width of the conformal interval without a scale, in the target's units."""
     rows, calibrated = fit.outcome.held_out.calibration, fit.calibrated
@@ -99,8 +127,11 @@ def constant_half_width(fit: Fit, mask: int, level: float) -> float:
 
 def missing(judged: Judged, *, retrain: bool) -> Iterator[str]:
     """A line for each modality that some rows lose."""
-    yield f"| without, in {MISSING:.0%} of rows | nothing lost | this fit | retrained | at the mean |"
-    yield "|---|---|---|---|---|"
+    yield (
+        f"| without, in {MISSING:.0%} of rows | nothing lost | this fit | retrained for them | retrained for all "
+        "| at the mean | above this fit |"
+    )
+    yield "|---|---|---|---|---|---|---|"
     y, arrays = judged.test.required_target, judged.fit.arrays
     train = arrays.take(judged.fit.outcome.split == TRAIN)
     whole = judged.predictor.predict(judged.test).prediction
@@ -109,13 +140,22 @@ def missing(judged: Judged, *, retrain: bool) -> Iterator[str]:
         found = judged.predictor.predict(with_block(judged.test, name, lost, np.float32("nan"))).prediction
         means = np.nanmean(train.features[name].astype(np.float64), axis=0).astype(np.float32)
         mean = judged.predictor.predict(with_block(judged.test, name, lost, means)).prediction
-        again = whole
+        again = np.full(len(y), np.nan)
         if retrain:
             rest = [other for other in judged.test.names if other != name]
             less = judged_fit(arrays.only(*rest), judged.settings).predictor
-            again = np.where(lost, less.predict(judged.test.only(*rest)).prediction, whole)
-        errors = [f"{np.sqrt(np.mean(np.square(y - p))):.4g}" for p in (whole, found, again, mean)]
-        yield f"| {name} | {errors[0]} | {errors[1]} | {errors[2] if retrain else '-'} | {errors[3]} |"
+            again = less.predict(judged.test.only(*rest)).prediction
+        predictions = (whole, found, np.where(lost, again, whole), again, mean)
+        errors = (f"{np.sqrt(np.mean(np.square(y - p))):.4g}" for p in predictions)
+        yield f"| {name} | {' | '.join(errors)} | {excess(y, found, mean)} |"
+
+
+def excess(y: Floats, found: Floats, other: Floats) -> str:
+    """By how much the RMSE of other predictions is above that of ``found``, and twice its standard error."""
+    own, more = np.square(y - found), np.square(y - other)
+    ratio = more.mean() / own.mean()
+    error = np.std(more - ratio * own) / own.mean() / np.sqrt(len(y))
+    return f"{np.sqrt(ratio) - 1:+.1%} ± {error / np.sqrt(ratio):.1%}"
 
 
 def with_block(
@@ -165,11 +205,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-retrain", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the fits")
     options = parser.parse_args()
-    settings = load_settings(options.preset, options={"seed": options.seed, "threads": options.threads})
+    asked = {"seed": options.seed, "threads": options.threads}
+    settings = load_settings(options.preset, assignments=options.set, options=asked)
     arrays = table(options)
     judged = judged_fit(arrays, settings)
-    for lines in (coverage(judged), missing(judged, retrain=not options.no_retrain), drift(judged)):
+    for lines in (
+        coverage(judged),
+        natural_coverage(judged),
+        missing(judged, retrain=not options.no_retrain),
+        drift(judged),
+    ):
         for line in lines:
             print(line, flush=True)
         print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from pidreg_cli.config.loading import dump_settings, load_settings, parse_settings
 from pidreg_cli.config.settings import Preset, Settings
 from pidreg_cli.data.arrays import Floats
-from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, modalities_of
+from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, held_modalities, modalities_of
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
 from pidreg_cli.errors import ArrayError, DataError, RunError
@@ -113,9 +114,16 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _predicted(self, X: pd.DataFrame | ArrayLike, request: Request) -> RowPredictions:
         check_is_fitted(self, "predictor_")
         with array_errors():
-            arrays = frame_arrays(self._frame(X, reset=False), self.columns_, None, absent=self._widths())
-        with limited_threads(self.settings_.threads or available_threads()):
-            return self.predictor_.predict(arrays, request)
+            frame = self._frame(X, reset=False)
+            arrays = frame_arrays(frame, self.columns_, None, absent=self._widths())
+        held = held_modalities(frame, self.columns_)
+        if len(held) < len(self.columns_):
+            request = replace(
+                request, use=sum(1 << i for i, name in enumerate(self.columns_) if name in held)
+            )
+        # Threads as the command shares them, for the same numbers.
+        with limited_threads(1):
+            return self.predictor_.predict(arrays, request, self.settings_.threads or available_threads())
 
     def _frame(self, X: pd.DataFrame | ArrayLike, *, reset: bool) -> pd.DataFrame:
         """X as a DataFrame; an array is checked as scikit-learn does, a DataFrame may bring other columns too."""

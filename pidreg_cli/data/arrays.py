@@ -56,8 +56,8 @@ class MultimodalArrays:
             columns={name: self.columns[name] for name in names},
         )
 
-    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> MultimodalArrays:
-        """The rows at ``index`` (integers or a mask of shape (n_rows,)), in that order."""
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> MultimodalArrays:
+        """The rows at ``index`` (integers, a mask of shape (n_rows,), or a slice: without a copy), in that order."""
         return replace(
             self,
             features={name: block[index] for name, block in self.features.items()},

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pidreg_cli.data.columns import Floats, as_floats
+from pidreg_cli.data.columns import Floats, as_numbers
 from pidreg_cli.data.features import LARGEST, check_range, feature_names, list_numbers, list_width
 from pidreg_cli.data.tables import ParquetTable
 
@@ -26,10 +26,13 @@ def batch_rows(width: int) -> int:
 
 @dataclass(frozen=True)
 class BlockReader:
-    """The features of each modality in batches of a table; ``widths``: elements of list columns, else None."""
+    """The features of each modality in batches of a table; ``widths``: elements of list columns, else None;
+    ``kind``: of the numbers.
+    """
 
     modalities: Mapping[str, Sequence[str]]
     widths: Mapping[str, int | None]
+    kind: type[np.float32] | type[np.float64] = np.float64
 
     @classmethod
     def of(cls, table: ParquetTable, modalities: Mapping[str, Sequence[str]]) -> BlockReader:
@@ -75,15 +78,17 @@ class BlockReader:
     def _filled(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Floats:
         widths = [self.widths[column] or 1 for column in columns]
         # Column by column in memory, as they come.
-        block = np.empty((sum(widths), batch.num_rows)).T
-        for column, end in zip(columns, accumulate(widths), strict=True):
-            numbers = self._numbers(batch.column(column), column, first_row)
-            block[:, end - numbers.shape[1] : end] = numbers
+        block = np.empty((sum(widths), batch.num_rows), self.kind).T
+        # What is beyond single precision becomes infinite, which is found after.
+        with np.errstate(over="ignore"):
+            for column, end in zip(columns, accumulate(widths), strict=True):
+                numbers = self._numbers(batch.column(column), column, first_row)
+                block[:, end - numbers.shape[1] : end] = numbers
         return block
 
-    def _numbers(self, chunk: pa.Array, column: str, first_row: int) -> Floats:
+    def _numbers(self, chunk: pa.Array, column: str, first_row: int) -> NDArray[np.floating]:
         width = self.widths[column]
-        return as_floats(chunk)[:, None] if width is None else list_numbers(chunk, column, width, first_row)
+        return as_numbers(chunk)[:, None] if width is None else list_numbers(chunk, column, width, first_row)
 
 
 def numbered_batches(

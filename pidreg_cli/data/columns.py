@@ -33,6 +33,13 @@ def is_feature(kind: pa.DataType) -> bool:
     return is_number(kind.value_type) if is_list(kind) else is_number(kind)
 
 
+def as_numbers(chunk: pa.Array) -> NDArray[np.floating]:
+    """As ``as_floats``, but single precision stays single, without a copy where no cell is null."""
+    if pa.types.is_float32(chunk.type):
+        return np.asarray(chunk.to_numpy(zero_copy_only=False))
+    return as_floats(chunk)
+
+
 def as_floats(chunk: pa.Array) -> Floats:
     """A chunk of numbers as float64, NaN where null. Integers beyond 2**53 are rounded."""
     if pa.types.is_dictionary(chunk.type):

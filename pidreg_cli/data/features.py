@@ -95,7 +95,7 @@ def at_row(row: int) -> str:
     return f"row {row} (counted from 0)"
 
 
-def check_range(values: Floats, column: str, first_row: int = 0) -> None:
+def check_range(values: NDArray[np.floating], column: str, first_row: int = 0) -> None:
     """Raise DataError where one of ``values``, (n,) or (n, k), is infinite or beyond single precision."""
     with np.errstate(invalid="ignore"):
         beyond = np.argwhere(np.abs(values) > LARGEST)

@@ -41,6 +41,11 @@ def modalities_of(frame: pd.DataFrame) -> dict[str, list[Any]]:
     return found or {ONLY_MODALITY: list(frame.columns)}
 
 
+def held_modalities(frame: pd.DataFrame, modalities: ColumnsByModality) -> list[str]:
+    """The modalities of which the frame has a column."""
+    return [name for name, columns in modalities.items() if any(_held(frame, column) for column in columns)]
+
+
 def frame_arrays(
     frame: pd.DataFrame,
     modalities: ColumnsByModality,
@@ -52,9 +57,9 @@ def frame_arrays(
 
     ``absent``: where modalities may lack all their columns, the number of features of each.
     """
-    features = {}
+    features, held = {}, held_modalities(frame, modalities)
     for name, columns in modalities.items():
-        if absent is not None and not any(_held(frame, column) for column in columns):
+        if absent is not None and name not in held:
             features[name] = np.full((len(frame), absent[name]), np.nan, np.float32)
         else:
             features[name] = _block(frame, name, columns)

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.batches import BlockReader
-from pidreg_cli.data.columns import Floats, as_floats, is_list, is_number
-from pidreg_cli.data.features import check_range
-from pidreg_cli.data.modalities import check_feature_types, unknown_column
+from pidreg_cli.data.columns import Floats, as_floats, is_feature, is_list, is_number
+from pidreg_cli.data.features import at_row, check_range
+from pidreg_cli.data.modalities import unknown_column
 from pidreg_cli.data.naming import listing, nearest
 from pidreg_cli.data.sources.source import Source, rebatched
 from pidreg_cli.errors import DataError
@@ -66,7 +66,7 @@ class NewRows:
         if not found:
             raise _another_table(source, read)
         _check_complete(found, kinds)
-        check_feature_types(found, kinds)
+        _check_numbers(found, source, kinds)
         _check_widths(found, features, kinds)
         missing = frozenset(name for name in modalities if name not in found)
         source = source.with_texts({identifier} & source.codes) if identifier else source
@@ -79,7 +79,7 @@ class NewRows:
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows in order, exactly ``rows`` at a time but for the last. Raises DataError with column and row."""
-        reader = BlockReader(self.present, self._widths())
+        reader = BlockReader(self.present, self._widths(), np.float32)
         named = [name for name in (self.id, self.target) if name is not None]
         columns = list(dict.fromkeys([*reader.columns, *named]))
         first = 0
@@ -91,7 +91,7 @@ class NewRows:
         numbers = np.arange(first, first + batch.num_rows)
         blocks = reader.blocks(batch, first)
         features = {
-            name: np.ascontiguousarray(blocks[name], np.float32)
+            name: blocks[name].astype(np.float32, copy=False)
             if name in blocks
             else np.full((batch.num_rows, len(columns)), np.nan, np.float32)
             for name, columns in self.features.items()
@@ -154,6 +154,25 @@ def _check_complete(found: Columns, kinds: Mapping[str, pa.DataType]) -> None:
                 "data.missing_features",
                 f"Modality {name!r} lacks {len(missing)} of its {len(columns)} columns: {listing(missing)}.{near}",
                 "Add them (empty cells where they are unknown), or leave the modality out with --use.",
+            )
+
+
+def _check_numbers(found: Columns, source: Source, kinds: Mapping[str, pa.DataType]) -> None:
+    for name, columns in found.items():
+        for column in columns:
+            odd = source.oddities.get(column)
+            if odd is None and is_feature(kinds[column]):
+                continue
+            what = (
+                str(kinds[column])
+                if odd is None
+                else f"{odd.numbers:,} numbers and {odd.others:,} {'text' if odd.others == 1 else 'texts'}, first "
+                f"{odd.value!r} in {at_row(odd.row)}"
+            )
+            raise DataError(
+                "data.feature_type",
+                f"Column {column!r} of modality {name!r} holds {what}; features must be numbers or lists of numbers.",
+                "Write numbers, and leave cells empty where they are unknown.",
             )
 
 

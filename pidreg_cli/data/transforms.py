@@ -272,10 +272,12 @@ def _applied(
     scales: Sequence[NormalScores | Standardiser | None], block: Block, limit: float | None
 ) -> Block:
     """Each column by its scale, within ``limit`` of zero; 0 where missing or without a scale."""
-    values = np.zeros((len(block), len(scales)), np.float32)
+    # A row of memory for each column, which is how they are filled.
+    values = np.zeros((len(scales), len(block)), np.float32)
     for position, scale in enumerate(scales):
         if scale is not None:
-            read = scale.forward(block[:, position])
-            values[:, position] = read if limit is None else np.clip(read, -limit, limit)
-    values[np.isnan(block)] = 0
-    return values
+            values[position] = scale.forward(block[:, position])
+    if limit is not None:
+        np.clip(values, -limit, limit, out=values)
+    values[np.isnan(values)] = 0
+    return np.ascontiguousarray(values.T)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pidreg_cli.data.growing_files import TableWriter
 from pidreg_cli.data.naming import listing, nearest
@@ -14,18 +18,22 @@ from pidreg_cli.data.new_rows import NewRows, RowBatch, identifier_of, known_tar
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.sources.opening import open_source
 from pidreg_cli.data.sources.text_options import TextOptions
-from pidreg_cli.decisions.prediction.rows import Predictor, Request
-from pidreg_cli.errors import UsageError
+from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
+from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.model_files import ModelRoles
 from pidreg_cli.predicting.columns import PredictionColumns
+from pidreg_cli.predicting.raw_rows import hinting_at_prepare
 from pidreg_cli.predicting.request import PredictRequest
 from pidreg_cli.predicting.tally import Tally
 from pidreg_cli.prediction_files import read_predictor
+from pidreg_cli.threads import available_threads, in_order
 from pidreg_cli.training.calibration_rows import presence
-from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
+from pidreg_cli.training.device import limited_threads, resolve_device
 
 TASK = "predicting"
 BATCH_CHUNKS = 4  # chunks of the predictor in a batch
+CELLS_IN_FLIGHT = 2**25
+"""Features of all batches that are predicted at the same time: 128 MB, and some copies of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,18 @@ class PredictionRun:
         names = tuple(roles.modalities)
         used = _checked_use(request.use, names)
         source = open_source(inputs, TextOptions())
-        rows = NewRows.of(
-            source,
-            roles.modalities,
-            predictor.model.columns,
-            known_target(source, roles.target),
-            identifier_of(source, request.identifier, roles.id),
-            used,
-        )
+        identifier = identifier_of(source, request.identifier, roles.id)
+        try:
+            rows = NewRows.of(
+                source,
+                roles.modalities,
+                predictor.model.columns,
+                known_target(source, roles.target),
+                identifier,
+                used,
+            )
+        except DataError as error:
+            raise hinting_at_prepare(error, folder, inputs, roles.modalities) from error
         return cls(predictor, roles, rows, request, tuple(name for name in names if name not in used))
 
     @property
@@ -68,22 +80,57 @@ class PredictionRun:
         """Predict every row in order, and count. Raises DataError where a cell cannot be used."""
         tally = Tally(len(self.names))
         progress.begin(TASK, self.rows.source.rows)
-        with limited_threads(self.request.threads or available_threads()):
-            for batch, table in self._tables(tally):
-                writer.write(table)
-                progress.advance(batch.arrays.rows)
+        # One thread for the sums of a batch, whatever the number of batches at the same time: numbers do not depend
+        # on it, and batches share nothing that they would have to wait for.
+        with limited_threads(1), closing(self._predicted()) as batches:
+            for done in batches:
+                tally.add(done.found, done.present, done.target)
+                writer.write(done.table)
+                progress.advance(done.table.num_rows)
         progress.finish()
         return tally
 
-    def _tables(self, tally: Tally) -> Iterator[tuple[RowBatch, pa.Table]]:
-        columns = PredictionColumns(self.names, pointwise=self.rows.target is not None)
-        forward = self.predictor.model.transforms.target.forward
-        asked = Request(self.request.level, self.request.explain)
-        for batch in self.rows.batches(BATCH_CHUNKS * self.predictor.chunk):
-            found = self.predictor.predict(batch.arrays, asked)
-            target = batch.arrays.target
-            tally.add(found, presence(batch.arrays), target)
-            yield batch, columns.table(batch.ids, found, None if target is None else forward(target))
+    @property
+    def _batch_rows(self) -> int:
+        return BATCH_CHUNKS * self.predictor.chunk
+
+    @property
+    def _workers(self) -> int:
+        """Batches at the same time."""
+        if self.predictor.model.device.type != "cpu":
+            return 1
+        width = sum(map(len, self.predictor.model.columns.values()))
+        fitting = CELLS_IN_FLIGHT // (self._batch_rows * width)
+        return max(1, min(self.request.threads or available_threads(), fitting))
+
+    def _predicted(self) -> Generator[_Done, None, None]:
+        """Batches in order; others are read and predicted while one is written."""
+        return in_order(self._done, self.rows.batches(self._batch_rows), self._workers)
+
+    def _done(self, batch: RowBatch) -> _Done:
+        found, target = self.predictor.predict(batch.arrays, self._asked), batch.arrays.target
+        score = None if target is None else self.predictor.model.transforms.target.forward(target)
+        table = self._columns.table(batch.ids, found, score)
+        return _Done(table, found, presence(batch.arrays), target)
+
+    @cached_property
+    def _asked(self) -> Request:
+        read = self.mask(tuple(self.rows.present)) if self.rows.absent else None
+        return Request(self.request.level, self.request.explain, use=read)
+
+    @cached_property
+    def _columns(self) -> PredictionColumns:
+        return PredictionColumns(self.names, pointwise=self.rows.target is not None)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A batch as it is written and counted; ``present`` (n, modalities), ``target`` (n,) or None."""
+
+    table: pa.Table
+    found: RowPredictions
+    present: NDArray[np.bool_]
+    target: NDArray[np.float64] | None
 
 
 def _checked_use(use: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def notices_before(run: PredictionRun) -> Iterator[str]:
 
 def _narrow(run: PredictionRun) -> Iterator[str]:
     """A warning where the run has too few calibration rows for the level."""
-    rows = min(predictor.rows for predictor in run.predictor.calibrated.sets.values())
+    rows = min(predictor.fewest_rows for predictor in run.predictor.calibrated.sets.values())
     level = run.request.level
     if conformal_rank(rows, level) > rows:
         yield (

@@ -62,7 +62,8 @@ class Tally:
         """More rows; ``present`` (n, modalities)."""
         self.rows += len(found.prediction)
         self.unbounded += int(np.isinf(found.upper).sum())
-        self.sets.update(found.sets.tolist())
+        masks, counts = np.unique(found.sets, return_counts=True)
+        self.sets.update(dict(zip(masks.tolist(), counts.tolist(), strict=True)))
         self.seen += present.sum(axis=0)
         self.far += found.far.sum(axis=0)
         self.codes = self.codes + found.code_sums

@@ -19,12 +19,14 @@ CHUNK = 4096  # rows evaluated at once: bounds memory, large enough to keep the 
 @dataclass(frozen=True)
 class Reading:
     """``codes[i]`` (n, d); ``scores[mask]`` (n,) predictions of Y' by the heads of a set of modalities; ``prediction``
-    (n,) and ``boosted[mask]`` (n,) predictions of the standardised target, by everything and by trees of a set.
+    (n,) and ``boosted[mask]`` (n,) predictions of the standardised target, by everything and by trees of a set;
+    ``first`` (n,): by the network alone whose codes these are.
     """
 
     codes: list[NDArray[np.float64]]
     scores: dict[int, NDArray[np.float64]]
     prediction: NDArray[np.float64]
+    first: NDArray[np.float64]
     boosted: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
 
 
@@ -37,7 +39,8 @@ def averaged(readings: Sequence[Reading]) -> Reading:
     if len(readings) == 1:
         return first
     scores = {mask: np.mean([reading.scores[mask] for reading in readings], axis=0) for mask in first.scores}
-    return Reading(first.codes, scores, np.mean([reading.prediction for reading in readings], axis=0))
+    prediction = np.mean([reading.prediction for reading in readings], axis=0)
+    return Reading(first.codes, scores, prediction, first.first)
 
 
 def chunks(inputs: Sequence[ModalityInput]) -> list[list[ModalityInput]]:
@@ -88,7 +91,8 @@ def read(network: PIDRegNetwork, inputs: Sequence[ModalityInput], masks: Sequenc
         for mask, present in flags.items():
             by_mask[mask].append(network.subset_head(encoded, present))
     joined = {mask: as_array(parts) for mask, parts in by_mask.items()}
-    return Reading([as_array(parts) for parts in codes], joined, as_array(predictions))
+    prediction = as_array(predictions)
+    return Reading([as_array(parts) for parts in codes], joined, prediction, prediction)
 
 
 @torch.no_grad()

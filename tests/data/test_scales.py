@@ -30,6 +30,15 @@ def test_training_rows_read_their_blom_scores(column):
     np.testing.assert_allclose(fitted.forward(column), blom(column), atol=1e-9)
 
 
+@given(columns, arrays(np.float32, (7, 3), elements=st.floats(width=32)))
+def test_values_in_any_order_and_shape_read_as_between_their_knots(column, new):
+    fitted = NormalScores.fit(column, MANY)
+    with np.errstate(over="ignore", invalid="ignore"):
+        alone = np.array([np.interp(value, fitted.values, fitted.scores) for value in new.ravel()])
+    expected = np.clip(alone, fitted.scores[0], fitted.scores[-1]).reshape(new.shape)
+    np.testing.assert_array_equal(fitted.forward(new), expected)
+
+
 @given(columns, arrays(np.float64, 30, elements=st.floats(allow_nan=False)))
 def test_scores_never_fall_and_stay_finite_on_any_new_values(column, new):
     scores = NormalScores.fit(column, MANY).forward(np.sort(new))

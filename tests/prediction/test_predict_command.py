@@ -21,6 +21,8 @@ import pytest
 from pidreg_cli import load_model
 from pidreg_cli.cli.app import main
 from pidreg_cli.cli.console import Console
+from pidreg_cli.errors import DataError
+from pidreg_cli.predicting.raw_rows import hinting_at_prepare
 from tests.prediction.conftest import Fitted
 
 
@@ -202,6 +204,35 @@ def test_tables_that_do_not_fit_are_refused_and_leave_nothing(
     assert done.status == 3
     assert message in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["new.parquet"]
+
+
+def test_words_among_numbers_are_named_with_their_row(fitted: Fitted, tmp_path: Path) -> None:
+    rows = fitted.new.astype(object)
+    rows.loc[5, "a__0"] = "low"
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    done = predict(fitted.folder, tmp_path / "new.csv", "-o", "-")
+    assert done.status == 3
+    assert "'a__0' of modality 'a' holds 899 numbers and 1 text, first 'low' in row 5" in done.err
+    assert "leave cells empty" in done.err
+
+
+def test_raw_rows_of_a_prepared_table_are_told_what_to_type(tmp_path: Path, fitted: Fitted) -> None:
+    raw = tmp_path / "new rows.csv"
+    pd.DataFrame({"colour": ["red", "blue"] * 20, "size": range(40)}).to_csv(raw, index=False)
+    done = predict(fitted.folder, raw, "-o", "-")
+    assert done.status == 3
+    assert f"pidreg prepare '{raw}' --like TABLE.pidreg.json -o new.parquet" in done.err
+
+
+def test_the_recipe_is_named_after_the_table_of_the_fit_and_not_where_there_was_none(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"data": {"files": ["visits.parquet"]}}')
+    error = DataError("data.missing_columns", "none", "Give others.")
+    told = hinting_at_prepare(error, tmp_path, ["later.csv"], {"a": ["a__x=red", "a__y"]})
+    assert told.hint == (
+        "Give others. If 'pidreg prepare' made the table of the fit, make this one the same way: "
+        "pidreg prepare later.csv --like visits.pidreg.json -o new.parquet"
+    )
+    assert hinting_at_prepare(error, tmp_path, ["later.csv"], {"a": ["a__x", "y"]}) is error
 
 
 def damaged(folder: Path, to: Path, name: str, content: bytes | None) -> Path:

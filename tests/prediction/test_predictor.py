@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -106,6 +108,35 @@ def test_explanations_add_up_to_differences_of_predictions(fitted: Fitted) -> No
     np.testing.assert_allclose(found["shift.a"], fitted.model.predict(rows) - gone, rtol=1e-4, atol=1e-4)
     assert found[["bits.c", "shift.c"]].isna().all().all()
     assert (found[["bits.a", "bits.b"]] >= 0).all().all()
+
+
+def test_a_gap_counts_as_a_rows_own_only_where_no_modality_is_kept_from_all_rows(fitted: Fitted) -> None:
+    predictor = fitted.model.predictor_
+    sets = dict(predictor.calibrated.sets)
+    sets[0b011] = replace(sets[0b011], own=10 * sets[0b011].nonconformity)
+    model = copy(fitted.model)
+    model.predictor_ = Predictor(predictor.model, replace(predictor.calibrated, sets=sets))
+    table = fitted.new.drop(columns=["c__0", "c__1"])
+
+    def width(rows: pd.DataFrame) -> np.ndarray:
+        return np.diff(model.predict_interval(rows))[:, 0]
+
+    as_all = width(table)
+    np.testing.assert_allclose(width(without(fitted.new, "c")), 10 * as_all)
+    np.testing.assert_allclose(np.diff(fitted.model.predict_interval(table))[:, 0], as_all)
+    # Rows that have more than the set are not among those with the gap.
+    np.testing.assert_array_equal(width(fitted.new), np.diff(fitted.model.predict_interval(fitted.new))[:, 0])
+
+
+def test_numbers_do_not_depend_on_the_threads(fitted: Fitted) -> None:
+    predictor = fitted.model.predictor_
+    arrays = frame_arrays(pd.concat([fitted.new] * 12), fitted.model.columns_, None)
+    assert arrays.rows > 2 * predictor.chunk
+    one, three = (predictor.predict(arrays, Request(explain=True), workers) for workers in (1, 3))
+    np.testing.assert_array_equal(one.upper, three.upper)
+    assert one.explanation is not None
+    assert three.explanation is not None
+    np.testing.assert_array_equal(one.explanation.bits, three.explanation.bits)
 
 
 def test_information_of_rows_averages_to_the_report(fitted: Fitted) -> None:

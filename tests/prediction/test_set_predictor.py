@@ -67,6 +67,42 @@ def test_the_empty_set_is_the_mean_with_its_spread() -> None:
     np.testing.assert_allclose(fitted.predict(nothing(3), TARGET)[:, 0], targets[:, 0].mean())
 
 
+def gap_that_tells(rows: int, seed: int) -> tuple[SetScores, np.ndarray, np.ndarray]:
+    """Scores and targets of which a fifth, that have nothing beside the set, err three times as far."""
+    scores, targets = drawn(rows, timid=1.0, seed=seed)
+    alone = np.arange(rows) % 5 == 0
+    known = scores.completed[alone]
+    y = known + 3 * (TARGET.original.inverse(targets[alone, 0]) - known)
+    targets[alone] = np.column_stack([TARGET.standardise(y), TARGET.forward(y)])
+    return scores, targets, alone
+
+
+def test_rows_with_a_gap_that_tells_are_covered_by_those_like_them() -> None:
+    scores, targets, alone = gap_that_tells(2000, seed=1)
+    fitted = SetPredictor.fit(scores, targets, np.arange(2000) % 10, TARGET, alone)
+    new, truth, apart = gap_that_tells(4000, seed=2)
+    predicted = fitted.predict(new, TARGET)[:, 0]
+    covered = [
+        (np.abs(truth[:, 0] - predicted) <= fitted.half_widths(new, predicted, 0.9, TARGET, known))[
+            apart
+        ].mean()
+        for known in (None, apart)
+    ]
+    assert covered[0] < 0.75
+    # 400 rows calibrate, 800 judge: three standard errors are 5.5 points.
+    assert covered[1] == pytest.approx(0.9, abs=0.055)
+    again = SetPredictor.from_arrays(fitted.to_arrays())
+    np.testing.assert_array_equal(again.own, fitted.own)
+    assert (fitted.rows, fitted.fewest_rows) == (2000, 400)
+
+
+def test_few_rows_with_a_gap_and_gaps_of_all_are_calibrated_by_all() -> None:
+    scores, targets, alone = gap_that_tells(450, seed=1)
+    folds = np.arange(450) % 10
+    assert SetPredictor.fit(scores, targets, folds, TARGET, alone).own is None  # 90 rows
+    assert SetPredictor.fit(scores, targets, folds, TARGET, np.ones(450, bool)).own is None
+
+
 def test_arrays_restore_the_predictor_and_damage_is_refused() -> None:
     scores, targets = drawn(300, timid=1.0)
     fitted = SetPredictor.fit(scores, targets, np.arange(300) % 10, TARGET)

@@ -68,7 +68,8 @@ class Calibrated:
             inside = np.flatnonzero(_has(rows.present, mask))
             if mask == 0 or (len(inside) >= FEWEST_ROWS and len(np.unique(folds[inside])) > 1):
                 scores = scores_of(rows, mask, target, trees=trees).take(inside)
-                sets[mask] = SetPredictor.fit(scores, targets[inside], folds[inside], target)
+                alone = rows.present[inside].sum(axis=1) == mask.bit_count()
+                sets[mask] = SetPredictor.fit(scores, targets[inside], folds[inside], target, alone)
                 if spared is not None:
                     sets[mask] = _adapted(sets[mask], spared, mask, target, trees=trees)
         own = [rows.distances[rows.present[:, i], i] for i in range(moments.modalities)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pidreg_cli.decisions.prediction.set_scores import SetScores, joined_scores,
 from pidreg_cli.information.completion import distances_of
 from pidreg_cli.information.lattice import sources_of
 from pidreg_cli.information.pointwise import prediction_divergence, row_information
+from pidreg_cli.threads import in_order
 from pidreg_cli.training.calibration_rows import completed_prediction, presence
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.reading import CHUNK, Reading
@@ -86,7 +87,9 @@ class RowPredictions:
 
 @dataclass(frozen=True)
 class Request:
-    """``level`` of the intervals in (0, 1); ``explain``; ``use``: bitmask of the modalities to predict from."""
+    """``level`` of the intervals in (0, 1); ``explain``; ``use``: bitmask of the modalities to predict from, None where
+    no modality is kept from all rows: what a row lacks then it lacks by itself.
+    """
 
     level: float = 0.9
     explain: bool = False
@@ -100,11 +103,17 @@ class Predictor:
     model: FittedModel
     calibrated: Calibrated
 
-    def predict(self, arrays: MultimodalArrays, request: Request | None = None) -> RowPredictions:
-        """Predictions of rows. Each run of ``chunk`` rows is read by itself, and does not depend on the others."""
+    def predict(
+        self, arrays: MultimodalArrays, request: Request | None = None, workers: int = 1
+    ) -> RowPredictions:
+        """Predictions of rows. Each run of ``chunk`` rows is read by itself, and does not depend on the others; at most
+        ``workers`` of them are at the same time.
+        """
         starts = range(0, max(arrays.rows, 1), self.chunk)
-        parts = (arrays.take(np.arange(s, min(s + self.chunk, arrays.rows))) for s in starts)
-        return RowPredictions.joined(self._read(part, request or Request()) for part in parts)
+        parts = (arrays.take(slice(s, s + self.chunk)) for s in starts)
+        read = partial(self._read, request=request or Request())
+        found = in_order(read, parts, workers) if min(workers, len(starts)) > 1 else map(read, parts)
+        return RowPredictions.joined(found)
 
     @property
     def chunk(self) -> int:
@@ -117,20 +126,21 @@ class Predictor:
         patterns = there @ (1 << np.arange(there.shape[1]))
         if request.use is not None:
             patterns &= request.use
-        sets = np.array([self._serving[pattern] for pattern in patterns], np.int64)
-        return self._answered(
-            _Chunk(self, arrays, self._masks(sets, explain=request.explain)), sets, there, request
-        )
+        sets = self._serving[patterns]
+        alone = None if request.use is not None else sets == patterns
+        chunk = _Chunk(self, arrays, self._masks(sets, explain=request.explain), alone)
+        return self._answered(chunk, sets, there, request)
 
     @cached_property
-    def _serving(self) -> list[int]:
-        return [self.calibrated.serving(present) for present in range(1 << self.calibrated.modalities)]
+    def _serving(self) -> NDArray[np.int64]:
+        every = range(1 << self.calibrated.modalities)
+        return np.array([self.calibrated.serving(present) for present in every], np.int64)
 
     def _masks(self, sets: NDArray[np.int64], *, explain: bool) -> list[int]:
         """Sets whose predictions are needed."""
         wanted = {int(mask) for mask in np.unique(sets)} | {0}
         if explain:
-            wanted |= {self._serving[mask & ~(1 << i)] for mask in wanted for i in sources_of(mask)}
+            wanted |= {int(self._serving[mask & ~(1 << i)]) for mask in wanted for i in sources_of(mask)}
         return sorted(wanted)
 
     def _answered(
@@ -168,7 +178,7 @@ class Predictor:
             here = np.flatnonzero(sets == mask)
             own = float(self.calibrated.sets[mask].errors[SCORE])
             for i in sources_of(mask):
-                rest = self._serving[mask & ~(1 << i)]
+                rest = int(self._serving[mask & ~(1 << i)])
                 other = float(self.calibrated.sets[rest].errors[SCORE])
                 less = chunk.predicted[rest][here]
                 without[here, i], errors[here, i] = less[:, SCORE], other
@@ -179,11 +189,17 @@ class Predictor:
 
 class _Chunk:
     """What the model says of some rows by each of some sets. All rows are read for every set: sums over a part of
-    them could round otherwise.
+    them could round otherwise. ``alone`` (N,): rows that have by themselves what they are predicted from, and no more.
     """
 
-    def __init__(self, predictor: Predictor, arrays: MultimodalArrays, masks: list[int]) -> None:
-        self.model, self.calibrated = predictor.model, predictor.calibrated
+    def __init__(
+        self,
+        predictor: Predictor,
+        arrays: MultimodalArrays,
+        masks: list[int],
+        alone: NDArray[np.bool_] | None,
+    ) -> None:
+        self.model, self.calibrated, self.alone = predictor.model, predictor.calibrated, alone
         self.target = self.model.transforms.target
         read = [mask for mask in masks if mask]
         trees = read if self.calibrated.trees else []
@@ -199,17 +215,21 @@ class _Chunk:
     def half_widths(self, mask: int, level: float) -> Floats:
         """Half the width (n,) of the interval of each row."""
         return self.calibrated.sets[mask].half_widths(
-            self.scores[mask], self.predicted[mask][:, TARGET], level, self.target
+            self.scores[mask], self.predicted[mask][:, TARGET], level, self.target, self.alone
         )
 
     def _scores(self, reading: Reading, mask: int, rows: int) -> SetScores:
         if mask == 0:
             return nothing(rows)
-        completion = self.calibrated.completions[mask]
-        completed = completed_prediction(self.model, completion, reading.codes)
+        completed = self._completed(reading, mask)
         heads = [reading.scores[mask]] if mask in reading.scores else []
         trees = [self._to_score(reading.boosted[mask])] if mask in reading.boosted else []
         return joined_scores(completed, [*heads, *trees], self.distances, mask, reading.prediction)
+
+    def _completed(self, reading: Reading, mask: int) -> Floats:
+        if mask == (1 << self.calibrated.modalities) - 1:  # nothing is to be completed
+            return reading.first
+        return completed_prediction(self.model, self.calibrated.completions[mask], reading.codes)
 
     def _to_score(self, standard: Floats) -> Floats:
         return self.target.forward(self.target.restore(standard))

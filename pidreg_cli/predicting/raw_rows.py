@@ -1,0 +1,47 @@
+"""Rows as they were before ``pidreg prepare``: a run reads what it made of such rows, and does not know how."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pidreg_cli.data.naming import SEPARATORS
+from pidreg_cli.data.preparation.output_names import sidecar_path
+from pidreg_cli.errors import DataError
+
+OTHER_COLUMNS = ("data.missing_columns", "data.missing_features", "data.feature_type")
+
+
+def hinting_at_prepare(
+    error: DataError, folder: Path, inputs: Sequence[str | Path], modalities: Mapping[str, Sequence[str]]
+) -> DataError:
+    """The error, where the run ``folder`` may have been fitted on a prepared table with what to type for new rows.
+
+    That is where every column is called ``modality__feature``, as ``prepare`` calls them.
+    """
+    prepared = all(
+        column.startswith(f"{name}{SEPARATORS[0]}")
+        for name, columns in modalities.items()
+        for column in columns
+    )
+    if error.code not in OTHER_COLUMNS or not prepared:
+        return error
+    command = ["pidreg", "prepare", *map(str, inputs), "--like", _recipe(folder), "-o", "new.parquet"]
+    return DataError(
+        error.code,
+        error.message,
+        f"{error.hint} If 'pidreg prepare' made the table of the fit, make this one the same way: "
+        f"{shlex.join(command)}",
+    )
+
+
+def _recipe(folder: Path) -> str:
+    """Name of the sidecar of the table that was fitted, as far as the report names one file."""
+    try:
+        files = json.loads((folder / "report.json").read_bytes())["data"]["files"]
+        (name,) = files
+        return sidecar_path(Path(name)).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return "TABLE.pidreg.json"

@@ -1,0 +1,48 @@
+"""What the benchmarks of predictions compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from benchmarks.prediction import excess
+from benchmarks.prediction_speed import bare, forward, generate
+from pidreg_cli.data.frames import frame_arrays
+from tests.prediction.conftest import Fitted
+
+
+def test_excess_is_that_of_the_root_mean_squares_with_its_error_over_rows() -> None:
+    rng = np.random.default_rng(0)
+    y = np.zeros(4000)
+    found, other = rng.normal(size=4000), 1.1 * rng.normal(size=4000)
+    text, error = excess(y, found, other).removesuffix("%").split("% ± ")
+    ratio = np.sqrt(np.mean(np.square(other)) / np.mean(np.square(found)))
+    assert float(text) == np.round(100 * (ratio - 1), 1)
+    draws = rng.integers(0, 4000, (2000, 4000))
+    again = np.sqrt(np.square(other)[draws].mean(axis=1) / np.square(found)[draws].mean(axis=1))
+    np.testing.assert_allclose(float(error), 200 * again.std(), rtol=0.1)
+
+
+def test_the_bare_forward_is_that_of_the_network(fitted: Fitted) -> None:
+    model = fitted.model.predictor_.model
+    network = model.networks[0]
+    inputs = model.transforms.inputs(frame_arrays(fitted.new, fitted.model.columns_, None), model.device)
+    zeros = [(values, torch.zeros_like(plain)) for values, plain in inputs]
+    with torch.no_grad():
+        expected = network.predict(network.encode(zeros, None))
+        found = forward(network, torch.cat([values for values, _ in inputs], 1))
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_bare_process_passes_every_row(fitted: Fitted) -> None:
+    assert bare(fitted.folder, fitted.file, 1) == len(fitted.new)
+
+
+def test_tables_have_the_rows_asked_for_and_empty_cells(tmp_path: Path) -> None:
+    generate(tmp_path / "t.parquet", 1000, empty=0.2)
+    found = pq.read_table(tmp_path / "t.parquet").to_pandas()
+    assert len(found) == 1000
+    np.testing.assert_allclose(found.drop(columns="target").isna().to_numpy().mean(), 0.2, atol=0.01)
