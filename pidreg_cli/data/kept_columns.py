@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 
 from pidreg_cli.data.columns import Floats, as_floats, is_number
 from pidreg_cli.data.features import LARGEST
-from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.data.tables import CELLS_AT_ONCE, ParquetTable
 
 MOST_BYTES = 2**29
 """Half a gigabyte: a table whose columns take more is decoded at every pass."""
+MOST_FILES = 16
+"""Of more files, opened for every few columns, opening would take longer than decoding twice."""
 LOOKED_AT = 10_000
 """Cells of a column, evenly spread, that show what rounding it would cost."""
 FARTHEST = 8.0
@@ -27,11 +28,12 @@ def with_kept(table: ParquetTable, features: Sequence[str], others: Sequence[str
     """The table with these columns in memory, unchanged where they take more than ``MOST_BYTES``.
 
     ``features`` that lie near zero, by their standard deviation, are kept in single precision, and all in double that
-    are not; ``others`` are kept as they are. Lists are not kept. Raises DataError for a damaged file.
+    are not; ``others`` are kept as they are. Lists are not kept, nor tables of more than ``MOST_FILES`` files.
+    Raises DataError for a damaged file.
     """
     wanted = list(dict.fromkeys([*others, *features]))
     plain = all(is_number(table.schema.field(name).type) for name in wanted)
-    if not plain or 4 * table.rows * len(wanted) > MOST_BYTES:
+    if not plain or len(table.parts) > MOST_FILES or 4 * table.rows * len(wanted) > MOST_BYTES:
         return table
     kept: dict[str, pa.Array] = {}
     taken = 0
@@ -45,14 +47,14 @@ def with_kept(table: ParquetTable, features: Sequence[str], others: Sequence[str
 
 def _numbers(table: ParquetTable, columns: Sequence[str]) -> Iterator[tuple[str, Floats]]:
     """All cells of each column, NaN where missing."""
-    if len(table.parts) > 1:
-        # File by file would be column by column in each.
-        pieces = ((piece.column, piece.cells) for name in columns for piece in table.pieces([name]))
-    else:
-        pieces = ((piece.column, piece.cells) for piece in table.pieces(columns))
-    for name, several in groupby(pieces, key=lambda piece: piece[0]):
-        chunks = [as_floats(chunk) for _, cells in several for chunk in cells.chunks]
-        yield name, chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+    # A few columns at a time, of all files.
+    together = max(1, CELLS_AT_ONCE // table.rows)
+    for start in range(0, len(columns), together):
+        chunks: dict[str, list[Floats]] = {name: [] for name in columns[start : start + together]}
+        for piece in table.pieces(list(chunks)):
+            chunks[piece.column] += [as_floats(chunk) for chunk in piece.cells.chunks]
+        for name, parts in chunks.items():
+            yield name, parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _rounded(values: Floats) -> NDArray[np.floating]:

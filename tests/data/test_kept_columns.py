@@ -75,6 +75,8 @@ def test_nothing_is_kept_beyond_the_bound_nor_of_lists(
     assert not with_kept(table, FEATURES, ["target"]).kept
     monkeypatch.setattr(kept_columns, "MOST_BYTES", 24 * 300)
     assert with_kept(table, FEATURES, ["target"]).kept
+    monkeypatch.setattr(kept_columns, "MOST_FILES", 1)
+    assert not with_kept(table, FEATURES, ["target"]).kept
 
 
 @pytest.mark.parametrize(("value", "code"), [(1e300, "data.too_large"), (np.inf, "data.infinite_value")])
