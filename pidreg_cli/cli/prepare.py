@@ -13,6 +13,7 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli import prepare_options as own
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.outputs import check_outputs
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import UsageError
 
@@ -51,6 +52,7 @@ def prepare(
     encoding: own.Encoding = None,
     like: own.Like = None,
     config: options.Config = None,
+    assignments: options.Assignments = None,
     seed: options.Seed = None,
     dry_run: own.DryRun = False,
     force: options.Force = False,
@@ -67,9 +69,11 @@ def prepare(
     console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
     _check_like(context, like)
     _check_key(context, key, inputs)
-    _check_destination(output, dry_run=dry_run, force=force)
+    named = [own.named_input(one) for one in inputs]
+    _check_destination(output, [path for path, _ in named], dry_run=dry_run, force=force)
     settings = _settings(
         config,
+        assignments,
         {
             "data.modalities": named_modalities(modalities, modality or []),
             "data.target": target,
@@ -80,7 +84,6 @@ def prepare(
         },
     )
     text = _text_options(delimiter, decimal, encoding, missing)
-    named = [own.named_input(one) for one in inputs]
     keys, kept = own.parts_of(key, "key"), own.parts_of(keep, "keep")
     categories = own.parts_of(one_hot, "one-hot"), own.ordinal_columns(ordinal), _limit(category_limit)
     dates = own.date_columns(date)
@@ -163,6 +166,7 @@ _DECIDED = {
     "keep": "--keep",
     "no_drop": "--no-drop",
     "config": "--config",
+    "assignments": "--set",
     "seed": "--seed",
 }
 
@@ -196,20 +200,32 @@ def _check_key(context: typer.Context, key: list[str] | None, inputs: list[str])
         )
 
 
-def _check_destination(output: Path | None, *, dry_run: bool, force: bool) -> None:
+def _check_destination(output: Path | None, inputs: list[str], *, dry_run: bool, force: bool) -> None:
     if output is None:
         if not dry_run:
             raise UsageError("usage.output", "prepare needs -o FILE", "give -o data.parquet, or --dry-run")
         return
-    from pidreg_cli.data.preparation.output_names import check_output
+    from pidreg_cli.data.preparation.output_names import check_suffix, sidecar_path
 
-    check_output(output, force=force or dry_run)
+    check_suffix(output)
+    check_outputs([output, sidecar_path(output)], inputs, force=force or dry_run)
+    if output.exists() and not dry_run:
+        _check_not_read(output, inputs)
 
 
-def _settings(config: Path | None, given: dict[str, object]) -> Settings:
+def _check_not_read(output: Path, inputs: list[str]) -> None:
+    """Refuse to replace a file of a folder or glob that is read: its rows would count again the next time."""
+    from pidreg_cli.data.sources.opening import input_files
+
+    if output.resolve() in {Path(str(file.path)).resolve() for one in inputs for file in input_files([one])}:
+        raise UsageError("output.is_input", f"{output} is an input", "give another name, or another folder")
+
+
+def _settings(config: Path | None, assignments: list[str] | None, given: dict[str, object]) -> Settings:
     from pidreg_cli.config.loading import load_settings
 
-    return load_settings(None, config, [], {key: value for key, value in given.items() if value is not None})
+    chosen = {key: value for key, value in given.items() if value is not None}
+    return load_settings(None, config, assignments or [], chosen)
 
 
 def _text_options(

@@ -82,6 +82,9 @@ def _expand(one: str | Path, search: _Search) -> Iterable[InputFile]:
     if isinstance(one, str) and is_address(one):
         local = local_path(one)
         return _files_of_address(one, search) if local is None else _expand(local, search)
+    if one == "":
+        # Of an unset variable of a shell, most often; as a path it would be the current folder.
+        raise DataError("data.missing_input", "An input is empty.", "Name a file, a folder or a glob.")
     path = Path(one)
     if path.is_dir():
         return _files_of_folder(path, path, search)

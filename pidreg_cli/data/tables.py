@@ -112,8 +112,10 @@ class ParquetTable:
                 first += batch.num_rows
 
     def _check_known(self, columns: Sequence[str]) -> None:
+        # A set: of ten thousand columns each look into the list would make them a hundred million.
+        known = set(self.schema.names)
         for name in columns:
-            if name not in self.schema.names:
+            if name not in known:
                 raise unknown_column(name, self.schema.names)
 
 

@@ -106,6 +106,28 @@ def test_roles_survive_and_fit_reads_them():
     assert written()["b__wd=N"].to_pylist()[:4] == [1, 0, None, 0]
 
 
+def test_the_time_may_be_a_column_of_an_empty_name():
+    prepare(parquet(with_column("", np.arange(ROWS))), "--split", "time", "--time", "")
+    assert written()["split"].to_pylist() == ["train"] * 140 + ["valid"] * 20 + ["test"] * 40
+
+
+def test_settings_of_the_command_line_count_as_those_of_a_file():
+    source = parquet(TABLE.append_column("y", pa.array(RNG.normal(size=ROWS))))
+    prepare(source, "--set", "data.target=y", "--set", "seed=3")
+    assert open_table(["out.parquet"]).metadata.target == "y"
+    prepare(source, "--target", "y", "--seed", "3", output="same.parquet")
+    assert Path("same.parquet").read_bytes() == Path("out.parquet").read_bytes()
+
+
+def test_shares_of_absent_rows_are_said_where_there_are_some():
+    rows = 3000
+    gone = pa.array([None, *RNG.normal(size=rows - 1)])
+    table = pa.table({"a__x": gone, "b__z": RNG.normal(size=rows), "target": RNG.normal(size=rows)})
+    out, _ = prepare(parquet(table), "--dry-run", output=None)
+    assert "a  1 column, absent in <0.1% of the rows: 'a__x'" in out
+    assert "b  1 column: 'b__z'" in out
+
+
 def test_the_same_again_is_the_same_bytes():
     source = parquet(TABLE)
     prepare(source)
@@ -118,7 +140,7 @@ def test_the_same_again_is_the_same_bytes():
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing():
     out, err = prepare(parquet(TABLE), "--dry-run", output=None)
-    assert "2 columns, absent in 0.0% of the rows: 'a__x', 'a__y'" in out
+    assert "a  2 columns: 'a__x', 'a__y'" in out
     assert "split   random: train 140, valid 20, test 40" in out
     assert err == ""
     assert [path.name for path in Path().iterdir()] == ["in.parquet"]

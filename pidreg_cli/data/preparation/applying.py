@@ -94,12 +94,13 @@ def _plan(recipe: Recipe, table: OpenedTable, progress: RowProgress) -> Plan:
             f"{source.label} has no column of any modality ({listing(list(recipe.features))}).",
             "Give a table with the columns of the prepared one.",
         )
-    names = [role for role, column in recipe.singles.items() if column not in source.schema.names]
+    known = set(source.schema.names)
+    names = [role for role, column in recipe.singles.items() if column not in known]
     source = source.with_texts(source.codes & {c for r, c in recipe.singles.items() if r in ("id", "group")})
     there = replace(
         recipe,
         singles={role: column for role, column in recipe.singles.items() if role not in names},
-        kept=tuple(column for column in recipe.kept if column in source.schema.names),
+        kept=tuple(column for column in recipe.kept if column in known),
     )
     for modality, encoders in recipe.features.items():
         if modality not in absent:
@@ -132,11 +133,12 @@ def _plan(recipe: Recipe, table: OpenedTable, progress: RowProgress) -> Plan:
 
 
 def _is_absent(encoders: Sequence[Encoder], source: Source) -> bool:
-    return not any(encoder.column in source.schema.names for encoder in encoders)
+    return {encoder.column for encoder in encoders}.isdisjoint(source.schema.names)
 
 
 def _check_columns(modality: str, encoders: Sequence[Encoder], source: Source) -> None:
-    missing = [encoder.column for encoder in encoders if encoder.column not in source.schema.names]
+    known = set(source.schema.names)
+    missing = [encoder.column for encoder in encoders if encoder.column not in known]
     if missing:
         raise DataError(
             "data.missing_columns",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pidreg_cli.data.naming import listing
-from pidreg_cli.data.preparation.findings import Finding, note
+from pidreg_cli.data.preparation.findings import Finding, note, share_of
 from pidreg_cli.data.preparation.plan import Plan
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.sources.source import Source
@@ -64,6 +64,10 @@ def _modalities(plan: Plan) -> Iterator[str]:
     width = max(map(len, plan.recipe.features))
     for name in plan.recipe.features:
         columns = plan.recipe.outputs(name)
-        absent = 1 - plan.present.get(name, 0) / plan.rows
         number = _number(len(columns), "column")
-        yield f"  {name:<{width}}  {number}, absent in {absent:.1%} of the rows: {listing(columns, _SHOWN)}"
+        absent = _absent(plan.rows - plan.present.get(name, 0), plan.rows)
+        yield f"  {name:<{width}}  {number}{absent}: {listing(columns, _SHOWN)}"
+
+
+def _absent(rows: int, of: int) -> str:
+    return f", absent in {share_of(rows, of)} of the rows" if rows else ""

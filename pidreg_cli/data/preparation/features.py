@@ -17,11 +17,12 @@ from pidreg_cli.data.preparation.findings import Finding, RowProgress
 from pidreg_cli.data.preparation.recipe import Recipe
 from pidreg_cli.data.preparation.request import CategoryRequest
 from pidreg_cli.data.roles import Roles
-from pidreg_cli.data.sources.source import Source
+from pidreg_cli.data.sources.source import Oddity, Source
 from pidreg_cli.errors import DataError
 
 # Enough, most often, to meet a first list.
 ROWS_AT_FIRST = 256
+_AS_CATEGORIES = ", or encode the column as categories with --one-hot '{}'"
 
 
 def first_recipe(
@@ -87,8 +88,8 @@ def _first_length(source: Source, name: str) -> int:
     )
 
 
-def check_oddities(source: Source, columns: Sequence[str]) -> None:
-    """Raise DataError where one of these columns holds texts among numbers."""
+def check_oddities(source: Source, columns: Sequence[str], *, single: bool = False) -> None:
+    """Raise DataError where one of these columns holds texts among numbers; ``single``: it is no feature."""
     for column in columns:
         if oddity := source.oddities.get(column):
             raise DataError(
@@ -96,9 +97,17 @@ def check_oddities(source: Source, columns: Sequence[str]) -> None:
                 f"Column {column!r} of {source.label} holds {oddity.numbers} numbers and {oddity.others} "
                 f"{'text' if oddity.others == 1 else 'texts'}, first {oddity.value!r} in row {oddity.row} (counted "
                 "from 0); a feature or target must hold numbers.",
-                f"Correct it, read it as missing with --missing '{oddity.value}', or encode the column as categories "
-                f"with --one-hot '{column}'.",
+                f"{_remedy(oddity)}{'' if single else _AS_CATEGORIES.format(column)}.",
             )
+
+
+def _remedy(oddity: Oddity) -> str:
+    if oddity.dressed:
+        return (
+            "Write numbers with digits and one decimal mark alone (--decimal says which), without marks of thousands, "
+            "percent or currency"
+        )
+    return f"Correct it, read it as missing with --missing '{oddity.value}'"
 
 
 def check_names(recipe: Recipe) -> None:

@@ -25,6 +25,11 @@ def warning(code: str, message: str) -> Finding:
     return Finding(code, "warning", message)
 
 
+def share_of(rows: int, of: int) -> str:
+    """``rows`` of ``of`` in percent; few are never none."""
+    return "<0.1%" if 0 < rows < 0.0005 * of else f"{rows / of:.1%}"
+
+
 class RowProgress(Protocol):
     """Listener of work that goes by rows."""
 

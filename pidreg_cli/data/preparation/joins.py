@@ -97,7 +97,8 @@ class JoinedSource:
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """These columns by batches of rows, in the order of the first table."""
-        places = [self.schema.names.index(column) for column in columns]
+        place_of = {name: place for place, name in enumerate(self.schema.names)}
+        places = [place_of[column] for column in columns]
         chosen = ", ".join(f"c{place}" for place in places)
         with _database_errors():
             reader = self.connection.sql(f"SELECT {chosen} FROM joined").to_arrow_reader(rows)

@@ -10,7 +10,7 @@ from pidreg_cli.data.naming import check_modality_name
 from pidreg_cli.data.preparation.dates import DatedSource
 from pidreg_cli.data.preparation.joins import TableCounts, joined
 from pidreg_cli.data.preparation.request import NamedInput, PrepareRequest
-from pidreg_cli.data.sources.opening import open_source
+from pidreg_cli.data.sources.opening import any_text, open_source
 from pidreg_cli.data.sources.renamed import RenamedSource
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.errors import UsageError
@@ -28,9 +28,11 @@ class OpenedTable:
 def opened(request: PrepareRequest) -> Iterator[OpenedTable]:
     """The table of the request, for the length of the block.
 
-    Raises UsageError where inputs are named that are not joined, DataError as of the readers and the join.
+    Raises UsageError where inputs are named that are not joined, or options speak of text and none is there; DataError
+    as of the readers and the join.
     """
     _check_names(request.inputs)
+    _check_text_options(request)
     if request.join is None:
         yield OpenedTable(_dated(_together(request), request))
         return
@@ -67,6 +69,16 @@ def _own_names(request: PrepareRequest) -> set[str]:
 
 def _dated(source: Source, request: PrepareRequest) -> Source:
     return DatedSource.of(source, request.dates) if request.dates else source
+
+
+def _check_text_options(request: PrepareRequest) -> None:
+    given = request.text.given
+    if given and not any_text([one.path for one in request.inputs]):
+        raise UsageError(
+            "usage.text_options",
+            f"{given[0]} is about text files, and no input is one",
+            "leave it out",
+        )
 
 
 def _check_names(inputs: tuple[NamedInput, ...]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pidreg_cli.data.modalities import unknown_column
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.features import first_recipe
-from pidreg_cli.data.preparation.findings import Finding, RowProgress, note, warning
+from pidreg_cli.data.preparation.findings import Finding, RowProgress, note, share_of, warning
 from pidreg_cli.data.preparation.joins import TableCounts
 from pidreg_cli.data.preparation.leakage import divided_groups, leaking_columns, repeated_rows
 from pidreg_cli.data.preparation.opening import OpenedTable, opened
@@ -145,7 +145,8 @@ def _with_label_texts(source: Source, roles: Roles) -> Source:
 def _time_column(request: PrepareRequest, source: Source) -> str:
     if request.time is None and len(request.dates) != 1:
         raise UsageError("usage.time", "--split time needs the column of the time", "name it with --time")
-    name = request.time or request.dates[0].column
+    # A column may have an empty name.
+    name = request.dates[0].column if request.time is None else request.time
     if name not in source.schema.names:
         raise unknown_column(name, source.schema.names, ", though --time names it")
     return name
@@ -203,8 +204,8 @@ def missing_findings(found: Survey, target: str) -> Iterator[Finding]:
             absent = found.rows - present
             yield note(
                 "missing.modality",
-                f"{absent:,} of {found.rows:,} rows ({absent / found.rows:.1%}) lack the whole modality {modality!r}; "
-                "they stay.",
+                f"{absent:,} of {found.rows:,} rows ({share_of(absent, found.rows)}) lack the whole modality "
+                f"{modality!r}; they stay.",
             )
     if found.missing_targets:
         yield warning(

@@ -105,11 +105,9 @@ class EncodedRows:
 
     def encoded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One batch of the table's columns, encoded."""
-        names = [
-            name
-            for name in dict.fromkeys([*self.recipe.singles.values(), *self.recipe.kept])
-            if name in batch.schema.names
-        ]
+        there = set(batch.schema.names)
+        singles = dict.fromkeys([*self.recipe.singles.values(), *self.recipe.kept])
+        names = [name for name in singles if name in there]
         arrays = [batch.column(name) for name in names]
         for modality, encoders in self.recipe.features.items():
             for encoder in encoders:

@@ -19,8 +19,8 @@ from pidreg_cli.errors import DataError, UsageError
 def resolve(source: Source, request: PrepareRequest) -> Roles:
     """Give each role its columns. Raises UsageError and DataError as ``resolve_roles``."""
     wanted = _with_inputs(request)
-    target = wanted.target or (source.metadata.target if source.metadata else None) or "target"
-    check_oddities(source, [target])
+    named = (wanted.target, source.metadata.target if source.metadata else None, "target")
+    check_oddities(source, [next(name for name in named if name is not None)], single=True)
     dates = {date.column for date in request.dates}
     encoded = [f.name for f in source.schema if pa.types.is_string(f.type) or f.name in dates]
     return resolve_roles(source.schema, source.metadata, wanted, encoded)

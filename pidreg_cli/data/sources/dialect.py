@@ -7,6 +7,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import BinaryIO, cast
 
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.remote import Place, open_bytes
+from pidreg_cli.data.sources.encodings import likely_encodings
 from pidreg_cli.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -22,8 +24,6 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
 CHUNK = 2**20
-# Encodings of one byte a character that a guess may name, and the many-byte ones of East Asia.
-GUESSED = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "big5", "euc_kr"]
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -143,20 +143,18 @@ def _first_wrong_byte(path: Place, encoding: str) -> int | None:
 
 
 def _guessed(path: Place, wrong: int) -> tuple[str, tuple[str, ...]]:
-    from charset_normalizer import from_bytes
-
     with text_bytes(path) as stream:
         stream.seek(max(0, wrong - CHUNK // 2))
         around = stream.read(CHUNK)
-    best = from_bytes(around, cp_isolation=GUESSED).best()
-    if best is None or _first_wrong_byte(path, best.encoding) is not None:
+    found = next((one for one in likely_encodings(around) if _first_wrong_byte(path, one) is None), None)
+    if found is None:
         raise DataError(
             "data.encoding",
             f"'{path}' is not UTF-8 (byte {wrong}), and its encoding could not be found out.",
             "Give it, as in --encoding cp1252, or convert the file to UTF-8.",
         )
-    notice = f"'{path}' is not UTF-8 and read as {best.encoding}; give --encoding where letters look wrong."
-    return best.encoding, (notice,)
+    notice = f"'{path}' is not UTF-8 and read as {found}; give --encoding where letters look wrong."
+    return found, (notice,)
 
 
 def _sample(path: Place, encoding: str) -> str:
@@ -208,7 +206,7 @@ def _has_quotes(path: Place, encoding: str) -> bool:
 
 
 def _check_names(path: Place, names: tuple[str, ...]) -> None:
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
             "data.duplicate_column",

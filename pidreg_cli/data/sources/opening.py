@@ -27,16 +27,27 @@ def open_source(inputs: Sequence[str | Path], options: TextOptions) -> Source:
 
     Raises DataError where there is none, the format is unknown or mixed, or a file is damaged.
     """
-    files = expand_inputs(inputs, (*PARQUET, *FEATHER, *TEXT), "table")
+    files = input_files(inputs)
     formats = {_format(file.path) for file in files}
     if len(formats) > 1:
         raise DataError(
             "data.mixed_formats",
             f"The inputs mix {' and '.join(sorted(formats))} files: {listing([f.path.name for f in files])}.",
-            "Files of one table must have one format; to join tables, give --key COLUMN.",
+            "Files of one table must have one format: name those of it, as in 'folder/*.parquet'. To join tables, give "
+            "--key COLUMN.",
         )
     label = f"'{files[0].path}'" if len(files) == 1 else f"The table of {len(files)} files"
     return _opened(formats.pop(), inputs, files, options, label)
+
+
+def input_files(inputs: Sequence[str | Path]) -> tuple[InputFile, ...]:
+    """The files of these inputs, whatever their format. Raises DataError as ``expand_inputs``."""
+    return expand_inputs(inputs, (*PARQUET, *FEATHER, *TEXT), "table")
+
+
+def any_text(inputs: Sequence[str | Path]) -> bool:
+    """Whether one of these inputs is of text files. Raises DataError as ``open_source``."""
+    return any(_format(file.path) == "text" for file in input_files(inputs))
 
 
 def _opened(

@@ -17,12 +17,16 @@ FEWEST_ROWS_PER_BATCH = 64
 
 
 class Oddity(NamedTuple):
-    """A column of text cells most of which are numbers: how many are not, and the first of these."""
+    """A column of text cells most of which are numbers: how many are not, and the first of these.
+
+    ``dressed``: that cell is a number written with a sign beside its digits (``1,000.5``, ``12 %``, ``$5``).
+    """
 
     numbers: int
     others: int
     row: int
     value: str
+    dressed: bool = False
 
 
 class Source(Protocol):

@@ -26,6 +26,11 @@ _INTEGER = r"^[+-]?\d+$"
 # Numbers written like codes: leading zeros, or more digits than a number keeps exactly.
 _LONG = r"^[+-]?\d{19,}$"
 _CODE = r"^[+-]?0\d|^[+-]?\d{16,}$"
+# Numbers with marks of thousands, another decimal mark, a percent sign or that of a currency.
+_DIGITS = r"\d{1,3}([.,' \x{a0}\x{202f}]\d{3})+([.,]\d+)?|\d*[.,]\d+|\d+"
+_DRESSED = (
+    rf"^[+-]?[$\x{{20ac}}\x{{a3}}\x{{a5}}]?\s?[+-]?({_DIGITS})\s?[%\x{{2030}}$\x{{20ac}}\x{{a3}}\x{{a5}}]?$"
+)
 _TRUTH = ("true", "false")
 
 
@@ -60,6 +65,7 @@ class CellCounts:
     codes: int = 0
     long: int = 0
     truths: int = 0
+    dressed: int = 0
     symbols: dict[str, int] = field(default_factory=dict)
     first_other: tuple[int, str] | None = None
 
@@ -87,6 +93,7 @@ class CellCounts:
         are_marks = pc.is_in(others, value_set=marks)
         for entry in others.filter(are_marks).value_counts().to_pylist():
             self.symbols[entry["values"]] = self.symbols.get(entry["values"], 0) + entry["counts"]
+        self.dressed += _true(pc.match_substring_regex(others, _DRESSED))
         wrong = others.filter(pc.invert(are_marks))
         if self.first_other is None and len(wrong):
             value = wrong[0].as_py()
@@ -114,10 +121,12 @@ class CellCounts:
 
     @property
     def oddity(self) -> Oddity | None:
-        """What is wrong where most cells are numbers and some are text."""
-        if self.first_other is None or self.numbers < NUMBERS_SHARE * self.present or self.numbers == 0:
+        """What is wrong where most cells are numbers, however written, and some are text."""
+        meant = self.numbers + self.dressed
+        if self.first_other is None or meant < NUMBERS_SHARE * self.present or meant == 0:
             return None
-        return Oddity(self.numbers, self.others, *self.first_other)
+        dressed = pc.match_substring_regex(pa.scalar(self.first_other[1]), _DRESSED).as_py()
+        return Oddity(self.numbers, self.others, *self.first_other, dressed)
 
 
 def present_cells(cells: pa.Array, missing: pa.Array) -> pa.Array:

@@ -27,6 +27,13 @@ class TextOptions:
         if self.encoding is not None and not _is_encoding(self.encoding):
             raise _usage("encoding", self.encoding, "the name of an encoding, such as utf-8 or cp1252")
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that say something."""
+        named = (self.delimiter, self.decimal, self.encoding, self.missing)
+        options = ("--delimiter", "--decimal", "--encoding", "--missing")
+        return tuple(option for option, value in zip(options, named, strict=True) if value)
+
 
 def _is_encoding(name: str) -> bool:
     try:
