@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,17 @@ def test_single_precision_and_one_decoding_change_less_than_a_millionth_of_a_bit
         assert mine.value == pytest.approx(exact.value, abs=1e-6)
         assert mine.value_raw == pytest.approx(exact.value_raw, abs=1e-6)
         assert mine.ci == pytest.approx(exact.ci, abs=1e-5)
+
+
+def test_the_quick_look_loads_no_library_that_takes_longer_than_it(write: Write) -> None:
+    path = write(linear_columns())
+    program = (
+        "import sys; from pidreg_cli.cli.app import main; "
+        f"main(['decompose', {str(path)!r}, '--no-model', '-q']); "
+        "print(sorted({'torch', 'pandas', 'lightgbm', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_products_of_leading_scores_show_what_no_modality_tells_alone(write: Write) -> None:
