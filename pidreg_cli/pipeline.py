@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pidreg_cli.config.loading import dump_settings
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.covariate_roles import without_covariates
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.subjects import repeated_subjects
@@ -64,11 +65,21 @@ def fit_run(
 
 
 def fit_table(
-    inputs: Sequence[str | Path], settings: Settings, progress: Progress, run: RunBuilder | None = None
+    inputs: Sequence[str | Path],
+    settings: Settings,
+    progress: Progress,
+    run: RunBuilder | None = None,
+    covariates: Sequence[str] = (),
 ) -> FittedTable:
-    """Fit the table in ``inputs``, with checkpoints in ``run`` if there is one. Raises PidregError."""
+    """Fit the table in ``inputs``, with checkpoints in ``run`` if there is one; covariates are no features.
+
+    Raises PidregError.
+    """
     table = open_table(inputs)
     roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    if covariates:
+        roles, notices = without_covariates(roles, covariates)
+        roles = replace(roles, notices=notices)
     loaded = load_arrays(table, roles)
     for notice in (*roles.notices, *loaded.notices):
         progress.notice(notice)

@@ -90,7 +90,7 @@ def read_evidence(folder: Path) -> RunEvidence:
 
     Raises RunError where the folder is no run, or a file is missing, damaged or of another major version.
     """
-    report = _report(folder)
+    report = read_report(folder)
     settings = read_settings(folder)
     protocol, models = _models(folder / EVIDENCE)
     for rows in models:
@@ -101,7 +101,8 @@ def read_evidence(folder: Path) -> RunEvidence:
     return RunEvidence(settings, report, protocol, models)
 
 
-def _report(folder: Path) -> Report:
+def read_report(folder: Path) -> Report:
+    """The report of a run. Raises RunError where it cannot be read."""
     path = folder / "report.json"
     return from_json(_text(path), str(path))
 

@@ -87,9 +87,9 @@ def select_modalities(
     columns = column_names("--covariates", covariates)
     check_outputs([output], inputs, force=force)
     if _is_run(inputs[0]):
-        refused = {"--no-model": no_model, "--covariates": columns, "--run": keep_run, "--resume": resume}
+        refused: dict[str, object] = {"--no-model": no_model, "--run": keep_run, "--resume": resume}
         _refuse(_first(refused) or _option_of(given), f"{inputs[0]} is a run, fitted already")
-        report = _of_run(console, inputs, request, verify=verify)
+        report = _of_run(console, inputs, request, columns, verify=verify)
     elif no_model:
         _refuse(
             _first({"--verify": verify, "--run": keep_run, "--resume": resume}),
@@ -97,13 +97,8 @@ def select_modalities(
         )
         report = _of_features(console, inputs, request, given, columns)
     else:
-        _refuse(
-            "--covariates" if columns else None,
-            "a fit reads modalities alone",
-            "add --no-model: readouts of the features can hold covariates",
-        )
         report = _of_table(
-            console, inputs, request, given, keep_run, verify=verify, resume=resume, force=force
+            console, inputs, request, given, keep_run, columns, verify=verify, resume=resume, force=force
         )
     write_result(console, rendered(report, report_format), output)
 
@@ -143,8 +138,12 @@ def _is_run(text: str) -> bool:
     return holds_run(path)
 
 
-def _of_run(console: Console, inputs: list[str], request: SelectRequest, *, verify: bool) -> Report:
+def _of_run(
+    console: Console, inputs: list[str], request: SelectRequest, covariates: list[str], *, verify: bool
+) -> Report:
     folder, data = Path(inputs[0]), inputs[1:]
+    if covariates:
+        return _of_run_beyond(console, folder, data, request, covariates, verify=verify)
     if verify and not data:
         raise UsageError(
             "usage.verify",
@@ -165,6 +164,31 @@ def _of_run(console: Console, inputs: list[str], request: SelectRequest, *, veri
         from pidreg_cli.selecting.of_run import verify_run
 
         return verify_run(folder, data, request, progress)
+
+
+VERIFYING = "networks are compared, which do not know covariates"
+
+
+def _of_run_beyond(
+    console: Console,
+    folder: Path,
+    data: list[str],
+    request: SelectRequest,
+    covariates: list[str],
+    *,
+    verify: bool,
+) -> Report:
+    _refuse("--verify with --covariates" if verify else None, VERIFYING, "leave one of them out")
+    if not data:
+        raise UsageError(
+            "usage.covariates",
+            "a run keeps no covariates",
+            f"give its table, or new labelled rows: pidreg select-modalities {folder} DATA --covariates ...",
+        )
+    with open_row_progress(console) as progress:
+        from pidreg_cli.selecting.of_run import select_run_beyond
+
+        return select_run_beyond(folder, data, request, covariates, progress)
 
 
 def _of_features(
@@ -195,11 +219,19 @@ def _of_table(
     request: SelectRequest,
     given: dict[str, Any],
     keep_run: Path | None,
+    covariates: list[str],
     *,
     verify: bool,
     resume: bool,
     force: bool,
 ) -> Report:
+    if covariates:
+        _refuse("--verify with --covariates" if verify else None, VERIFYING, "leave one of them out")
+        _refuse(
+            "--run with --covariates" if keep_run else None,
+            "the run would not know which columns were covariates",
+            "fit the other columns with pidreg fit, and give that run, its table and --covariates",
+        )
     from pidreg_cli.config.loading import dump_settings, load_settings
     from pidreg_cli.runs import RunBuilder
 
@@ -210,8 +242,10 @@ def _of_table(
     if keep_run is None:
         with open_progress(console) as progress:
             # Options and outputs are known to be good: only now is torch worth its second.
-            from pidreg_cli.selecting.of_table import select_table
+            from pidreg_cli.selecting.of_table import select_table, select_table_beyond
 
+            if covariates:
+                return select_table_beyond(inputs, settings, progress, covariates)
             return select_table(inputs, settings, progress, verify=verify)
     run = RunBuilder(keep_run, force=force, resume=resume)
     with run, open_progress(console) as progress:

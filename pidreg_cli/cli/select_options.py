@@ -70,7 +70,8 @@ Cost: TypeAlias = Annotated[
 Verify: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--verify", help="Retrain the recommended set and all, compare them on rows that chose nothing."
+        "--verify",
+        help="Retrain the recommended set, compare it with all: on test rows, or with folds on the rows that chose.",
     ),
 ]
 NoModel: TypeAlias = Annotated[
@@ -83,7 +84,8 @@ Covariates: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="A,B,...",
-        help="Columns that are always known and cost nothing: modalities are judged beyond them. With --no-model.",
+        help="Columns that are always known and cost nothing: modalities are judged beyond "
+        "them. Of a run, give its table too.",
     ),
 ]
 KeepRun: TypeAlias = Annotated[

@@ -14,8 +14,12 @@ from pidreg_cli.data.columns import Floats, as_numbers
 from pidreg_cli.data.features import LARGEST, check_range, feature_names, list_numbers, list_width
 from pidreg_cli.data.tables import ParquetTable
 
-CELLS = 2**22
-"""Numbers that a batch may hold once its features are made: 32 MB of doubles."""
+Ints = NDArray[np.int64]
+Block = NDArray[np.float64] | NDArray[np.float32]
+
+CELLS = 2**21
+"""Numbers that a batch may hold once its features are made: 16 MB of doubles, which the allocator hands out again;
+32 MB are fetched from the system, page by page, every time."""
 MOST_ROWS, FEWEST_ROWS = 2**16, 2**11
 
 
@@ -27,12 +31,12 @@ def batch_rows(width: int) -> int:
 @dataclass(frozen=True)
 class BlockReader:
     """The features of each modality in batches of a table; ``widths``: elements of list columns, else None;
-    ``kind``: of the numbers.
+    ``single``: in single precision also where not all columns of a modality are.
     """
 
     modalities: Mapping[str, Sequence[str]]
     widths: Mapping[str, int | None]
-    kind: type[np.float32] | type[np.float64] = np.float64
+    single: bool = False
 
     @classmethod
     def of(cls, table: ParquetTable, modalities: Mapping[str, Sequence[str]]) -> BlockReader:
@@ -53,42 +57,64 @@ class BlockReader:
             for name, group in self.modalities.items()
         }
 
-    def blocks(self, batch: pa.RecordBatch, first_row: int) -> dict[str, Floats]:
-        """Numbers (n, p) of each modality, NaN where missing. Raises DataError as ``feature_block``, with the row."""
-        return {name: self._block(batch, group, first_row) for name, group in self.modalities.items()}
+    def blocks(self, batch: pa.RecordBatch, first_row: int, chosen: Ints | None = None) -> dict[str, Block]:
+        """Numbers (n, p) of each modality in the rows ``chosen`` (n,) of a batch, by default all; NaN where missing.
 
-    def some(self, batch: pa.RecordBatch, first_row: int, rows: NDArray[np.intp]) -> dict[str, Floats]:
-        """The same of some rows of a batch, for a first look: numbers that cannot be used read as missing here."""
-        if any(width is not None for width in self.widths.values()):
-            # Lists are checked as they are read, and errors name rows of the table.
-            return {name: block[rows] for name, block in self.blocks(batch, first_row).items()}
-        few = batch.take(pa.array(rows))
-        found = {name: self._filled(few, group, first_row) for name, group in self.modalities.items()}
+        Raises DataError as ``feature_block``, with the row.
+        """
+        rows = np.arange(batch.num_rows) if chosen is None else chosen
+        return {name: self._block(batch, group, first_row, rows) for name, group in self.modalities.items()}
+
+    def some(self, batch: pa.RecordBatch, first_row: int, chosen: Ints) -> dict[str, Floats]:
+        """The same in double precision, for a first look: numbers that cannot be used read as missing here."""
+        found = {
+            name: np.asarray(self._filled(batch, group, first_row, chosen), np.float64)
+            for name, group in self.modalities.items()
+        }
         return {name: np.where(np.abs(block) <= LARGEST, block, np.nan) for name, block in found.items()}
 
-    def _block(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Floats:
-        block = self._filled(batch, columns, first_row)
-        with np.errstate(invalid="ignore"):
-            sound = not (np.abs(block) > LARGEST).any()
-        if not sound:
+    def _block(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int, chosen: Ints) -> Block:
+        block = self._filled(batch, columns, first_row, chosen)
+        if not _sound(block):
             for column in columns:
-                check_range(self._numbers(batch.column(column), column, first_row), column, first_row)
+                numbers = np.asarray(self._numbers(batch.column(column), column, first_row), np.float64)
+                check_range(numbers, column, first_row)
         return block
 
-    def _filled(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int) -> Floats:
+    def _filled(self, batch: pa.RecordBatch, columns: Sequence[str], first_row: int, chosen: Ints) -> Block:
         widths = [self.widths[column] or 1 for column in columns]
+        single = self.single or all(batch.column(column).type == pa.float32() for column in columns)
         # Column by column in memory, as they come.
-        block = np.empty((sum(widths), batch.num_rows), self.kind).T
+        shape = (sum(widths), len(chosen))
+        block: Block = np.empty(shape, np.float32) if single else np.empty(shape, np.float64)
         # What is beyond single precision becomes infinite, which is found after.
         with np.errstate(over="ignore"):
             for column, end in zip(columns, accumulate(widths), strict=True):
                 numbers = self._numbers(batch.column(column), column, first_row)
-                block[:, end - numbers.shape[1] : end] = numbers
-        return block
+                if numbers.ndim == 1:
+                    block[end - 1] = numbers.take(chosen, mode="clip")
+                else:
+                    block[end - numbers.shape[1] : end] = numbers[chosen].T
+        return block.T
 
-    def _numbers(self, chunk: pa.Array, column: str, first_row: int) -> NDArray[np.floating]:
+    def _numbers(self, chunk: pa.Array, column: str, first_row: int) -> Block:
         width = self.widths[column]
-        return as_numbers(chunk)[:, None] if width is None else list_numbers(chunk, column, width, first_row)
+        return as_numbers(chunk) if width is None else list_numbers(chunk, column, width, first_row)
+
+
+def complete(block: Block) -> bool:
+    """Whether no number is missing or infinite, and none near the largest: in one pass, which asks no more."""
+    flat = block.T.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)))
+
+
+def _sound(block: Block) -> bool:
+    """Whether every number can be used; missing ones can."""
+    if complete(block):
+        return True
+    with np.errstate(invalid="ignore"):
+        return not bool((np.abs(block) > LARGEST).any())
 
 
 def numbered_batches(

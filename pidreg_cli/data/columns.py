@@ -33,16 +33,28 @@ def is_feature(kind: pa.DataType) -> bool:
     return is_number(kind.value_type) if is_list(kind) else is_number(kind)
 
 
-def as_numbers(chunk: pa.Array) -> NDArray[np.floating]:
-    """As ``as_floats``, but single precision stays single, without a copy where no cell is null."""
-    if pa.types.is_float32(chunk.type):
-        return np.asarray(chunk.to_numpy(zero_copy_only=False))
-    return as_floats(chunk)
-
-
 def as_floats(chunk: pa.Array) -> Floats:
     """A chunk of numbers as float64, NaN where null. Integers beyond 2**53 are rounded."""
     if pa.types.is_dictionary(chunk.type):
         chunk = chunk.dictionary_decode()
     values = pc.cast(chunk, pa.float64(), safe=False)
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+    # Arrow's own conversion imports pandas: a third of a second for nothing.
+    validity, cells = values.buffers()
+    if cells is None or not len(values):
+        return np.full(len(values), np.nan)
+    numbers = np.frombuffer(cells, np.float64, len(values), 8 * values.offset)
+    return np.where(_bits(validity, values), numbers, np.nan) if values.null_count else numbers
+
+
+def as_numbers(chunk: pa.Array) -> Floats | NDArray[np.float32]:
+    """The same, single precision left as it is where no cell is null."""
+    if chunk.type == pa.float32() and len(chunk) and not chunk.null_count:
+        return np.frombuffer(chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset)
+    return as_floats(chunk)
+
+
+def _bits(validity: pa.Buffer, values: pa.Array) -> NDArray[np.bool_]:
+    """Which values are present: a bit each, the lowest first."""
+    first, end = values.offset // 8, -(-(values.offset + len(values)) // 8)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8)[first:end], bitorder="little")
+    return bits[values.offset - 8 * first :][: len(values)].view(np.bool_)

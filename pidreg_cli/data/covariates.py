@@ -84,6 +84,11 @@ class Covariates:
         """Rows of a batch as numbers (n, width)."""
         return np.hstack([part.apply(batch.column(part.column), first_row) for part in self.parts])
 
+    def of_table(self, table: ParquetTable) -> Floats:
+        """All rows of a table as numbers (n_rows, width)."""
+        cells = table.read(self.columns).combine_chunks()
+        return np.vstack([self.apply(batch, 0) for batch in cells.to_batches()])
+
 
 def fit_covariates(table: ParquetTable, columns: Sequence[str]) -> Covariates:
     """How each column becomes numbers, from all its cells.

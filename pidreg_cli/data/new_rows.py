@@ -79,7 +79,7 @@ class NewRows:
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows in order, exactly ``rows`` at a time but for the last. Raises DataError with column and row."""
-        reader = BlockReader(self.present, self._widths(), np.float32)
+        reader = BlockReader(self.present, self._widths(), single=True)
         named = [name for name in (self.id, self.target) if name is not None]
         columns = list(dict.fromkeys([*reader.columns, *named]))
         first = 0
@@ -91,7 +91,7 @@ class NewRows:
         numbers = np.arange(first, first + batch.num_rows)
         blocks = reader.blocks(batch, first)
         features = {
-            name: blocks[name].astype(np.float32, copy=False)
+            name: np.asarray(blocks[name], np.float32)
             if name in blocks
             else np.full((batch.num_rows, len(columns)), np.nan, np.float32)
             for name, columns in self.features.items()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -55,6 +55,8 @@ class ParquetTable:
     parts: tuple[_Part, ...]
     schema: pa.Schema
     metadata: TableMetadata | None
+    kept: Mapping[str, pa.Array] = field(default_factory=dict)
+    """Columns that are in memory: batches of these alone need no file."""
 
     @property
     def rows(self) -> int:
@@ -99,8 +101,15 @@ class ParquetTable:
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """These columns of all rows, at most ``rows`` at a time, for memory of a batch; raises as ``read``."""
         self._check_known(columns)
+        stored = [name for name in columns if name not in self.kept]
+        if self.kept and not stored:
+            yield from _slices(self.kept, columns, rows)
+            return
+        first = 0
         for part in self.parts:
-            yield from _batches(part, columns, rows)
+            for batch in _batches(part, stored, rows):
+                yield _completed(batch, self.kept, columns, first)
+                first += batch.num_rows
 
     def _check_known(self, columns: Sequence[str]) -> None:
         # A set: of ten thousand columns each look into the list would make them a hundred million.
@@ -269,6 +278,20 @@ def _batches(part: _Part, columns: Sequence[str], rows: int) -> Iterator[pa.Reco
             filled = {name: pa.repeat(value, batch.num_rows) for name, value in part.partitions.items()}
             arrays = [filled[name] if name in filled else batch.column(name) for name in columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _slices(kept: Mapping[str, pa.Array], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    arrays = [kept[name] for name in columns]
+    for start in range(0, len(arrays[0]), rows):
+        yield pa.RecordBatch.from_arrays([array.slice(start, rows) for array in arrays], names=list(columns))
+
+
+def _completed(
+    batch: pa.RecordBatch, kept: Mapping[str, pa.Array], columns: Sequence[str], first: int
+) -> pa.RecordBatch:
+    """The batch, whose first row is ``first``, with the columns that are kept."""
+    arrays = [kept[n].slice(first, batch.num_rows) if n in kept else batch.column(n) for n in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
 def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:

@@ -106,3 +106,15 @@ def repeated_subjects(column: str, values: int, rows: int) -> Diagnostic:
         f"Keep rows of a subject together: --group {shlex.quote(column)}.",
         float(rows - values),
     )
+
+
+def fitted_rows(run: str) -> Diagnostic:
+    """The rows given as new are those of the table that ``run`` was fitted on."""
+    return Diagnostic(
+        "data.fitted_rows",
+        "warning",
+        f"This is the table that {run} was fitted on: rows that trained its model flatter it, and information is too "
+        "high.",
+        f"For the rows that it held out: pidreg decompose {shlex.quote(run)}.",
+        None,
+    )

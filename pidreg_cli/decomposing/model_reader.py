@@ -49,25 +49,24 @@ class ModelReader:
         self.columns = [*self._reader.columns, *covariates.columns, roles.target]
         self.tally, self.errors = Tally(), RunningAccuracy()
         probe = next(table.batches(list(dict.fromkeys(self.columns)), PROBED))
-        self.layout = self._features(probe, np.arange(probe.num_rows)).layout
+        self.layout = self._features(probe, 0, np.arange(probe.num_rows)).layout
         self.tally, self.errors = Tally(), RunningAccuracy()
 
-    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
         """Rows of a batch as (n, P + 1)."""
-        values = self._features(batch, numbers).values
+        values = self._features(batch, first, chosen).values
         return np.hstack([values, np.zeros((len(values), 1))])
 
-    def _features(self, batch: pa.RecordBatch, numbers: Ints) -> FeatureTable:
-        first = int(numbers[0])
-        blocks = self._reader.blocks(batch, first)
+    def _features(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> FeatureTable:
+        blocks = self._reader.blocks(batch, first, chosen)
         self.tally.add(blocks)
         features = {name: np.ascontiguousarray(block, np.float32) for name, block in blocks.items()}
-        arrays = MultimodalArrays(features, self._model.columns, None, numbers)
+        arrays = MultimodalArrays(features, self._model.columns, None, first + chosen)
         reading = self._model.read(arrays, self._heads, self._trees)
         target = self._model.transforms.target
-        self.errors.add(as_floats(batch.column(self._target)), target.restore(reading.prediction))
+        self.errors.add(as_floats(batch.column(self._target))[chosen], target.restore(reading.prediction))
         seen = readout_blocks(reading, lambda standard: target.forward(target.restore(standard)))
-        given = self._covariates.apply(batch, first) if self._covariates.parts else None
+        given = self._covariates.apply(batch, first)[chosen] if self._covariates.parts else None
         return feature_table(ReadoutBlocks(seen.codes, seen.scores, given=given), self._interactions)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from pidreg_cli.data.covariate_roles import IDLE, without_covariates
 from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import determined_targets
-from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.findings import RowProgress
-from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
@@ -23,17 +23,13 @@ from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.readers import FeatureReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
-from pidreg_cli.decomposing.table_report import (
-    TableReport,
-    check_covariates,
-    labelled_table,
-)
+from pidreg_cli.decomposing.table_report import TableReport, labelled_table
 from pidreg_cli.errors import UsageError
 from pidreg_cli.threads import available_threads
 
 MOST_MODALITIES = 12
-IDLE = ("Columns without a role", "Column 'split'")
-"""Notices of roles that say nothing here: covariates have one, and every row is scored whatever its split."""
+UNSPLIT = (*IDLE, "Column 'split'")
+"""Notices of roles that say nothing here: every row is scored whatever its split."""
 
 
 def decompose_features(
@@ -46,7 +42,7 @@ def decompose_features(
     """Decompose what the features of a table say of its target, without a model. Raises PidregError of every kind."""
     table = open_table(inputs)
     found = resolve_roles(table.schema, table.metadata, roles)
-    found, notices = without_covariates(found, covariates)
+    found, notices = without_covariates(found, covariates, UNSPLIT)
     if len(found.modalities) > MOST_MODALITIES:
         raise UsageError(
             "usage.too_many_modalities",
@@ -55,6 +51,8 @@ def decompose_features(
         )
     threads = request.threads or available_threads()
     with threadpool_limits(threads), determined_targets(tuple(found.modalities), found.target):
+        features = [column for columns in found.modalities.values() for column in columns]
+        table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)
         seen = see_target(table, found.target)
         transform = TargetTransform.fit(seen.values)
@@ -74,29 +72,6 @@ def decompose_features(
         ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
-
-
-def without_covariates(roles: Roles, covariates: Sequence[str]) -> tuple[Roles, tuple[str, ...]]:
-    """Covariates are no features, and have no role that they would give away. Raises UsageError, DataError."""
-    check_covariates(covariates, roles.target, roles.id)
-    taken = {name: [c for c in columns if c in covariates] for name, columns in roles.modalities.items()}
-    left = {
-        name: tuple(c for c in columns if c not in covariates) for name, columns in roles.modalities.items()
-    }
-    for name, columns in left.items():
-        if not columns:
-            raise UsageError(
-                "usage.covariates",
-                f"every column of modality {name!r} is a covariate: nothing of it is left to decompose",
-                "leave the modality out, or the covariates",
-            )
-    notices = tuple(
-        f"{listing(columns)} of modality {name!r}: covariates, and so no features of it."
-        for name, columns in taken.items()
-        if columns
-    )
-    said = tuple(text for text in roles.notices if not text.startswith(IDLE))
-    return replace(roles, modalities=left), (*said, *notices)
 
 
 def constant_features(

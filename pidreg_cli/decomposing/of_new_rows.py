@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.covariate_roles import check_outside
 from pidreg_cli.data.covariates import fit_covariates
 from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import determined_targets
@@ -16,19 +17,19 @@ from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.data.targets import see_target
+from pidreg_cli.decisions import data_checks
 from pidreg_cli.decomposing.model_reader import ModelReader
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
-from pidreg_cli.decomposing.table_report import (
-    TableReport,
-    check_covariates,
-    labelled_table,
-)
-from pidreg_cli.errors import DataError, UsageError
+from pidreg_cli.decomposing.table_report import TableReport, labelled_table
+from pidreg_cli.errors import DataError
 from pidreg_cli.model_files import ModelRoles, read_model
-from pidreg_cli.run_evidence import read_settings
+from pidreg_cli.run_evidence import read_report, read_settings
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
+
+NORMAL_SCORES = "inverse normal (Blom), fitted on the training rows of the run"
+"""What Y' of new rows is."""
 
 
 def decompose_new(
@@ -46,10 +47,10 @@ def decompose_new(
     place = resolve_device(device)
     model, stored = read_model(folder, place)
     settings = read_settings(folder)
-    request = _as_fitted(request, settings)
+    request = as_fitted(request, settings)
     table = open_table(inputs)
-    roles = _roles_of_run(table, stored, settings, identifier, group)
-    _check_outside(covariates, roles)
+    roles = roles_of_run(table, stored, settings, identifier, group)
+    check_outside(covariates, roles)
     threads = request.threads or available_threads()
     with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
@@ -60,8 +61,17 @@ def decompose_new(
         streamed = streamed_information(
             labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
         )
-        transform = "inverse normal (Blom), fitted on the training rows of the run"
-        facts = TableReport(roles, labelled, reader.tally, transform, request, str(place), threads)
+        known = table.fingerprint == read_report(folder).data.fingerprint
+        facts = TableReport(
+            roles,
+            labelled,
+            reader.tally,
+            NORMAL_SCORES,
+            request,
+            str(place),
+            threads,
+            findings=(data_checks.fitted_rows(folder.name),) if known else (),
+        )
         report = facts.report(streamed.facts, {}, reader.errors.accuracy())
     return Decomposed(
         report,
@@ -73,7 +83,7 @@ def decompose_new(
     )
 
 
-def _as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest:
+def as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest:
     """Where nothing is asked for, as the run was fitted."""
     information = settings.information
     return replace(
@@ -84,7 +94,7 @@ def _as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeReques
     )
 
 
-def _roles_of_run(
+def roles_of_run(
     table: ParquetTable, stored: ModelRoles, settings: Settings, identifier: str | None, group: str | None
 ) -> Roles:
     """Columns of new rows by the roles of the run. Raises DataError where one is missing or of another type."""
@@ -116,16 +126,3 @@ def _roles_of_run(
         id=next((one for one in identifiers if one is not None), None),
         group=next((one for one in groups if one is not None), None),
     )
-
-
-def _check_outside(covariates: Sequence[str], roles: Roles) -> None:
-    """Raise UsageError for covariates that the model reads: its codes hold them, and nothing takes them out again."""
-    check_covariates(covariates, roles.target, roles.id)
-    for name, columns in roles.modalities.items():
-        inside = [column for column in columns if column in covariates]
-        if inside:
-            raise UsageError(
-                "usage.covariates",
-                f"{listing(inside)} of modality {name!r} cannot be a covariate: the model of the run reads it",
-                "fit without it first, or decompose the table itself with --no-model",
-            )

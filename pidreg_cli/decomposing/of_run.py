@@ -46,7 +46,7 @@ def decompose_run(folder: Path, request: DecomposeRequest) -> Decomposed:
     with limited_threads(threads):
         estimates = evidence.estimates(settings)
         facts = _facts(evidence, estimates, settings, request)
-    report = _report(evidence, facts, settings, threads)
+    report = report_of(evidence, facts, settings, threads)
     batch = _rows(folder, estimates.readouts)
     return Decomposed(report, (), lambda: iter((batch,)), batch.errors.mean(axis=0))
 
@@ -113,7 +113,9 @@ def _plugin(evidence: RunEvidence, settings: Settings) -> Jackknife:
     )
 
 
-def _report(evidence: RunEvidence, facts: given.InformationFacts, settings: Settings, threads: int) -> Report:
+def report_of(
+    evidence: RunEvidence, facts: given.InformationFacts, settings: Settings, threads: int
+) -> Report:
     """The run's report with the parts that informations decide made anew."""
     found = informations_of(evidence.names, facts)
     parts = information_parts(facts, found)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pidreg_cli.data.batches import BlockReader, batch_rows, numbered_batches, spread_rows
+from pidreg_cli.data.batches import (
+    Block,
+    BlockReader,
+    batch_rows,
+    complete,
+    numbered_batches,
+    spread_rows,
+)
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
@@ -41,14 +48,20 @@ class Tally:
     missing: dict[str, int] = field(default_factory=dict)
     absent: dict[str, int] = field(default_factory=dict)
 
-    def add(self, blocks: Mapping[str, Floats]) -> None:
+    def add(self, blocks: Mapping[str, Block]) -> None:
         """More rows."""
         self.rows += len(next(iter(blocks.values())))
         for name, block in blocks.items():
-            empty = np.isnan(block)
-            found = (block.size, int(empty.sum()), int(empty.all(axis=1).sum()))
+            missing, absent = (0, 0) if complete(block) else _missing(block)
+            found = (block.size, missing, absent)
             for counts, more in zip((self.cells, self.missing, self.absent), found, strict=True):
                 counts[name] = counts.get(name, 0) + more
+
+
+def _missing(block: Block) -> tuple[int, int]:
+    """Missing cells, and rows of nothing else."""
+    empty = np.isnan(block)
+    return int(empty.sum()), int(empty.all(axis=1).sum())
 
 
 class RowReader(Protocol):
@@ -58,10 +71,10 @@ class RowReader(Protocol):
     columns: list[str]
     tally: Tally
 
-    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
-        """Rows of a batch as (n, P + 1): features, and a last column to be filled with the target.
+    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
+        """Rows ``chosen`` (n,) of a batch as (n, P + 1): features, and a last column to be filled with the target.
 
-        ``numbers`` (n,): of the rows in the table.
+        ``first``: number in the table of the batch's first row.
         """
 
 
@@ -104,20 +117,26 @@ class Measuring:
         own = len(self.mean) if self.components is None else self.components.shape[1]
         return own + len(self.flagged)
 
-    def apply(self, block: Floats) -> tuple[Floats, Floats]:
-        """Standardised features with flags (n, features), and scores (n, k)."""
-        missing = np.isnan(block)
-        standard = (block - self.mean) / self.sd
+    def apply(self, block: Block, own: Floats) -> Floats:
+        """Write standardised features and flags into ``own`` (n, features); the scores (n, k)."""
+        standard = block - self.mean.astype(block.dtype)
+        standard /= self.sd.astype(block.dtype)
         np.clip(standard, -WILD, WILD, out=standard)
-        if missing.any():
+        features = own.shape[1] - len(self.flagged)
+        if not complete(block):
+            missing = np.isnan(block)
             standard[missing] = 0.0
-        scores = standard @ self.directions
-        if self.components is None:
-            own, flags = standard, missing[:, self.flagged]
+            own[:, features:] = self._flags(missing)
         else:
-            some = np.asarray(missing.any(axis=1))[:, None]
-            own, flags = standard @ self.components, some[:, : len(self.flagged)]
-        return np.hstack([own, flags]) if flags.size else own, scores
+            own[:, features:] = 0.0
+        own[:, :features] = standard if self.components is None else standard @ self.components
+        # Column by column in memory: scores are multiplied by pairs.
+        return np.asarray(self.directions.astype(block.dtype).T @ standard.T, np.float64).T
+
+    def _flags(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if self.components is None:
+            return missing[:, self.flagged]
+        return np.asarray(missing.any(axis=1))[:, None][:, : len(self.flagged)]
 
 
 def _directions(standard: Floats, most: int) -> Floats:
@@ -185,33 +204,33 @@ class FeatureReader:
             widths[GIVEN] = self._covariates.width
         return laid_out(widths)
 
-    def rows(self, batch: pa.RecordBatch, numbers: Ints) -> Floats:
+    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
         """Rows of a batch as (n, P + 1)."""
-        blocks = list(self._reader.blocks(batch, int(numbers[0])).values())
-        self.tally.add(dict(zip(self.names, blocks, strict=True)))
-        found = np.empty((self.layout.width + 1, len(blocks[0]))).T
-        scores = []
-        for i, (one, block) in enumerate(zip(self._measures, blocks, strict=True)):
-            own, leading = one.apply(block)
-            self._put(found, ("code", i, i), own)
-            scores.append(leading)
+        blocks = self._reader.blocks(batch, first, chosen)
+        self.tally.add(blocks)
+        # Column by column in memory, as they are made.
+        found = np.empty((self.layout.width + 1, len(chosen))).T
+        scores = [
+            one.apply(block, self._place(found, ("code", i, i)))
+            for i, (one, block) in enumerate(zip(self._measures, blocks.values(), strict=True))
+        ]
         for i, j in combinations_with_replacement(range(len(scores)), 2):
-            self._put(found, ("product", i, j), _products(scores[i], scores[j], same=i == j))
+            _multiply(scores[i], scores[j], self._place(found, ("product", i, j)), same=i == j)
         if self._covariates.parts:
-            self._put(found, GIVEN, self._covariates.apply(batch, int(numbers[0])))
+            self._place(found, GIVEN)[:] = self._covariates.apply(batch, first)[chosen]
         return found
 
-    def _put(self, found: Floats, key: tuple[str, int, int], block: Floats) -> None:
+    def _place(self, found: Floats, key: tuple[str, int, int]) -> Floats:
         place = self.layout.slices[key]
-        found[:, place.start : place.stop] = block
+        return found[:, place.start : place.stop]
 
 
-def _products(one: Floats, other: Floats, *, same: bool) -> Floats:
+def _multiply(one: Floats, other: Floats, products: Floats, *, same: bool) -> None:
     """Products of every score of one with every score of the other; of one with itself each pair once."""
-    if same:
-        first, second = np.triu_indices(one.shape[1])
-        return one[:, first] * one[:, second]
-    return (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    pairs = product(range(one.shape[1]), range(other.shape[1]))
+    kept = [(i, j) for i, j in pairs if i <= j or not same]
+    for place, (i, j) in enumerate(kept):
+        np.multiply(one[:, i], other[:, j], out=products[:, place])
 
 
 def empty_modality(name: str) -> DataError:

@@ -53,7 +53,7 @@ class LabelledRows(NamedTuple):
     """Rows of a batch that have a target, by group.
 
     ``numbers`` (n,) in the table, ``groups`` (n,), ``target`` (n,), and ``rows`` (n, P + 1) as the reader sees them,
-    with Y' last. ``cells``: their columns.
+    with Y' last. ``cells``: all rows of the batch, of which these are ``chosen`` (n,).
     """
 
     numbers: Ints
@@ -61,6 +61,7 @@ class LabelledRows(NamedTuple):
     target: Floats
     rows: Floats
     cells: pa.RecordBatch
+    chosen: Ints
 
 
 @dataclass(frozen=True)
@@ -115,29 +116,24 @@ class LabelledTable:
         progress.begin(task, self.table.rows)
         columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
         for first, batch in numbered_batches(self.table, columns, size):
-            numbers = self._by_group(first, batch.num_rows)
-            if len(numbers):
-                yield self._read(reader, batch, first, numbers)
+            chosen = self._by_group(first, batch.num_rows)
+            if len(chosen):
+                yield self._read(reader, batch, first, chosen)
             progress.advance(batch.num_rows)
         progress.finish()
 
     def _by_group(self, first: int, count: int) -> Ints:
-        """Numbers of the rows with a target, those of a group side by side: moments are sums over groups."""
+        """Places of the rows with a target, those of a group side by side: moments are sums over groups."""
         groups = self.groups[first : first + count]
         order = np.argsort(groups, kind="stable")
-        return np.asarray(first + order[int((groups < 0).sum()) :], np.int64)
+        return np.asarray(order[int((groups < 0).sum()) :], np.int64)
 
-    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, numbers: Ints) -> LabelledRows:
-        cells = batch.take(pa.array(numbers - first))
-        try:
-            rows = reader.rows(cells, numbers)
-        except DataError:
-            # Rows were moved: in their own order the error names the right one.
-            reader.rows(batch, np.arange(first, first + batch.num_rows))
-            raise
-        target = as_floats(cells.column(self.seen.column))
+    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, chosen: Ints) -> LabelledRows:
+        rows = reader.rows(batch, first, chosen)
+        target = as_floats(batch.column(self.seen.column))[chosen]
         rows[:, -1] = self.transform.forward(target)
-        return LabelledRows(numbers, self.groups[numbers].astype(np.int64), target, rows, cells)
+        numbers = first + chosen
+        return LabelledRows(numbers, self.groups[numbers].astype(np.int64), target, rows, batch, chosen)
 
 
 def group_count(width: int) -> int:
@@ -269,5 +265,5 @@ def streamed_rows(
             errors = np.square(found.rows[:, -1:] - predictions)
             # Read by group, written in the order of the table.
             order = np.argsort(found.numbers)
-            names = ids.read(found.cells, found.numbers)
+            names = ids.read(found.cells.take(pa.array(found.chosen)), found.numbers)
             yield RowBatch(names.take(pa.array(order)), found.target[order], errors[order])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pidreg_cli.data.labels import complete_labels
@@ -16,25 +16,10 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.readers import RowReader, Tally, empty_modality
 from pidreg_cli.decomposing.request import DecomposeRequest, created_now
 from pidreg_cli.decomposing.streamed import LabelledTable, group_count
-from pidreg_cli.errors import UsageError
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
 from pidreg_cli.training.metrics import Accuracy
-
-
-def check_covariates(covariates: Sequence[str], target: str, identifier: str | None) -> None:
-    """Raise UsageError for a covariate that has another role, or is named twice."""
-    for role, column in (("target", target), ("id", identifier)):
-        if column in covariates:
-            raise UsageError(
-                "usage.covariates",
-                f"{column!r} is the {role} and cannot be a covariate",
-                "leave it out of --covariates",
-            )
-    twice = [column for column in covariates if list(covariates).count(column) > 1]
-    if twice:
-        raise UsageError("usage.covariates", f"{twice[0]!r} is among the covariates twice", "name it once")
 
 
 def labelled_table(
@@ -63,6 +48,7 @@ class TableReport:
     device: str
     threads: int
     command: str = "decompose"
+    findings: tuple[Diagnostic, ...] = ()
 
     def report(
         self,
@@ -122,4 +108,5 @@ class TableReport:
     def _findings(self) -> tuple[Diagnostic, ...]:
         table = self.labelled.table
         found = repeated_subjects(table, self.roles.group, self.roles.id)
-        return () if found is None else (data_checks.repeated_subjects(*found, table.rows),)
+        repeated = () if found is None else (data_checks.repeated_subjects(*found, table.rows),)
+        return (*self.findings, *repeated)

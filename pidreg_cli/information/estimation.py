@@ -28,7 +28,7 @@ from pidreg_cli.information.gaussian import (
 )
 from pidreg_cli.information.intervals import GROUPS, Jackknife, jackknife_of_errors
 from pidreg_cli.information.lattice import largest_repair, monotone_closure
-from pidreg_cli.information.moments import Moments, merged
+from pidreg_cli.information.moments import Moments
 from pidreg_cli.information.readouts import (
     balanced_folds,
     cross_fitted_predictions,
@@ -145,22 +145,3 @@ def linear_informations(
         conditional_covariances(*checked_correlation(moments.exact_scatter, order, columns), widths)
     )
     return raw - information_bias(rows, len(target), subset_widths(widths)) if debias else np.asarray(raw)
-
-
-def linear_jackknife(
-    parts: Sequence[Moments],
-    target: Sequence[int],
-    sources: Sequence[Sequence[int]],
-    columns: Sequence[str] | None = None,
-    debias: bool = True,
-) -> Jackknife:
-    """``linear_informations`` of all parts together and with each left out: groups of rows kept apart while
-    streaming.
-    """
-    everything = merged(parts)
-    return Jackknife(
-        linear_informations(everything, target, sources, columns, debias),
-        np.stack(
-            [linear_informations(everything - part, target, sources, columns, debias) for part in parts]
-        ),
-    )

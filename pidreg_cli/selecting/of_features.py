@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.config.settings import SelectionSettings
+from pidreg_cli.data.covariate_roles import without_covariates
 from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
@@ -22,8 +25,8 @@ from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
-from pidreg_cli.decomposing.of_features import constant_features, without_covariates
-from pidreg_cli.decomposing.readers import FeatureReader
+from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features
+from pidreg_cli.decomposing.readers import FeatureReader, RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import LabelledTable, gathered_information
 from pidreg_cli.decomposing.table_report import TableReport, labelled_table
@@ -37,6 +40,7 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.selected import selected
 from pidreg_cli.reports.tried import told_by, tried_information
 from pidreg_cli.threads import available_threads
+from pidreg_cli.training.metrics import Accuracy
 
 Floats = NDArray[np.float64]
 
@@ -60,18 +64,21 @@ def select_features(
     Raises PidregError of every kind.
     """
     table = open_table(inputs)
-    found, notices = without_covariates(resolve_roles(table.schema, table.metadata, roles), covariates)
+    found = resolve_roles(table.schema, table.metadata, roles)
+    found, notices = without_covariates(found, covariates, UNSPLIT)
     names = tuple(found.modalities)
     _check(names, settings)
     request = DecomposeRequest(seed=seed, threads=threads)
     limit = threads or available_threads()
     with threadpool_limits(limit), determined_targets(names, found.target):
+        features = [column for columns in found.modalities.values() for column in columns]
+        table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)
         seen = see_target(table, found.target)
         transform = TargetTransform.fit(seen.values)
         reader = FeatureReader(table, found.modalities, "products", held)
         labelled = labelled_table(table, seen, transform, found.group, request, reader)
-        rows = _Gathered(labelled, reader.layout, _parts(labelled, reader, progress), held)
+        rows = Gathered.of(labelled, reader, held, "features", progress)
         constant = constant_features(reader, merged(rows.parts).constant, held)
         facts = TableReport(
             found,
@@ -84,7 +91,7 @@ def select_features(
             "select-modalities",
         )
         if len(names) <= EXACT:
-            report = _exact(rows, names, settings, facts, constant, request)
+            report = exact(rows, names, settings, facts, constant, request)
         else:
             report = _greedy(rows, names, settings, facts, constant, seed)
     return report, notices
@@ -100,23 +107,34 @@ def _check(names: tuple[str, ...], settings: SelectionSettings) -> None:
     check_rule(names, Rule.of(settings), settings.cost)
 
 
-def _parts(labelled: LabelledTable, reader: FeatureReader, progress: RowProgress) -> tuple[Moments, ...]:
-    """Moments of [features, Y', target] of each group: information is about Y', errors are the target's."""
-    sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
-    for read in labelled.batches(reader, progress, "reading rows"):
-        sums.add(np.column_stack([read.rows, read.target]), read.groups)
-    return sums.parts
-
-
 @dataclass
-class _Gathered:
-    """What one pass left of the rows, and the sets of modalities that were evaluated from it."""
+class Gathered:
+    """What one pass left of the rows, and the sets of modalities that were evaluated from it.
+
+    ``parts``: moments of [features, Y', target] of each group: information is about Y', errors are the target's.
+    """
 
     labelled: LabelledTable
     layout: FeatureLayout
     parts: tuple[Moments, ...]
     covariates: Covariates
+    protocol: Literal["features", "new-data"]
     scores: list[SetErrors] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        labelled: LabelledTable,
+        reader: RowReader,
+        covariates: Covariates,
+        protocol: Literal["features", "new-data"],
+        progress: RowProgress,
+    ) -> Gathered:
+        """The pass. Raises the errors of the reader."""
+        sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
+        for read in labelled.batches(reader, progress, "reading rows"):
+            sums.add(np.column_stack([read.rows, read.target]), read.groups)
+        return cls(labelled, reader.layout, sums.parts, covariates, protocol)
 
     @property
     def score_parts(self) -> tuple[Moments, ...]:
@@ -143,15 +161,16 @@ class _Gathered:
         return self.errors(readouts, masks, 1)
 
 
-def _exact(
-    rows: _Gathered,
+def exact(
+    rows: Gathered,
     names: tuple[str, ...],
     settings: SelectionSettings,
     facts: TableReport,
     constant: dict[str, tuple[str, ...]],
     request: DecomposeRequest,
+    accuracy: Accuracy | None = None,
 ) -> Report:
-    """Every set, with the decomposition."""
+    """Every set, with the decomposition; ``accuracy`` of the model, if there is one."""
     masks = range(1 << len(names))
     readouts = rows.readouts(masks[1:])
     streamed = gathered_information(
@@ -161,15 +180,15 @@ def _exact(
         rows.layout,
         len(names),
         request,
-        "features",
+        rows.protocol,
         rows.covariates.columns,
     )
-    chosen = _facts(rows.errors(readouts, masks, 1), settings, request.seed or 0)
-    return facts.report(streamed.facts, constant, None, chosen)
+    chosen = _facts(rows, rows.errors(readouts, masks, 1), settings, request.seed or 0)
+    return facts.report(streamed.facts, constant, accuracy, chosen)
 
 
 def _greedy(
-    rows: _Gathered,
+    rows: Gathered,
     names: tuple[str, ...],
     settings: SelectionSettings,
     facts: TableReport,
@@ -185,12 +204,12 @@ def _greedy(
     score = joined(rows.scores)
     finite_informations(score.sums.sum(axis=0))
     told = told_by(score)
-    chosen = _facts(tried.scored, settings, seed)
+    chosen = _facts(rows, tried.scored, settings, seed)
     information = tried_information(names, score, told, rows.covariates.columns)
     part = selected(names, chosen, told, information.confidence)
     report = facts.report(None, constant, None)
     return report.model_copy(update={"information": information, "selection": part})
 
 
-def _facts(scored: SetErrors, settings: SelectionSettings, seed: int) -> given.SelectionFacts:
-    return given.SelectionFacts(scored, "features", Rule.of(settings), settings.cost, seed)
+def _facts(rows: Gathered, scored: SetErrors, settings: SelectionSettings, seed: int) -> given.SelectionFacts:
+    return given.SelectionFacts(scored, rows.protocol, Rule.of(settings), settings.cost, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
-from pidreg_cli.data.loading import load_arrays
+from pidreg_cli.data.covariate_roles import check_outside
+from pidreg_cli.data.loading import load_arrays, target_column
+from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.decisions.selection import Rule, Told, check_rule
@@ -23,6 +26,8 @@ from pidreg_cli.reports.assemble import informations_of
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.selected import selected
 from pidreg_cli.run_evidence import RunEvidence, read_evidence
+from pidreg_cli.selecting.beyond_covariates import select_beyond
+from pidreg_cli.selecting.of_new_rows import select_new_rows
 from pidreg_cli.selecting.request import SelectRequest
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
 from pidreg_cli.selection_facts import facts_of_selection
@@ -40,6 +45,29 @@ def select_run(folder: Path, request: SelectRequest) -> Report:
     modalities and a budget that none meets.
     """
     return _chosen(read_evidence(folder), request)[0]
+
+
+def select_run_beyond(
+    folder: Path,
+    inputs: Sequence[str | Path],
+    request: SelectRequest,
+    covariates: Sequence[str],
+    progress: RowProgress,
+) -> Report:
+    """The choice beyond covariates in a table: on the rows that the run held out, or all of a table that is new to it.
+
+    Raises also DataError and UsageError for columns that cannot be covariates.
+    """
+    evidence = read_evidence(folder)
+    settings = _settings(evidence, request)
+    table = open_table(inputs)
+    if table.fingerprint != evidence.report.data.fingerprint:
+        return select_new_rows(folder, table, settings.selection, covariates, progress)
+    # Rows that trained the model would flatter it: those that it held out say everything.
+    roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    check_outside(covariates, roles)
+    usable = np.isfinite(target_column(table, roles.target))
+    return select_beyond(replace(evidence, settings=settings), table, usable, covariates)
 
 
 def verify_run(

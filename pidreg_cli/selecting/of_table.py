@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.covariates import fit_covariates
+from pidreg_cli.data.loading import target_column
+from pidreg_cli.data.tables import open_table
 from pidreg_cli.pipeline import FittedTable, fit_table, write_run
 from pidreg_cli.reports.model import Report
+from pidreg_cli.run_evidence import RunEvidence
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.selecting.beyond_covariates import select_beyond
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
 from pidreg_cli.training.progress import Progress
 
@@ -21,6 +28,22 @@ def select_table(
     Raises PidregError of every kind.
     """
     return _report(fit_table(inputs, settings, progress), settings, progress, verify=verify)
+
+
+def select_table_beyond(
+    inputs: Sequence[str | Path], settings: Settings, progress: Progress, covariates: Sequence[str]
+) -> Report:
+    """Fit the table without the covariates, and choose beyond them. Raises PidregError of every kind."""
+    table = open_table(inputs)
+    # Refused before a fit is paid for.
+    fit_covariates(table, covariates)
+    fitted = fit_table(inputs, settings, progress, covariates=covariates)
+    report = fitted.fit.report
+    evidence = RunEvidence(
+        settings, report, "folds" if report.data.folds else "split", fitted.fit.outcome.held_out.models
+    )
+    usable = np.isfinite(target_column(table, fitted.roles.target))
+    return select_beyond(evidence, table, usable, covariates)
 
 
 def select_and_keep(

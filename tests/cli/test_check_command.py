@@ -102,6 +102,7 @@ def test_drift_from_a_baseline_is_checked_part_by_part(pidreg, run, tmp_path):
     moved = pidreg("check", run, "--baseline", tmp_path / "old.json", "--max-drift", "0.1")
     assert moved.returncode == 1
     assert "FAILS  drift of total <= 0.1 bits: it moved 0.2 bits" in moved.stdout
+    assert "drift of total <= 1 bit: " in pidreg("check", run, "--baseline", run, "--max-drift", 1).stdout
 
 
 def test_rules_in_a_file_give_way_to_options(pidreg, run, tmp_path):

@@ -164,6 +164,16 @@ def test_new_rows_are_read_by_the_model(place: Path) -> None:
     assert "300 new rows" in text.out
 
 
+def test_rows_that_trained_the_model_are_no_news(place: Path) -> None:
+    def codes(data: str) -> set[str]:
+        report = Ended("run", data, "--group", "ward", "--format", "json").report
+        return {found["code"] for found in report["diagnostics"]}
+
+    assert "data.fitted_rows" in codes("data.parquet")
+    assert "data.fitted_rows" not in codes("later.parquet")
+    assert "pidreg decompose run" in Ended("run", "data.parquet").out
+
+
 def test_new_rows_say_what_readouts_of_all_rows_at_once_say(place: Path) -> None:
     """One pass by batches against the readouts of the fit, on the same folds."""
     from pidreg_cli.config.loading import parse_settings

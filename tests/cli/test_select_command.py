@@ -166,7 +166,6 @@ ERRORS = {
     "no such run": (["absent.pidreg"], 4, "no run folder absent.pidreg", "pidreg fit"),
     "no such table": (["absent.parquet"], 3, "absent.parquet", ""),
     "folds without a model": (["data.parquet", "--no-model", "--folds", "3"], 2, "--folds", "leave it out"),
-    "covariates of a fit": (["data.parquet", "--covariates", "age"], 2, "--covariates", "--no-model"),
     "empty covariate": (
         ["data.parquet", "--no-model", "--covariates", "age,"],
         2,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pidreg_cli.data import batches
+from pidreg_cli.data import batches, kept_columns
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.decomposing.of_features import decompose_features
@@ -46,6 +48,41 @@ def test_a_gaussian_system_reads_as_it_is(write: Write) -> None:
     }
     for name, information in expected.items():
         assert found[name] == pytest.approx(information, abs=0.03), name
+
+
+def test_single_precision_and_one_decoding_change_less_than_a_millionth_of_a_bit(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    latent = rng.normal(size=(3, 5000))
+    gaps = latent[0] + rng.normal(size=5000)
+    gaps[rng.random(5000) < 0.1] = np.nan
+    kinds = rng.integers(0, 4, 5000)
+    path = write(
+        {f"a__{i}": latent[0] + 0.3 * rng.normal(size=5000) for i in range(8)}
+        # A copy, and categories that add up to one: the sums of squares are singular.
+        | {"a__copy": latent[0], "b__copy": latent[0], "b__time": 1.7e9 + 1e3 * latent[1], "b__gaps": gaps}
+        | {f"c__{kind}": (kinds == kind).astype(float) for kind in range(4)}
+        | {"target": latent[0] * latent[1] + latent[1] + 0.3 * kinds + 0.5 * rng.normal(size=5000)}
+    )
+    once = decomposed(path).report
+    monkeypatch.setattr(kept_columns, "MOST_BYTES", 0)
+    twice = decomposed(path).report
+    for mine, exact in zip(once.information.values, twice.information.values, strict=True):  # type: ignore[union-attr]
+        assert mine.value == pytest.approx(exact.value, abs=1e-6)
+        assert mine.value_raw == pytest.approx(exact.value_raw, abs=1e-6)
+        assert mine.ci == pytest.approx(exact.ci, abs=1e-5)
+
+
+def test_the_quick_look_loads_no_library_that_takes_longer_than_it(write: Write) -> None:
+    path = write(linear_columns())
+    program = (
+        "import sys; from pidreg_cli.cli.app import main; "
+        f"main(['decompose', {str(path)!r}, '--no-model', '-q']); "
+        "print(sorted({'torch', 'pandas', 'lightgbm', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_products_of_leading_scores_show_what_no_modality_tells_alone(write: Write) -> None:

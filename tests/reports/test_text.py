@@ -225,6 +225,11 @@ def test_numeric_columns_are_set_right() -> None:
     ]
 
 
+def test_one_bit_is_no_plural(report: Report) -> None:
+    assert "1.0 bits = 75 %" in to_text(report)
+    assert not re.search(r"(?<![\d.])1 bits", to_text(report))
+
+
 def test_nats_are_named_and_explained(two: Evidence) -> None:
     content = json.loads(to_json(assemble(two)))
     content["information"]["units"] = "nats"

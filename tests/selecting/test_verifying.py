@@ -105,6 +105,15 @@ def test_of_two_copies_one_goes_and_retraining_agrees() -> None:
     assert confirmed
 
 
+@pytest.mark.parametrize("weak", ["useless", "dominated"])
+def test_beside_a_dominant_modality_a_weak_one_goes_and_retraining_agrees(weak: str) -> None:
+    rng = np.random.default_rng(6)
+    strong, own, noise = rng.standard_normal((3, 300))
+    other = own if weak == "useless" else strong + own
+    report = decided(table({"a": strong, "b": other}, strong + 0.3 * noise))
+    assert outcome(report) == (("a",), True)
+
+
 def test_nothing_informative_is_compared_with_the_mean_and_not_trained_again() -> None:
     rng = np.random.default_rng(1)
     a, b, target = rng.standard_normal((3, 300))

@@ -120,7 +120,7 @@ def drift_verdicts(
 
 def _bit_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:
     moved = _moved(new, old)
-    text = f"drift of {name} <= {most:.12g} bits"
+    text = f"drift of {name} <= {most:.12g} {'bit' if most == 1 else 'bits'}"
     return _drift(text, new, moved, most, "bits", f"from {_shown(old.value)} to {_shown(new.value)}")
 
 

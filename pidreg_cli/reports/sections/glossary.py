@@ -12,7 +12,9 @@ def glossary(report: Report) -> Section | None:
     if report.information is None:
         return None
     units = report.information.units
-    scale = ", ".join(f"{value:g} {units} = {percent(explained(value, units))}" for value in (0.5, 1.0, 2.0))
+    scale = ", ".join(
+        f"{value:.1f} {units} = {percent(explained(value, units))}" for value in (0.5, 1.0, 2.0)
+    )
     words = [
         f"{units}: how much is known of the target; as share of its variance predicted: {scale}. Computed on "
         "its normal scores (ranks turned into a normal distribution), so outliers do not rule."
