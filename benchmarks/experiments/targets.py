@@ -180,10 +180,11 @@ def says(records: Records) -> list[str]:
         f"Within {NEAR:.0%} of the true information of the whole: "
         f"{', '.join(f'`{name}`' for name in good) or 'none'}. "
         + (f"Further off: {', '.join(bad)}." if bad else "No shape is further off."),
-        f"The transform to normal scores earns its place: of the heavy-tailed target squared errors in its "
-        "own units would "
-        f"say {mean(heavy, raw):.2f} bits instead of {mean(heavy, total('found')):.2f} (truth "
-        f"{total('true')(heavy[0]):.2f}).",
+        f"Of the heavy-tailed target, squared errors in its own units would say {mean(heavy, raw):.2f} "
+        "bits; on normal "
+        f"scores {mean(heavy, total('found')):.2f} are found, and the truth is "
+        f"{total('true')(heavy[0]):.2f}. Hence the "
+        "transform.",
         f"Of a target of three values the number is no lower bound of information in the strict sense: its "
         "normal scores "
         f"have three values too. Here {mean(coarse, total('found')):.2f} bits are found, of "

@@ -65,8 +65,8 @@ def says(records: Records) -> list[str]:
         f"The largest error of any set of modalities, in {len(records)} fits, is {worst_error(worst):+.2f} "
         "bits "
         f"(system `{worst['system']}`).",
-        f"Fits mostly read low: the mean of the whole is below the truth in {low} of {len(systems)} systems. "
-        "What is found is what a model of these rows can show, a lower bound.",
+        f"The mean of the whole is below the truth in {low} of {len(systems)} systems. What is found is what "
+        "a model of these rows can show, a lower bound.",
         f"Where nothing is told by combination alone, at most {phantom:.3f} bits of it are found "
         f"({len(none)} fits); where nothing informs at all, at most {null:.3f} bits.",
     ]
