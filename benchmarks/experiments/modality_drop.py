@@ -17,7 +17,7 @@ from pidreg_cli.reports.figures import palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SYSTEMS = ("dominant", "unique", "redundant", "mixed")
+SYSTEMS = ("dominant", "redundant", "mixed")
 LIGHT = 0.05  # a weight below it is none to speak of
 CHEAP = 0.02  # of RMSE
 
@@ -141,7 +141,7 @@ EXPERIMENT = Experiment(
         "does without it."
     ),
     setting=Setting("fast", 7200, 2, 1),
-    height=3.4,
+    height=2.9,
     cases=cases,
     measure=measure,
     table=table,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SYSTEMS = ("redundant", "mixed", "three")
+SYSTEMS = ("redundant", "mixed")
 NEARLY = 0.95  # of the truth
 NOTHING = 0.001  # bits
 
@@ -143,7 +143,7 @@ EXPERIMENT = Experiment(
     name="rows",
     title="How many rows does it take?",
     question="How much of the information is found with few training rows, and how much with many?",
-    done="Three systems are drawn in sizes that double.",
+    done="Two systems are drawn in sizes that double.",
     columns=(
         "Found / true in bits, means over seeds. Largest error: of any set of modalities and seed. "
         "Seconds: of a fit on one "
