@@ -134,13 +134,11 @@ def says(records: Records) -> list[str]:
     does = "has no effect on leakage that shows" if max(changes) < CLEAR else "changes leakage"
     return [
         f"Without the term a code tells {verdict} of the other modality than the features that it is made "
-        "of: leakage is at "
-        f"most {most:+.3f} of R2. It cannot be otherwise: a code is a function of its own features and of "
-        "noise.",
+        f"of: leakage is at most {most:+.3f} of R2. It cannot be otherwise: a code is a function of its "
+        "own features and of noise.",
         f"Unwelcome: the term, up to ten times its published weight, {does} (mean leakage moves by at most "
         f"{max(changes):.3f}), and moves the information of the whole by at most {bits:.3f} bits. What one "
-        "modality's code "
-        "tells of the other is what the two share.",
+        "modality's code tells of the other is what the two share.",
     ]
 
 
@@ -150,21 +148,17 @@ EXPERIMENT = Experiment(
     question="Does a code, without the term that forbids it, tell of the other modality what it should not?",
     done=(
         "The paper adds a term to the loss that keeps the code of one modality independent of the other, "
-        "given its own "
-        "input. Fits leave it out or weigh it up; then a small network, which saw neither, predicts the "
-        "features of one "
-        "modality from the code of the other, and from the other's features, which set what can be told at "
-        "all."
+        "given its own input. Fits leave it out or weigh it up; then a small network, which saw neither, "
+        "predicts the features of one modality from the code of the other, and from the other's features, "
+        "which set what can be told at all."
     ),
     columns=(
         "R2 from the code / from the features, means over seeds. Leakage: the first less the second, mean "
-        "of both ways. "
-        "Whole: found less true information in bits. Largest error: of any set and seed."
+        "of both ways. Whole: found less true information in bits. Largest error: of any set and seed."
     ),
     caption=(
         "How well one modality can be predicted from the code of the other (marks, one per fit), against "
-        "the weight of the "
-        "term; dashed: from the other's features themselves."
+        "the weight of the term; dashed: from the other's features themselves."
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=3.9,

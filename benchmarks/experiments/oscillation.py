@@ -196,16 +196,15 @@ def says(records: Records) -> list[str]:
     )
     settled = max(epochs.values()) < 100 * SETTLED
     small, large = heads[BATCHES[0]], heads[BATCHES[-1]]
+    more = "; not to judge by single batches helps more" if max(epochs.values()) < large < small else ""
     return [
-        f"Weights that follow held-out rows, averaged over epochs, "
-        f"{'settle' if settled else 'do not settle'} with every "
-        f"batch size: after the first {EPOCHS - LAST} epochs they change by {min(epochs.values()):.1f} to "
-        f"{max(epochs.values()):.1f} percentage points an epoch.",
+        "Weights that follow held-out rows, averaged over epochs, "
+        f"{'settle' if settled else 'do not settle'} with every batch size: after the first "
+        f"{EPOCHS - LAST} epochs they change by {min(epochs.values()):.1f} to {max(epochs.values()):.1f} "
+        "percentage points an epoch.",
         f"Judged on one batch, the same network's weights would swing by {small:.1f} points from batch to "
-        "batch of "
-        f"{BATCHES[0]} rows, and by {large:.1f} of {BATCHES[-1]}: larger batches "
-        f"{'help, as the paper says' if large < small else 'do not help'}"
-        f"{'; not to judge by single batches helps more' if max(epochs.values()) < large < small else ''}.",
+        f"batch of {BATCHES[0]} rows, and by {large:.1f} of {BATCHES[-1]}: larger batches "
+        f"{'help, as the paper says' if large < small else 'do not help'}{more}.",
         published(found),
     ]
 
@@ -222,9 +221,9 @@ def published(found: Mapping[tuple[int], Records]) -> str:
         f"{100 * mean(found[(b,)], lambda r: r['covariance']):.1f} points at {b} rows" for b in known
     )
     return (
-        f"The covariance of one batch's codes, as published, needs more rows than there are numbers in the "
-        "codes: batches of "
-        f"up to {max(missing, default=0)} rows have none. With more its weights swing by {swung}."
+        "The covariance of one batch's codes, as published, needs more rows than there are numbers in the "
+        f"codes: batches of up to {max(missing, default=0)} rows have none. With more its weights swing by "
+        f"{swung}."
     )
 
 
@@ -234,19 +233,16 @@ EXPERIMENT = Experiment(
     question="Does the size of the training batches make the fusion weights swing, as the paper warns?",
     done=(
         f"System `{SYSTEM}` is trained with batches of {BATCHES[0]} to {BATCHES[-1]} rows, {EPOCHS} epochs "
-        "of the stage in "
-        "which weights follow the atoms. The network of the end then says what weights its single batches "
-        "would give."
+        "of the stage in which weights follow the atoms. The network of the end then says what weights its "
+        "single batches would give."
     ),
     columns=(
         "Largest change of a weight from one time to the next, mean over times and seeds, of weights that "
-        "sum to 1; the "
-        f"first column over the last {LAST} epochs. Last column: weights at the end."
+        f"sum to 1; the first column over the last {LAST} epochs. Last column: weights at the end."
     ),
     caption=(
         "Left: mean change of the weights from epoch to epoch, and from batch to batch if they followed "
-        "single batches. "
-        "Right: weights over the epochs of one fit with small and one with large batches."
+        "single batches. Right: weights over the epochs of one fit with small and one with large batches."
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=4.2,

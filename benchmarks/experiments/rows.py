@@ -113,14 +113,12 @@ def says(records: Records) -> list[str]:
     together, rest = (parts_found(found[few], combined=combined) for combined in (True, False))
     return [
         f"With {few[0] * SHARES[0]:,.0f} training rows fits find {line(few)}; with "
-        f"{many[0] * SHARES[0]:,.0f}, "
-        f"{line(many)}.",
+        f"{many[0] * SHARES[0]:,.0f}, {line(many)}.",
         f"Rows needed for {NEARLY:.0%} of the truth: "
         + ", ".join(f"{rows} for `{system}`" for system, rows in enough.items())
         + ".",
         f"With the fewest rows {together:.0%} of what shows in combination only is found, in systems that "
-        "have some, and "
-        f"{rest:.0%} of the rest.",
+        f"have some, and {rest:.0%} of the rest.",
     ]
 
 
@@ -146,8 +144,7 @@ EXPERIMENT = Experiment(
     done="Two systems are drawn in sizes that double.",
     columns=(
         "Found / true in bits, means over seeds. Largest error: of any set of modalities and seed. "
-        "Seconds: of a fit on one "
-        "thread."
+        "Seconds: of a fit on one thread."
     ),
     caption="Share of the true information that fits find, against training rows; small marks are single fits.",
     setting=Setting("fast", 16_000, 2, 1),
