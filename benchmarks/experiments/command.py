@@ -57,6 +57,7 @@ def parser(about: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--cases", type=int, metavar="N", help="measure N of them and stop; the next run goes on"
     )
+    made.add_argument("--missing", action="store_true", help="only what has no saved numbers yet")
     made.add_argument("--render", action="store_true", help="no fits: page and figures from saved numbers")
     made.add_argument("-o", "--docs", type=Path, default=DOCS, help="folder of the page")
     return made
@@ -73,7 +74,10 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     folder = page.folder(given.docs)
     folder.mkdir(parents=True, exist_ok=True)
     for one in [experiment] if experiment else page.experiments:
-        if not given.render:
+        saved = (folder / f"{one.name}.json").exists()
+        if given.render and not saved:
+            continue
+        if not (given.render or (given.missing and saved)):
             results = results_of(one, replace(one.setting, **changed), folder, given.cases)
             if results is None:
                 continue

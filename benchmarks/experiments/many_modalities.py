@@ -62,6 +62,12 @@ def shapley_error(record: Record) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
+def single_error(record: Record) -> float:
+    """Largest error of the information of a single modality (bits)."""
+    places = 1 << np.arange(record["count"])
+    return float(np.abs(np.subtract(record["found"], record["true"])[places]).max())
+
+
 def table(records: Records) -> Table:
     """A line per number of modalities, means over seeds."""
     lines = []
@@ -94,21 +100,20 @@ def says(records: Records) -> list[str]:
     number = many[0]["count"]
     lost = mean(many, lambda record: total("found")(record) - total("true")(record))
     shift = mean(many, part("found", "only together")) - part("true", "only together")(many[0])
+    single = max(single_error(record) for record in many)
     return [
         f"With {few[0]['count']} modalities the largest error of any set is "
         f"{max(abs(worst_error(r)) for r in few):.2f} bits, with {number} it is "
-        f"{max(abs(worst_error(r)) for r in many):.2f}: of the whole, {lost:+.2f}, which is booked as "
-        "combination "
-        f"({shift:+.2f}), because single modalities are read well. Shares by Shapley value are off by at "
-        "most "
-        f"{max(shapley_error(r) for r in many):.2f} bits for any modality.",
-        f"Unwelcome, and of the measure rather than of the fit: the truth itself has "
-        f"{parts(few[0]['true'])[0]:.2f} bits in one "
-        f"modality alone with {few[0]['count']} modalities and {parts(many[0]['true'])[0]:.2f} with "
-        f"{number}, though each of "
-        "them shows something that no other does. One modality has a unique part only where it tells more "
-        "than all "
-        "others together; with many, read the Shapley values and the informations of sets beside the atoms.",
+        f"{max(abs(worst_error(r)) for r in many):.2f}. There single modalities are off by at most "
+        f"{single:.2f}; of the whole {lost:+.2f} bits differ from the truth, of what shows in combination "
+        f"only {shift:+.2f}.",
+        f"Shares by Shapley value are off by at most {max(shapley_error(r) for r in many):.2f} bits for "
+        f"any of the {number} modalities.",
+        "Unwelcome, and of the measure rather than of the fit: the truth itself has "
+        f"{parts(few[0]['true'])[0]:.2f} bits in one modality alone with {few[0]['count']} modalities and "
+        f"{parts(many[0]['true'])[0]:.2f} with {number}, though each of them shows something that no other "
+        "does. One modality has a unique part only where it tells more than all others together; with "
+        "many, read the Shapley values and the informations of sets beside the atoms.",
     ]
 
 
@@ -118,13 +123,12 @@ EXPERIMENT = Experiment(
     question="Are the parts still found, and do they still mean something, with up to six modalities?",
     done=(
         "Every modality shows a signal common to all and one of its own, each weaker than the last; a and "
-        "b also make a "
-        "product. What there is to know therefore grows with their number."
+        "b also make a product. What there is to know therefore grows with their number."
     ),
     columns=(
         "Found / true in bits, means over seeds. Largest errors: of the information of any set, and of the "
-        "share of any "
-        "modality by Shapley value, of any seed. Seconds: of a fit on one thread, all sets estimated."
+        "share of any modality by Shapley value, of any seed. Seconds: of a fit on one thread, all sets "
+        "estimated."
     ),
     caption="Information by number of modalities: the truth (pale, above) and what fits find (full, below).",
     setting=Setting("fast", 7200, 2, 1),

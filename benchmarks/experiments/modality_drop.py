@@ -17,7 +17,7 @@ from pidreg_cli.reports.figures import palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SYSTEMS = ("dominant", "unique", "redundant", "mixed")
+SYSTEMS = ("dominant", "redundant", "mixed")
 LIGHT = 0.05  # a weight below it is none to speak of
 CHEAP = 0.02  # of RMSE
 
@@ -111,20 +111,16 @@ def says(records: Records) -> list[str]:
     }
     sentences = [
         f"The weak modality of `dominant` has {mean(weak, weight):.1%} of the weights, and without it the "
-        "error changes by "
-        f"{mean(weak, growth):+.1%}.",
-        f"{len(light)} of {len(found)} modalities have less than {LIGHT:.0%} of the weights; leaving out "
-        f"{'each' if len(light) == len(cheap) else f'{len(cheap)} of them'} costs less than {CHEAP:.0%} of "
-        "RMSE.",
+        f"error changes by {mean(weak, growth):+.1%}.",
+        f"Less than {LIGHT:.0%} of the weights: {len(light)} of {len(found)} modalities; of these "
+        f"{len(cheap)} can be left out for less than {CHEAP:.0%} of RMSE.",
     ]
     if heavy:
         named = ", ".join(f"{name} of `{system}`" for system, name in heavy)
         sentences.append(
             f"The reverse does not hold: {named} can be left out for less than {CHEAP:.0%} as well and "
-            "have a weight, "
-            "because modalities that tell the same share it. Which can be spared says `pidreg "
-            "select-modalities`, not the "
-            "weights."
+            "have a weight, because modalities that tell the same share it. Which can be spared says "
+            "`pidreg select-modalities`, not the weights."
         )
     return sentences
 
@@ -137,11 +133,10 @@ EXPERIMENT = Experiment(
     columns="Weights of the fusion as the report gives them, of one in all; RMSE on test rows; means over seeds.",
     caption=(
         "Left: weight of a modality's code and of its product with the other. Right: growth of the error "
-        "of a fit that "
-        "does without it."
+        "of a fit that does without it."
     ),
     setting=Setting("fast", 7200, 2, 1),
-    height=3.4,
+    height=2.9,
     cases=cases,
     measure=measure,
     table=table,

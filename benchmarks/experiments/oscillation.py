@@ -6,7 +6,7 @@ The paper names oscillating fusion weights as its sign of failure, with larger b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -190,37 +190,41 @@ def courses(axes: Axes, records: Records) -> None:
 def says(records: Records) -> list[str]:
     """Whether weights settle, and what a single batch would do."""
     found = by(records, "batch")
-    small, large = found[(BATCHES[0],)], found[(BATCHES[-1],)]
-    epochs = {b: mean(one, lambda r: r["epochs"]) for (b,), one in found.items()}
-    heads = [mean(one, lambda r: r["heads"]) for one in (small, large)]
-    verdict = (
-        "settle with every batch size"
-        if max(epochs.values()) < SETTLED
-        else "do not settle with every batch size"
+    epochs, heads = (
+        {b: 100 * mean(one, lambda r, key=key: r[key]) for (b,), one in found.items()}
+        for key in ("epochs", "heads")
     )
-    known = [b for (b,), one in found.items() if one[0]["covariance"] is not None]
-    first = mean(found[(known[0],)], lambda r: r["covariance"]) if known else None
-    published = (
-        f"The published estimate, the covariance of one batch's codes, does not exist for batches of up to "
-        f"{max((b for b in BATCHES if b not in known), default=0)} rows, which are fewer than the numbers "
-        "in the codes, and "
-        f"swings by {100 * first:.1f} points at {known[0]}: with hardly more rows than numbers it reads "
-        "noise as signal."
-        if first is not None
-        else "The published estimate, the covariance of one batch's codes, exists for no batch size that was tried."
-    )
+    settled = max(epochs.values()) < 100 * SETTLED
+    small, large = heads[BATCHES[0]], heads[BATCHES[-1]]
+    more = "; not to judge by single batches helps more" if max(epochs.values()) < large < small else ""
     return [
-        f"Weights that follow held-out rows, averaged over epochs, {verdict}: after the first "
-        f"{EPOCHS - LAST} epochs they "
-        f"change by {100 * min(epochs.values()):.1f} to {100 * max(epochs.values()):.1f} percentage points "
-        "an epoch.",
-        f"Judged on one batch, the same network's weights would swing by {100 * heads[0]:.1f} points from "
-        "batch to batch "
-        f"of {BATCHES[0]} rows, and by {100 * heads[1]:.1f} of {BATCHES[-1]}: larger batches help, as the "
-        "paper says, but "
-        "not judging by single batches helps more.",
-        published,
+        "Weights that follow held-out rows, averaged over epochs, "
+        f"{'settle' if settled else 'do not settle'} with every batch size: after the first "
+        f"{EPOCHS - LAST} epochs they change by {min(epochs.values()):.1f} to {max(epochs.values()):.1f} "
+        "percentage points an epoch.",
+        f"Judged on one batch, the same network's weights would swing by {small:.1f} points from batch to "
+        f"batch of {BATCHES[0]} rows, and by {large:.1f} of {BATCHES[-1]}: larger batches "
+        f"{'help, as the paper says' if large < small else 'do not help'}{more}.",
+        published(found),
     ]
+
+
+def published(found: Mapping[tuple[int], Records]) -> str:
+    """What can be said of the covariance of single batches."""
+    known = [b for (b,), one in found.items() if one[0]["covariance"] is not None]
+    missing = [b for b in BATCHES if b not in known]
+    if not known:
+        return (
+            "The covariance of one batch's codes, as published, can be had for no batch size that was tried."
+        )
+    swung = ", ".join(
+        f"{100 * mean(found[(b,)], lambda r: r['covariance']):.1f} points at {b} rows" for b in known
+    )
+    return (
+        "The covariance of one batch's codes, as published, needs more rows than there are numbers in the "
+        f"codes: batches of up to {max(missing, default=0)} rows have none. With more its weights swing by "
+        f"{swung}."
+    )
 
 
 EXPERIMENT = Experiment(
@@ -229,19 +233,16 @@ EXPERIMENT = Experiment(
     question="Does the size of the training batches make the fusion weights swing, as the paper warns?",
     done=(
         f"System `{SYSTEM}` is trained with batches of {BATCHES[0]} to {BATCHES[-1]} rows, {EPOCHS} epochs "
-        "of the stage in "
-        "which weights follow the atoms. The network of the end then says what weights its single batches "
-        "would give."
+        "of the stage in which weights follow the atoms. The network of the end then says what weights its "
+        "single batches would give."
     ),
     columns=(
         "Largest change of a weight from one time to the next, mean over times and seeds, of weights that "
-        "sum to 1; the "
-        f"first column over the last {LAST} epochs. Last column: weights at the end."
+        f"sum to 1; the first column over the last {LAST} epochs. Last column: weights at the end."
     ),
     caption=(
         "Left: mean change of the weights from epoch to epoch, and from batch to batch if they followed "
-        "single batches. "
-        "Right: weights over the epochs of one fit with small and one with large batches."
+        "single batches. Right: weights over the epochs of one fit with small and one with large batches."
     ),
     setting=Setting("fast", 7200, 2, 1),
     height=4.2,

@@ -180,15 +180,12 @@ def says(records: Records) -> list[str]:
         f"Within {NEAR:.0%} of the true information of the whole: "
         f"{', '.join(f'`{name}`' for name in good) or 'none'}. "
         + (f"Further off: {', '.join(bad)}." if bad else "No shape is further off."),
-        f"The transform to normal scores earns its place: of the heavy-tailed target squared errors in its "
-        "own units would "
-        f"say {mean(heavy, raw):.2f} bits instead of {mean(heavy, total('found')):.2f} (truth "
-        f"{total('true')(heavy[0]):.2f}).",
-        f"Of a target of three values the number is no lower bound of information in the strict sense: its "
-        "normal scores "
-        f"have three values too. Here {mean(coarse, total('found')):.2f} bits are found, of "
-        f"{coarse[0]['entropy']:.2f} bits "
-        f"of entropy; the report warns in {warned(coarse)} fits.",
+        f"Of the heavy-tailed target, squared errors in its own units would say {mean(heavy, raw):.2f} "
+        f"bits; on normal scores {mean(heavy, total('found')):.2f} are found, and the truth is "
+        f"{total('true')(heavy[0]):.2f}. Hence the transform.",
+        "Of a target of three values the number is no lower bound of information in the strict sense: its "
+        f"normal scores have three values too. Here {mean(coarse, total('found')):.2f} bits are found, of "
+        f"{coarse[0]['entropy']:.2f} bits of entropy; the report warns in {warned(coarse)} fits.",
     ]
     return sentences
 
@@ -199,15 +196,13 @@ EXPERIMENT = Experiment(
     question="Do heavy tails, two humps or integers upset the decomposition, which assumes a normal target?",
     done=(
         "The same two modalities make targets of six shapes; a fit first turns each into normal scores. "
-        "`two-humped` has one "
-        "more signal in a, which chooses the hump."
+        "`two-humped` has one more signal in a, which chooses the hump."
     ),
     columns=(
         "Found / true in bits, means over seeds, truth of the same quantity; largest error of any set and "
-        "seed. By errors in "
-        "units: what R2 of the same predictions in the target's own units would say of the whole. Entropy: "
-        "the most that "
-        "can be known of a target of few values. Warned: fits that report `data.target_not_continuous`."
+        "seed. By errors in units: what R2 of the same predictions in the target's own units would say of "
+        "the whole. Entropy: the most that can be known of a target of few values. Warned: fits that "
+        "report `data.target_not_continuous`."
     ),
     caption="Six targets (histograms without the outer 2 %) and the information about them, true (pale) and found.",
     setting=Setting("fast", 7200, 2, 1),

@@ -57,16 +57,17 @@ def says(records: Records) -> list[str]:
     """How far off fits are, and whether they make up synergy."""
     worst = max(records, key=lambda record: abs(worst_error(record)))
     systems = by(records, "system")
-    low = sum(mean(one, total("found")) < total("true")(one[0]) - NOTHING for one in systems.values())
+    gaps = [mean(one, total("found")) - total("true")(one[0]) for one in systems.values()]
+    low = sum(gap < -NOTHING for gap in gaps)
     none = [record for record in records if part("true", "only together")(record) < NOTHING]
     phantom = max(part("found", "only together")(record) for record in none)
     null = max(total("found")(record) for record in records if total("true")(record) < NOTHING)
     return [
         f"The largest error of any set of modalities, in {len(records)} fits, is {worst_error(worst):+.2f} "
-        "bits "
-        f"(system `{worst['system']}`).",
-        f"Fits mostly read low: the mean of the whole is below the truth in {low} of {len(systems)} systems. "
-        "What is found is what a model of these rows can show, a lower bound.",
+        f"bits (system `{worst['system']}`).",
+        f"The whole reads below the truth in {low} of {len(systems)} systems, by {-min(gaps):.2f} bits at "
+        f"most, because a model of these rows shows no more; where it reads above, by {max(gaps):.2f} at "
+        "most, the test rows are chance.",
         f"Where nothing is told by combination alone, at most {phantom:.3f} bits of it are found "
         f"({len(none)} fits); where nothing informs at all, at most {null:.3f} bits.",
     ]
@@ -79,8 +80,7 @@ EXPERIMENT = Experiment(
     done="Tables are drawn from sixteen systems, from a single informative modality to an exclusive or, and fitted.",
     columns=(
         "Found / true in bits, means over seeds. Largest error: found less true information of any set of "
-        "modalities, of "
-        "any seed. What the systems are: `pidreg synth --list`."
+        "modalities, of any seed. What the systems are: `pidreg synth --list`."
     ),
     caption="Information of each synthetic system: the truth (pale, above) and what fits find (full, below).",
     setting=Setting("fast", 7200, 2, 1),

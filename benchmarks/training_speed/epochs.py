@@ -16,6 +16,7 @@ from pidreg_cli.training.model_fit import ModelFit, ModelTask
 from pidreg_cli.training.progress import EpochRecord, Silent
 
 TERMS = ("cauchy_schwarz", "conditional", "gaussianity", "sufficiency")
+FEWEST_VALIDATION = 64
 VALIDATION_SHARE = 8  # one validation row to so many training rows, about as a fit deals them
 
 
@@ -46,37 +47,32 @@ class Watch(Silent):
         self.last = time.process_time()
 
 
-@dataclass(frozen=True)
 class Trainer:
-    """Training of one network on a table, some epochs at a time."""
+    """Training of one network on a table, some epochs at a time; ``member``: which of the networks of a model."""
 
-    arrays: MultimodalArrays
-    settings: Settings
-    member: int = 0
-
-    def __post_init__(self) -> None:
-        transforms = Transforms.fit(self.arrays, self.settings.features.transform)
-        rows = transforms.rows(self.arrays, torch.device("cpu"))
-        valid = rows.take(torch.arange(max(64, len(rows) // VALIDATION_SHARE)))
-        shape = network_shape(transforms, (), self.settings.network, self.member)
-        object.__setattr__(self, "_made", (shape, (rows, valid)))
+    def __init__(self, arrays: MultimodalArrays, settings: Settings, member: int = 0) -> None:
+        self.settings, self.task = settings, ModelTask("speed", 0, arrays.names, member=member)
+        transforms = Transforms.fit(arrays, settings.features.transform)
+        rows = transforms.rows(arrays, torch.device("cpu"))
+        valid = rows.take(torch.arange(max(FEWEST_VALIDATION, len(rows) // VALIDATION_SHARE)))
+        self.rows = rows, valid
+        self.shape = network_shape(transforms, (), settings.network, member)
 
     def seconds(self, loss: LossSettings, first: int, second: int) -> dict[int, list[float]]:
         """Of ``first`` epochs of stage 1, in which weights follow the atoms, and ``second`` of stage 2."""
-        lengths = {"min_epochs": first, "max_epochs": first, "max_steps": 1}
-        changes = {
-            "loss": loss,
-            "stage1": self.settings.stage1.model_copy(update={**lengths, "tolerance": 1e-9}),
-            "stage2": self.settings.stage2.model_copy(
-                update={"min_epochs": second, "max_epochs": second, "max_steps": 1}
-            ),
+        stages = {
+            "stage1": self.settings.stage1.model_copy(update=lasting(first)),
+            "stage2": self.settings.stage2.model_copy(update=lasting(second)),
         }
-        settings, watch = self.settings.model_copy(update=changes), Watch()
-        shape, rows = self._made  # type: ignore[attr-defined]
-        ModelFit(
-            ModelTask("speed", 0, self.arrays.names, member=self.member), shape, rows, settings, watch, None
-        ).run()
+        watch = Watch()
+        settings = self.settings.model_copy(update={"loss": loss, **stages})
+        ModelFit(self.task, self.shape, self.rows, settings, watch, None).run()
         return watch.seconds
+
+
+def lasting(epochs: int) -> dict[str, int]:
+    """Settings of a stage of so many epochs."""
+    return {"min_epochs": epochs, "max_epochs": epochs, "max_steps": 1}
 
 
 def only(loss: LossSettings, *terms: str) -> LossSettings:

@@ -56,10 +56,9 @@ def says(records: Records) -> list[str]:
     few, many = records[0], records[-1]
     return [
         f"A step of {many['modalities']} modalities takes {many['full'] / few['full']:.1f} times one of "
-        f"{few['modalities']}; "
-        f"the ratio to a bare step goes from {ratio(few):.2f} to {ratio(many):.2f}. With more than two "
-        "modalities a head also "
-        "reads random sets of them, and the epoch's atoms need the sets of two and of all but one.",
+        f"{few['modalities']}; the ratio to a bare step goes from {ratio(few):.2f} to {ratio(many):.2f}. "
+        "With more than two modalities a head also reads random sets of them, and the epoch's atoms need "
+        "the sets of two and of all but one.",
     ]
 
 

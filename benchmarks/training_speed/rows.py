@@ -73,15 +73,11 @@ def says(records: Records) -> list[str]:
     last = records[-1]
     return [
         f"From {SIZES[1]:,} rows on, an epoch costs {min(found):.0f} to {max(found):.0f} microseconds a "
-        "row: cost is "
-        f"{'near linear' if max(found) < 1.25 * min(found) else 'not linear'} in rows. Small tables train "
-        "with smaller "
-        "batches and pay more.",
+        f"row: cost is {'near linear' if max(found) < 1.25 * min(found) else 'not linear'} in rows. Small "
+        "tables train with smaller batches and pay more.",
         f"With {last['rows']:,} rows an epoch takes {last['full']:.0f} s, {ratio(last):.2f} times a bare "
-        "one, and the process "
-        f"needs {last['peak_mb'] / 1024:.1f} GB at its peak, libraries and the table included. The number "
-        "of epochs falls with "
-        "rows: presets bound the steps.",
+        f"one, and the process needs {last['peak_mb'] / 1024:.1f} GB at its peak, libraries and the table "
+        "included. The number of epochs falls with rows: presets bound the steps.",
     ]
 
 

@@ -125,11 +125,10 @@ def says(records: Records) -> list[str]:
     every = max(ratio["full, kernel terms in every step"] for ratio in found.values())
     return [
         f"A full step takes {min(full.values()):.2f} to {max(full.values()):.2f} times a bare one, most in "
-        "network "
-        f"`{worst}`; the goal is {LIMIT} at most.",
+        f"network `{worst}`; the goal is {LIMIT} at most.",
         "The three terms with kernels enter every fourth step, with four times the weight; full is the "
-        "mean over steps as "
-        f"they are trained. In every step they would make it up to {every:.2f} times a bare one.",
+        f"mean over steps as they are trained. In every step they would make it up to {every:.2f} times a "
+        "bare one.",
     ]
 
 
@@ -139,8 +138,8 @@ EXPERIMENT = Experiment(
     question="How much longer does a step take than one of the same network without PID and regularisers?",
     done=(
         f"Batches of 256 rows with {' and '.join(map(str, WIDTHS.values()))} features; the networks of two "
-        "presets, of "
-        "`balanced` also the second one, with periodic embeddings. Every term by itself, then all."
+        "presets, of `balanced` also the second one, with periodic embeddings. Every term by itself, then "
+        "all."
     ),
     columns="Milliseconds of a step (ratio to the bare step), the least of the repetitions; validation included.",
     caption="Time of a step relative to a bare one (grey); dashed: the goal of one and a half.",

@@ -7,7 +7,6 @@ the first use, a second or two that every fit would wait for, and work out the s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -22,25 +21,14 @@ EPSILON = 1e-8
 SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-@dataclass(frozen=True)
 class Group:
-    """Parameters with one learning rate and one decay; ``steps`` and the moments belong to each of them."""
+    """Parameters with one learning rate and one decay, and how often and how far each has moved."""
 
-    parameters: list[nn.Parameter]
-    rate: float
-    decay: float
-    steps: list[Tensor] = field(init=False)
-    means: list[Tensor] = field(init=False)
-    squares: list[Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        found = [
-            [torch.zeros((), device=p.device) for p in self.parameters],
-            [torch.zeros_like(p, requires_grad=False) for p in self.parameters],
-            [torch.zeros_like(p, requires_grad=False) for p in self.parameters],
-        ]
-        for name, tensors in zip(("steps", "means", "squares"), found, strict=True):
-            object.__setattr__(self, name, tensors)
+    def __init__(self, parameters: list[nn.Parameter], rate: float, decay: float) -> None:
+        self.parameters, self.rate, self.decay = parameters, rate, decay
+        self.steps = [torch.zeros((), device=p.device) for p in parameters]
+        self.means = [torch.zeros_like(p, requires_grad=False) for p in parameters]
+        self.squares = [torch.zeros_like(p, requires_grad=False) for p in parameters]
 
 
 class AdamW:
