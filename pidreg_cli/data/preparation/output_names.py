@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pidreg_cli.atomic import refuse_odd_file
 from pidreg_cli.errors import OutputError, UsageError
 
 SUFFIXES = (".parquet", ".pq")
@@ -26,6 +27,7 @@ def check_output(path: Path, *, force: bool) -> None:
             f"give -o {path.stem or 'data'}.parquet",
         )
     for file in (path, sidecar_path(path)):
+        refuse_odd_file(file)
         if file.exists() and not force:
             raise UsageError(
                 "output.exists", f"{file} already exists", "give another name, or --force to replace it"
