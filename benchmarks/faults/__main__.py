@@ -43,18 +43,21 @@ def _of_command(shop: Workshop, subject: Subject, scale: float, share: float) ->
     few = share * 100
     for name, number, status, times in (
         ("kill -9", signal.SIGKILL, -signal.SIGKILL, 2 * few),
-        ("SIGTERM", signal.SIGTERM, 143, 0.4 * few),
-        ("Ctrl-C", signal.SIGINT, 130, 0.4 * few),
+        ("SIGTERM", signal.SIGTERM, 143, 0.2 * few),
+        ("Ctrl-C", signal.SIGINT, 130, 0.2 * few),
     ):
         yield f"{name} {subject.name}", struck(injections.signals, times, number, (status,), name)
     for old in (False, True):
-        yield f"kill -9 at changes {subject.name}", struck(injections.killed_at_changes, 1000, old)
-    yield f"full disk {subject.name}", struck(injections.full_disk, 0.3 * few)
-    yield f"file size limit {subject.name}", struck(injections.file_size, 20)
-    yield f"out of memory {subject.name}", struck(injections.memory, 24)
+        yield (
+            f"kill -9 at changes {subject.name}",
+            struck(injections.killed_at_changes, 40 if old else 80, old),
+        )
+    yield f"full disk {subject.name}", struck(injections.full_disk, 0.2 * few)
+    yield f"file size limit {subject.name}", struck(injections.file_size, 12)
+    yield f"out of memory {subject.name}", struck(injections.memory, 16)
     yield f"closed pipe {subject.name}", struck(injections.closed_pipe, 4)
-    yield f"truncated input {subject.name}", struck(injections.truncated, 12)
-    yield f"two processes {subject.name}", struck(injections.two_at_once, 0.2 * few)
+    yield f"truncated input {subject.name}", struck(injections.truncated, 8)
+    yield f"two processes {subject.name}", struck(injections.two_at_once, 0.1 * few)
 
 
 def _times(number: float) -> int:
@@ -74,11 +77,11 @@ def _ending(status: int) -> str:
 
 
 def main() -> int:
-    """Inject, print, and with ``--save`` put the table into the page."""
+    """Inject, print, and with ``--save`` put the rows into the page."""
     parser = argparse.ArgumentParser(description="Inject faults for real, and print what they left.")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of times")
     parser.add_argument("--only", default="", help="faults or commands whose names hold this text")
-    parser.add_argument("--save", action="store_true", help="put the table into docs/trust.md")
+    parser.add_argument("--save", action="store_true", help="put the rows into the table of docs/trust.md")
     asked = parser.parse_args()
     forked.warm_up()
     started = time.monotonic()
@@ -90,15 +93,24 @@ def main() -> int:
                 continue
             rows.append(campaign())
             print(shown(rows[-1]), flush=True)
+            if asked.save:
+                _save(shown(rows[-1]))
     print(f"{sum(row.times for row in rows)} faults in {time.monotonic() - started:.0f} seconds")
-    if asked.save:
-        _save("\n".join([HEADER, *map(shown, rows)]) + "\n")
     return int(any(row.faults for row in rows))
 
 
-def _save(table: str) -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2], encoding="utf-8")
+def _save(line: str) -> None:
+    """Put a line of the table in the place of that of the same fault, or after all others."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    table, _, after = rest.partition(END)
+    lines = {_key(one): one for one in [*table.splitlines(), line]}
+    PAGE.write_text(before + BEGIN + "\n".join(lines.values()) + "\n" + END + after, encoding="utf-8")
+
+
+def _key(line: str) -> str:
+    """Fault, command and how."""
+    return "|".join(line.split("|")[:4])
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ def limited(
 def file_size(shop: Workshop, subject: Subject, times: int) -> Row:
     """No file may grow beyond a size: as a quota."""
     row = Row("file size limit", subject.name, "RLIMIT_FSIZE from 512 bytes upwards", (6,))
-    sizes = [int(512 * 1.35**k) for k in range(times)]
+    sizes = [int(512 * 1.6**k) for k in range(times)]
 
     def prepare(size: int) -> forked.Preparation:
         return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -298,7 +298,7 @@ def memory(shop: Workshop, subject: Subject, times: int) -> Row:
     # Where not even the C library gets memory it ends the process by itself: the state must survive that too.
     expected = (3, 127, -signal.SIGABRT, -signal.SIGSEGV)
     row = Row("out of memory", subject.name, "RLIMIT_AS of what it has and 0.25 MB upwards", expected)
-    sizes = [int(0.25 * MEGABYTE * 1.4**k) for k in range(times)]
+    sizes = [int(0.25 * MEGABYTE * 1.6**k) for k in range(times)]
     return limited(shop, subject, sizes, lambda size: lambda: _limit_memory(size), row)
 
 

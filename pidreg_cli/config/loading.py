@@ -12,8 +12,9 @@ from pidreg_cli.config.allowed import describe, keys_of, known_path, nearest_key
 from pidreg_cli.config.layers import Layers, dotted, parse_key
 from pidreg_cli.config.presets import DEFAULT_PRESET, preset_tree
 from pidreg_cli.config.settings import Settings
-from pidreg_cli.config.yaml_text import dump_yaml, parse_yaml, parse_yaml_value
+from pidreg_cli.config.yaml_text import MAX_BYTES, dump_yaml, parse_yaml, parse_yaml_value
 from pidreg_cli.errors import UsageError
+from pidreg_cli.limited_reading import limited_bytes
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -72,11 +73,19 @@ def dump_settings(settings: Settings) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return limited_bytes(path, MAX_BYTES).decode()
     except OSError as error:
-        raise UsageError("config.file", f"{path}: cannot be read: {error.strerror}") from error
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError("config.file", f"{path}: not UTF-8 text, from byte {error.start}") from error
+        raise _unreadable(path, f"not UTF-8 text, from byte {error.start}") from error
+    except ValueError as error:
+        raise _unreadable(path, f"{error}: not a configuration") from error
+
+
+def _unreadable(path: Path, why: str) -> UsageError:
+    return UsageError(
+        "config.file", f"{path}: {why}", "give a YAML file: pidreg schema config says what is in it"
+    )
 
 
 def _assignment(text: str) -> tuple[tuple[str, ...], Any, str]:

@@ -17,6 +17,7 @@ from pidreg_cli.errors import UsageError
 
 # A configuration is a few kilobytes; beyond these bounds it is not one.
 MAX_CHARACTERS = 1_000_000
+MAX_BYTES = 4 * MAX_CHARACTERS
 MAX_DEPTH = 20
 
 _PATTERNS = {
