@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+PIECE = 2**20
+
 
 def limited_bytes(path: Path, most: int) -> bytes:
     """The content of a file of at most ``most`` bytes. Raises ValueError for a larger one, and OSError."""
@@ -14,10 +16,15 @@ def limited_bytes(path: Path, most: int) -> bytes:
 
 def limited_stream(stream: BinaryIO, most: int) -> bytes:
     """What is left of a stream, at most ``most`` bytes. Raises ValueError where there is more, and OSError."""
-    content = stream.read(most + 1)
-    if len(content) > most:
+    parts = []
+    left = most + 1
+    # By pieces: a stream asked for more than it has takes the memory for all of it first.
+    while left and (part := stream.read(min(left, PIECE))):
+        parts.append(part)
+        left -= len(part)
+    if not left:
         raise ValueError(f"it is larger than {most:,} bytes")
-    return content
+    return b"".join(parts)
 
 
 def refuse_special_file(path: Path) -> None:

@@ -94,7 +94,7 @@ def _assignment(text: str) -> tuple[tuple[str, ...], Any, str]:
     key, sign, value = text.partition("=")
     if not sign:
         raise UsageError(
-            "config.assignment", f"{source}: expected KEY=VALUE, such as --set stage1.max_epochs=20"
+            "config.assignment", f"{source}: expected KEY=VALUE", "write it as in --set stage1.max_epochs=20"
         )
     return parse_key(key.strip(), source), parse_yaml_value(value, source), source
 
@@ -111,7 +111,9 @@ def _usage_error(layers: Layers, errors: Sequence[ErrorDetails]) -> UsageError:
     if unknown:
         return _unknown_key(layers, tuple(str(part) for part in unknown[0]["loc"]))
     texts = dict.fromkeys(_wrong_value(layers, error) for error in errors)
-    return UsageError("config.value", "\n".join(texts))
+    return UsageError(
+        "config.value", "\n".join(texts), "pidreg schema config lists every key and what it takes"
+    )
 
 
 def _unknown_key(layers: Layers, path: tuple[str, ...]) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
+
+LARGEST = 2**31
 
 
 def shape_from(stored: Mapping[str, Any]) -> NetworkShape:
@@ -50,7 +53,7 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
     if get_origin(hint) is Literal:
         fits = value in get_args(hint)
     elif hint is int:
-        fits = type(value) is int and value >= 0
+        fits = type(value) is int and 0 <= value < LARGEST
     elif hint is float:
         fits = type(value) in (int, float) and math.isfinite(value)
     else:
@@ -69,7 +72,9 @@ def _check_layers(shape: NetworkShape, tensors: int) -> None:
 def _sizes(shape: NetworkShape) -> dict[str, torch.Size]:
     """Names and sizes of the weights, found without memory for them. Raises ValueError where there can be no such."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            # Layers without any input are not worth a warning: their weights are compared next.
+            warnings.simplefilter("ignore")
             plan = PIDRegNetwork(shape, None)
     except (RuntimeError, OverflowError) as error:
         raise ValueError(f"no network has these sizes: {str(error).splitlines()[0]}") from error

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.harmless import harmless_json
 from pidreg_cli.reports.model import SCHEMA_VERSION, Report
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,7 +19,7 @@ LINE = 240
 
 def to_json(report: Report) -> str:
     """The report as JSON with a closing newline: the same bytes for equal reports, no NaN, no infinity."""
-    return _layout(report.model_dump(mode="json", by_alias=True), "") + "\n"
+    return harmless_json(_layout(report.model_dump(mode="json", by_alias=True), "")) + "\n"
 
 
 def _layout(value: object, indent: str) -> str:
