@@ -73,8 +73,8 @@ def _rows_of(arrays: Mapping[str, Array]) -> ReadoutRows:
 
 def _widths(rows: ReadoutRows) -> tuple[list[int], list[tuple[int, int]]]:
     """Columns of the codes, and of the scores by set."""
-    codes = [code.shape[1] for code in rows.blocks.codes]
-    return codes, [(mask, score.shape[1]) for mask, score in rows.blocks.scores.items()]
+    codes = [np.shape(code)[1] for code in rows.blocks.codes]
+    return codes, [(mask, np.shape(score)[1]) for mask, score in rows.blocks.scores.items()]
 
 
 def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:
