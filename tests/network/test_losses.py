@@ -182,3 +182,12 @@ def test_mixing_directions_are_unit_and_always_mix_the_target() -> None:
     assert torch.allclose(directions.norm(dim=0), torch.ones(33))
     assert (directions[0] >= 0.49).all()
     assert (directions[0] <= 0.87).all()
+
+
+def test_a_code_that_collapsed_to_one_value_has_finite_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    score = torch.randn(32, generator=generator)
+    codes = [torch.randn(32, 2, generator=generator), torch.full((32, 2), 0.5, requires_grad=True)]
+    joint_gaussianity(score, codes, 0.5, mixing_directions(4, 6, generator, score)).backward()
+    assert codes[1].grad is not None
+    assert bool(torch.isfinite(codes[1].grad).all())
