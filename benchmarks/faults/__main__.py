@@ -80,7 +80,9 @@ def main() -> int:
     """Inject, print, and with ``--save`` put the rows into the page."""
     parser = argparse.ArgumentParser(description="Inject faults for real, and print what they left.")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of times")
-    parser.add_argument("--only", default="", help="faults or commands whose names hold this text")
+    parser.add_argument(
+        "--only", action="append", help="faults and commands whose names hold this text; repeatable"
+    )
     parser.add_argument("--save", action="store_true", help="put the rows into the table of docs/trust.md")
     asked = parser.parse_args()
     forked.warm_up()
@@ -89,7 +91,7 @@ def main() -> int:
     print(HEADER, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, campaign in campaigns(Workshop(Path(folder)), asked.scale):
-            if asked.only not in name:
+            if asked.only and not any(text in name for text in asked.only):
                 continue
             rows.append(campaign())
             print(shown(rows[-1]), flush=True)
