@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pidreg_cli.errors import RunError
 from pidreg_cli.harmless import harmless_json
+from pidreg_cli.reports.coherence import incoherence
 from pidreg_cli.reports.model import SCHEMA_VERSION, Report
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,9 +42,14 @@ def from_json(text: str | bytes, source: str = "report") -> Report:
     """
     version = format_version(text, source)
     try:
-        return Report.model_validate_json(text)
+        report = Report.model_validate_json(text)
     except ValidationError as error:
         raise _misfit(error, version, source) from error
+    if (what := incoherence(report)) is not None:
+        raise RunError(
+            "report.malformed", f"{source}: {what}", "The file was edited: fit or decompose again."
+        )
+    return report
 
 
 def format_version(text: str | bytes, source: str) -> str:
