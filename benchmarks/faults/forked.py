@@ -131,6 +131,8 @@ def _become(
         os.dup2(os.open(os.devnull, os.O_WRONLY) if stdout is None else stdout, 1)
         if stdout is not None:
             os.close(stdout)
+        # The parent's streams remember what they were: a file can be asked for its place, a pipe cannot.
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
         if prepare is not None:
             prepare()
         status = main(list(arguments))
