@@ -19,6 +19,8 @@ test: $(STAMP) lint
 
 test-full: $(STAMP) lint
 	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m 'not slow' tests/information tests/data tests/cli tests/contract \
+	  --cov=pidreg_cli.information --cov=pidreg_cli.data --cov-fail-under=95
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

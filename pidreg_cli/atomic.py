@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pidreg_cli.errors import OutputError
+from pidreg_cli.errors import OutputError, UsageError
+
+PART = ".part"
+"""How names of temporary files end."""
+
+
+def refuse_odd_file(path: Path) -> None:
+    """Raise UsageError where ``path`` is a link, a device or a pipe: a rename would put a file in its place."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode):
+        raise UsageError(
+            "output.is_link",
+            f"{path} is a symbolic link, and outputs do not follow links",
+            f"give the file it leads to: {path.readlink()}",
+        )
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(
+            "output.no_file",
+            f"{path} is a device or a pipe, not a file that can be replaced",
+            "give the name of a file",
+        )
 
 
 @contextmanager
@@ -15,10 +40,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
 
     Raises:
+        UsageError: ``path`` is a link, a device or a pipe.
         OutputError: the file could not be written; ``path`` is then as it was.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    refuse_odd_file(path)
+    # Nobody can know the name before, and lay a link in its place; nor do two processes write to one.
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}{PART}")
     with writing(path):
+        part.touch(exist_ok=False)
         try:
             yield part
             _flush(part)

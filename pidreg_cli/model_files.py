@@ -19,8 +19,9 @@ from torch import Tensor
 
 from pidreg_cli.data.transforms import FeatureTransform, TargetTransform
 from pidreg_cli.errors import RunError
-from pidreg_cli.network.encoders import EncoderShape
-from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
+from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
+from pidreg_cli.network.pidreg import NetworkShape
+from pidreg_cli.network.stored import restored, shape_from
 from pidreg_cli.training.boosting import BoostedScores, scored_sets
 from pidreg_cli.training.fitted import FittedModel, Transforms
 from pidreg_cli.version import __version__
@@ -28,6 +29,7 @@ from pidreg_cli.version import __version__
 ARCHITECTURE = "model.json"
 WEIGHTS = "model.safetensors"
 FORMAT_VERSION = "3.0"
+MOST_BYTES = 2**31  # of a file: the largest models of many columns are a tenth of it
 BOOSTED = "boosted."  # tensors of the trees start like this, no weight of the network does
 
 
@@ -80,16 +82,19 @@ def weights_bytes(model: FittedModel) -> bytes:
 def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRoles]:
     """The model of a run folder. Raises RunError where a file is missing, damaged or of another major version."""
     document = _document(folder)
+    weights, trees = _separated(_tensors(folder / WEIGHTS))
     try:
-        model, folds = _built(document, device), _folds(document)
-        roles = ModelRoles(**document["roles"])
-    except (KeyError, TypeError, ValueError) as error:
+        columns, transforms, share = _described(document)
+        shapes = [shape_from(stored) for stored in document["networks"]]
+        _check_inputs(shapes, transforms)
+        folds, roles = _folds(document), _roles(document["roles"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
     try:
-        weights, trees = _separated(load((folder / WEIGHTS).read_bytes()))
-        _load_weights(model, weights)
-        model = _with_scores(model, folds, trees)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        parts = _of_networks(weights, len(shapes))
+        networks = tuple(restored(shape, part, device) for shape, part in zip(shapes, parts, strict=True))
+        model = _with_scores(FittedModel(columns, transforms, networks, share), folds, trees)
+    except (RuntimeError, ValueError) as error:
         _refuse(folder / WEIGHTS, str(error).splitlines()[0], error)
     return model, roles
 
@@ -97,7 +102,8 @@ def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRo
 def _document(folder: Path) -> Mapping[str, Any]:
     path = folder / ARCHITECTURE
     try:
-        document = json.loads(path.read_bytes())
+        refuse_special_file(path)
+        document = json.loads(limited_bytes(path, MOST_BYTES), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         _refuse(path, str(error), error)
     version = document.get("format_version") if isinstance(document, dict) else None
@@ -106,41 +112,66 @@ def _document(folder: Path) -> Mapping[str, Any]:
     return dict(document)
 
 
-def _built(document: Mapping[str, Any], device: torch.device) -> FittedModel:
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        refuse_special_file(path)
+        return load(limited_bytes(path, MOST_BYTES))
+    except (OSError, SafetensorError, RuntimeError, ValueError, OverflowError) as error:
+        _refuse(path, str(error).splitlines()[0], error)
+
+
+def _described(document: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], Transforms, float]:
+    """Columns by modality, transforms without their trees, and these trees' share of predictions."""
     modalities = document["modalities"]
     features = {m["name"]: FeatureTransform.from_dict(m["transform"]) for m in modalities}
     transforms = Transforms(features, TargetTransform.from_dict(document["target_transform"]))
     columns = {m["name"]: tuple(m["columns"]) for m in modalities}
-    networks = tuple(
-        PIDRegNetwork(_shape(stored), torch.Generator()).to(device) for stored in document["networks"]
-    )
-    if not networks or any(len(network.shape.encoders) != len(columns) for network in networks):
-        raise ValueError("networks without an encoder of each modality")
+    if not features or len(features) != len(modalities) or not all(isinstance(n, str) for n in features):
+        raise ValueError("modalities without a name of their own")
+    if any(columns[name] != transform.columns for name, transform in features.items()):
+        raise ValueError("transforms of other columns than the modality's")
     boosted = document["boosted"]
     if boosted is None:
-        return FittedModel(columns, transforms, networks)
+        return columns, transforms, 0.0
     share = float(boosted["share"])
     if not 0 <= share <= 1:
         raise ValueError(f"share={share}")
-    encoded = replace(transforms, encoded=bool(boosted["encoded"]))
-    return FittedModel(columns, encoded, networks, share)
+    return columns, replace(transforms, encoded=bool(boosted["encoded"])), share
 
 
-def _shape(stored: Mapping[str, Any]) -> NetworkShape:
-    encoders = tuple(EncoderShape(**encoder) for encoder in stored["encoders"])
-    return NetworkShape(**{**stored, "encoders": encoders})
+def _check_inputs(shapes: Sequence[NetworkShape], transforms: Transforms) -> None:
+    """Raise ValueError where a network reads other numbers than the transforms give."""
+    given = [
+        (len(one.columns), len(one.units) + one.indicators + transforms.encoded)
+        for one in transforms.features.values()
+    ]
+    if not shapes or any([(e.features, e.plain) for e in shape.encoders] != given for shape in shapes):
+        raise ValueError("networks without an encoder of the columns of each modality")
+    if any(encoder.code_dim != shape.code_dim for shape in shapes for encoder in shape.encoders):
+        raise ValueError("encoders of other codes than the network's")
 
 
-def _load_weights(model: FittedModel, weights: Mapping[str, Tensor]) -> None:
-    """Give each network its weights. Raises RuntimeError where they do not fit, or belong to no network."""
-    parts: dict[str, dict[str, Tensor]] = {str(number): {} for number in range(len(model.networks))}
+def _roles(stored: Mapping[str, Any]) -> ModelRoles:
+    roles = ModelRoles(**stored)
+    names = [*roles.modalities, *(column for block in roles.modalities.values() for column in block)]
+    if not all(isinstance(name, str) for name in (*names, roles.target, roles.id or "")):
+        raise ValueError("roles must name columns")
+    return roles
+
+
+def _of_networks(weights: Mapping[str, Tensor], count: int) -> list[dict[str, Tensor]]:
+    """The weights of each network. Raises ValueError where some belong to none."""
+    parts: dict[str, dict[str, Tensor]] = {str(number): {} for number in range(count)}
     for name, tensor in weights.items():
         number, _, rest = name.partition(".")
         if number not in parts:
-            raise RuntimeError(f"{name!r} belongs to no network of the model")
+            raise ValueError(f"{name!r} belongs to no network of the model")
         parts[number][rest] = tensor
-    for network, part in zip(model.networks, parts.values(), strict=True):
-        network.load_state_dict(part)
+    return list(parts.values())
 
 
 def _folds(document: Mapping[str, Any]) -> int | None:

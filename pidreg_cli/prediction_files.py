@@ -21,6 +21,7 @@ from pidreg_cli.decisions.prediction.rows import Predictor
 from pidreg_cli.decisions.prediction.set_predictor import SetPredictor
 from pidreg_cli.errors import RunError
 from pidreg_cli.information.completion import CodeMoments
+from pidreg_cli.limited_reading import refuse_special_file
 from pidreg_cli.model_files import WEIGHTS, ModelRoles, read_model
 from pidreg_cli.training.fitted import FittedModel
 
@@ -73,6 +74,7 @@ def read_predictor(folder: Path, device: torch.device) -> tuple[Predictor, Model
 
 def _content(path: Path) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
     try:
+        refuse_special_file(path)
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[HEADER])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -21,7 +21,9 @@ from safetensors.numpy import save
 from pidreg_cli.config.loading import parse_settings
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
 from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.opening import MOST_BYTES
 from pidreg_cli.reports.serialise import from_json
 from pidreg_cli.runs import CONFIG
 from pidreg_cli.training.evaluation import Readouts
@@ -118,13 +120,14 @@ def read_settings(folder: Path) -> Settings:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        refuse_special_file(path)
+        return limited_bytes(path, MOST_BYTES).decode()
+    except (OSError, ValueError) as error:
         hint = "give a run folder made by pidreg fit"
         raise RunError("run.unreadable", f"{path} cannot be read: {_reason(error)}", hint) from error
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
+def _reason(error: OSError | ValueError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
@@ -137,6 +140,7 @@ def _models(path: Path) -> tuple[Kind, tuple[ModelRows, ...]]:
             "give labelled rows beside it (pidreg decompose RUN DATA), or fit again without --no-heldout",
         )
     try:
+        refuse_special_file(path)
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[HEADER])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

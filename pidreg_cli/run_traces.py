@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
 from pidreg_cli.reports.traces import Epoch, HeldOut, Traces
 
 HISTORY = "history.jsonl"
 HELD_OUT = "heldout.parquet"
 TEST = "test"
+MOST_BYTES = 2**28
+ROWS_PER_BYTE = 8
+"""Of the file: a made-up one of a kilobyte could claim rows for all memory there is."""
 
 
 def read_traces(folder: Path) -> Traces:
@@ -28,9 +32,11 @@ def read_traces(folder: Path) -> Traces:
 def read_history(path: Path) -> tuple[Epoch, ...]:
     """Epochs of the model that trained last, which is the deployed one."""
     try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        refuse_special_file(path)
+        text = limited_bytes(path, MOST_BYTES).decode()
+        records = [json.loads(line) for line in text.splitlines()]
         return tuple(_epoch(record) for record in records if record["model"] == records[-1]["model"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _broken(path, error) from error
 
 
@@ -45,6 +51,9 @@ def read_held_out(path: Path) -> HeldOut:
     import pyarrow.parquet as pq
 
     try:
+        refuse_special_file(path)
+        if pq.read_metadata(path).num_rows > 10_000 + ROWS_PER_BYTE * path.stat().st_size:
+            raise ValueError("it claims more rows than it has bytes for")
         table = pq.read_table(path, columns=["split", "y", "prediction"])
         tested = np.array(table["split"].to_pylist(), dtype=object) == TEST
         y, prediction = (table[name].to_numpy().astype(float)[tested] for name in ("y", "prediction"))

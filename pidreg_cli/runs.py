@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pidreg_cli.atomic import atomic_write_bytes, replacing, writing
+from pidreg_cli.atomic import PART, atomic_write_bytes, refuse_odd_file, replacing, writing
 from pidreg_cli.config.yaml_text import parse_yaml
 from pidreg_cli.errors import DataError, RunError, UsageError
 from pidreg_cli.information.errors import InformationError
@@ -33,7 +33,7 @@ class RunBuilder:
 
     Raises:
         UsageError: ``RUN`` exists without ``force``; ``RUN.partial`` exists without ``resume`` or ``force``;
-            another process holds it; or ``force`` would replace what is not a run.
+            another process holds it; there are links in it; or ``force`` would replace a link, or what is no run.
         OutputError: the folder cannot be written.
     """
 
@@ -59,12 +59,14 @@ class RunBuilder:
 
     def __enter__(self) -> Self:
         self._recover_replaced()
+        self._tidy_committed()
         self._check_folder()
         self._check_partial()
         self._created = not self.partial.exists()
         with writing(self.partial):
             self.partial.mkdir(exist_ok=True)
         self._claim()
+        self._drop_temporary_files()
         self.resumed = self._resume and self.checkpoints.path(_FINGERPRINT) is not None
         return self
 
@@ -119,8 +121,7 @@ class RunBuilder:
             self._install()
             self._committed = True
             # Only now: a rename that fails must leave a run that can be continued.
-            shutil.rmtree(self.folder / _CHECKPOINTS)
-            (self.folder / _LOCK).unlink()
+            self._tidy()
         return self.folder
 
     def _holds_work(self) -> bool:
@@ -153,6 +154,36 @@ class RunBuilder:
             elif self._force:
                 _remove(aside)
 
+    def _tidy_committed(self) -> None:
+        """Finish what a process killed just after it gave the run its name had left to do."""
+        if not self._was_committed():
+            return
+        with writing(self.folder):
+            lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                if _locked(lock, self.folder / _LOCK):
+                    self._tidy()
+            finally:
+                os.close(lock)
+
+    def _was_committed(self) -> bool:
+        """Whether a complete run still holds the lock of its construction."""
+        if self.folder.is_symlink() or (self.folder / _LOCK).is_symlink():
+            return False
+        return all((self.folder / name).is_file() for name in (_LOCK, *_MARKS_OF_A_RUN))
+
+    def _tidy(self) -> None:
+        checkpoints = self.folder / _CHECKPOINTS
+        if checkpoints.is_dir() and not checkpoints.is_symlink():
+            shutil.rmtree(checkpoints)
+        (self.folder / _LOCK).unlink()
+
+    def _drop_temporary_files(self) -> None:
+        """Files that a killed process was writing; nobody else writes here while the lock is held."""
+        with writing(self.partial):
+            for path in [*self.partial.rglob(f".*{PART}")]:
+                path.unlink()
+
     def _check_folder(self) -> None:
         if not os.path.lexists(self.folder):
             return
@@ -164,6 +195,7 @@ class RunBuilder:
             raise UsageError(
                 "run.not_a_run", f"{self.folder} is not a run: --force replaces only runs", "give another -o"
             )
+        refuse_odd_file(self.folder)
 
     def _check_partial(self) -> None:
         if not os.path.lexists(self.partial):
@@ -174,6 +206,9 @@ class RunBuilder:
                 f"{self.partial} holds an unfinished run",
                 "--resume continues it, --force starts over",
             )
+        refuse_odd_file(self.partial)
+        for path in self.partial.rglob("*"):
+            refuse_odd_file(path)
         if not _is_run(self.partial) and not (self.partial / _LOCK).exists():
             raise UsageError("run.not_a_run", f"{self.partial} is not an unfinished run", "give another -o")
 

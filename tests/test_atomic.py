@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pidreg_cli.atomic import atomic_write_bytes, atomic_write_text, replacing
-from pidreg_cli.errors import ExitStatus, OutputError
+from pidreg_cli.errors import ExitStatus, OutputError, UsageError
 
 
 def names(folder):
@@ -18,6 +18,7 @@ def write_half(part):
 
 
 def write_to_full_disk(part):
+    part.unlink()
     part.symlink_to("/dev/full")
     part.write_text("x")
 
@@ -69,3 +70,31 @@ def test_a_full_disk_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="No space left"), replacing(path) as part:
         write_to_full_disk(part)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("target", ["there.txt", "nowhere.txt"])
+def test_a_link_is_refused_and_nothing_is_written_through_it(tmp_path, target):
+    (tmp_path / "there.txt").write_text("mine")
+    (tmp_path / "a.txt").symlink_to(target)
+    with pytest.raises(UsageError, match="symbolic link") as caught:
+        atomic_write_text(tmp_path / "a.txt", "x")
+    assert target in caught.value.hint
+    assert (tmp_path / "there.txt").read_text() == "mine"
+    assert names(tmp_path) == ["a.txt", "there.txt"]
+
+
+def test_a_pipe_keeps_its_place(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(UsageError, match="pipe"):
+        atomic_write_text(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").is_fifo()
+
+
+def test_temporary_names_are_new_each_time_and_short_enough_for_any_output(tmp_path):
+    path = tmp_path / ("é" * 125 + ".txt")
+    with replacing(path) as one, replacing(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
+    assert names(tmp_path) == [path.name]

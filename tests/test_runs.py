@@ -120,13 +120,61 @@ def test_force_never_replaces_what_is_no_run(folder, kind):
     assert refusal(folder).code == "run.exists"
 
 
-def test_a_linked_run_is_replaced_by_taking_the_link(folder):
-    complete(folder.parent / "elsewhere")
+def test_a_linked_run_is_not_replaced(folder):
+    complete(folder.parent / "elsewhere", "mine")
     folder.symlink_to(folder.parent / "elsewhere")
-    complete(folder, "new", force=True)
-    assert not folder.is_symlink()
-    assert (folder / "report.json").read_text() == "new"
-    assert names(folder.parent / "elsewhere") == ["config.yaml", "report.json"]
+    assert refusal(folder, force=True).code == "output.is_link"
+    assert (folder / "report.json").read_text() == "mine"
+    assert folder.is_symlink()
+
+
+@pytest.mark.parametrize("inner", ["", "checkpoints", "report.json"])
+def test_an_unfinished_run_with_links_in_it_is_refused(folder, inner):
+    partial, elsewhere = folder.parent / "first.pidreg.partial", folder.parent / "elsewhere"
+    interrupted(elsewhere)
+    elsewhere = folder.parent / "elsewhere.partial"
+    if inner:
+        partial.mkdir()
+        (partial / "config.yaml").write_text(CONFIG)
+        (partial / inner).symlink_to(elsewhere / inner)
+    else:
+        partial.symlink_to(elsewhere)
+    for options in ({"resume": True}, {"force": True}):
+        assert refusal(folder, **options).code == "output.is_link"
+    assert (elsewhere / "checkpoints" / "state").read_bytes() == b"epoch 3"
+
+
+def test_temporary_files_of_a_killed_process_do_not_get_into_the_run(folder):
+    interrupted(folder)
+    partial = folder.parent / "first.pidreg.partial"
+    for place in (partial, partial / "checkpoints"):
+        (place / ".report.json.0123456789ab.part").write_text("half")
+    with RunBuilder(folder, resume=True) as run:
+        run.begin(CONFIG, DATA)
+        assert not list(partial.rglob("*.part"))
+        run.commit()
+    assert names(folder) == ["config.yaml"]
+
+
+@pytest.mark.parametrize("left", [["checkpoints", ".lock"], [".lock"]])
+def test_a_run_that_was_killed_after_its_rename_is_complete_and_tidied(folder, left):
+    complete(folder)
+    (folder / "model.json").write_text("{}")
+    if "checkpoints" in left:
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / "state").write_bytes(b"state")
+    (folder / ".lock").touch()
+    assert refusal(folder, resume=True).code == "run.exists"
+    assert names(folder) == ["config.yaml", "model.json", "report.json"]
+
+
+def test_a_folder_of_others_with_such_names_is_not_tidied(folder):
+    folder.mkdir()
+    for name in (".lock", "report.json"):
+        (folder / name).touch()
+    (folder / "checkpoints").mkdir()
+    assert refusal(folder).code == "run.exists"
+    assert names(folder) == [".lock", "checkpoints", "report.json"]
 
 
 @pytest.mark.parametrize("name", [".", "..", "/", "a/.."])

@@ -10,6 +10,8 @@ from io import RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from pidreg_cli.harmless import harmless_lines
+
 
 @dataclass
 class Console:
@@ -85,7 +87,7 @@ class Console:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
 
     def _line(self, text: str) -> None:
-        self.stderr.write(f"{text}\n")
+        self.stderr.write(f"{harmless_lines(text)}\n")
         self.stderr.flush()
 
 

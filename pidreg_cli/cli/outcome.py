@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +19,10 @@ from pidreg_cli.information.errors import InformationError
 from pidreg_cli.version import __version__
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO)
+
+_NO_MEMORY = re.compile(
+    r"can(no|')t allocate memory|out of memory|bad_alloc|failed to map segment", re.IGNORECASE
+)
 
 
 class Terminated(BaseException):
@@ -72,6 +77,8 @@ def _failure(error: BaseException) -> Failure:
             return Failure(ExitStatus.CLOSED_PIPE, "output.closed_pipe", "the reader closed the pipe")
         case OSError() if error.errno in _OUTPUT_ERRORS:
             return _not_written(error)
+        case _ if _lacks_memory(error):
+            return _memory(error)
         case InformationError():
             return Failure(ExitStatus.DATA, error.code, error.message, error.hint)
     return _bug(error)
@@ -88,6 +95,20 @@ def _misused(error: typer.TyperException) -> Failure:
 def _not_written(error: OSError) -> Failure:
     message = f"{error.filename or 'the output'} could not be written: {error.strerror}"
     return Failure(ExitStatus.OUTPUT, "output.not_written", message, "free some space, or write elsewhere")
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out; every library says so in its own way, and is not imported to ask."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    known = type(error).__name__ in ("OutOfMemoryError", "OutOfMemoryException")
+    return known or (isinstance(error, (RuntimeError, ImportError)) and bool(_NO_MEMORY.search(str(error))))
+
+
+def _memory(error: BaseException) -> Failure:
+    what = str(error).strip().partition("\n")[0] or type(error).__name__
+    hint = "give it more memory, fewer rows or columns, or a smaller network (--preset fast)"
+    return Failure(ExitStatus.DATA, "data.memory", f"the data need more memory than there is: {what}", hint)
 
 
 def _bug(error: BaseException) -> Failure:

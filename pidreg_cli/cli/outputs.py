@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from pidreg_cli.atomic import atomic_write_text, refuse_odd_file
 from pidreg_cli.cli.console import Console
 from pidreg_cli.errors import OutputError, UsageError
 
@@ -14,7 +15,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, forc
     """Check every output that was asked for, None for those that were not.
 
     Raises:
-        UsageError: two are the same file, one is an input or a folder, or exists and there is no ``force``.
+        UsageError: two are the same file, one is an input, a link or a folder, or exists and there is no ``force``.
         OutputError: there is no folder to write it to.
     """
     asked = [path for path in outputs if path is not None]
@@ -25,6 +26,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, forc
             )
     read = {Path(one).resolve() for one in inputs}
     for path in asked:
+        refuse_odd_file(path)
         if path.resolve() in read:
             raise UsageError("output.is_input", f"{path} is an input", "give another name")
         if path.is_dir():
@@ -46,7 +48,5 @@ def write_result(console: Console, text: str, output: Path | None) -> None:
     if output is None:
         console.result(text)
         return
-    from pidreg_cli.atomic import atomic_write_text
-
     atomic_write_text(output, text)
     console.notice(f"wrote {output}")

@@ -35,7 +35,11 @@ class Layers:
             child = section.get(part)
             section[part] = child = {} if child is None else child
             if not isinstance(child, dict):
-                raise UsageError("config.key", f"{source}: {dotted(path[:depth])} has no keys below it")
+                raise UsageError(
+                    "config.key",
+                    f"{source}: {dotted(path[:depth])} has no keys below it",
+                    f"give {dotted(path[:depth])} itself a value",
+                )
             section = child
         section[path[-1]] = self._recorded(path, value, source)
 
@@ -107,7 +111,11 @@ def _named_patterns(value: Any, source: str) -> Any:
         return value
     repeated = sorted({name for name in value if value.count(name) > 1})
     if repeated:
-        raise UsageError("config.modalities", f"{source}: modality {repeated[0]!r} is named twice")
+        raise UsageError(
+            "config.modalities",
+            f"{source}: modality {repeated[0]!r} is named twice",
+            "name each modality once",
+        )
     return {name: [] for name in value}
 
 
@@ -123,6 +131,8 @@ def _section(path: Path, value: Any, source: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise UsageError(
-            "config.type", f"{source}: {dotted(path)} must be a section of keys, however: {value!r}"
+            "config.type",
+            f"{source}: {dotted(path)} must be a section of keys, however: {value!r}",
+            "write its keys below it, each on a line of its own, or leave the section out",
         )
     return value

@@ -12,8 +12,9 @@ from pidreg_cli.config.allowed import describe, keys_of, known_path, nearest_key
 from pidreg_cli.config.layers import Layers, dotted, parse_key
 from pidreg_cli.config.presets import DEFAULT_PRESET, preset_tree
 from pidreg_cli.config.settings import Settings
-from pidreg_cli.config.yaml_text import dump_yaml, parse_yaml, parse_yaml_value
+from pidreg_cli.config.yaml_text import MAX_BYTES, dump_yaml, parse_yaml, parse_yaml_value
 from pidreg_cli.errors import UsageError
+from pidreg_cli.limited_reading import limited_bytes
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -72,11 +73,19 @@ def dump_settings(settings: Settings) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return limited_bytes(path, MAX_BYTES).decode()
     except OSError as error:
-        raise UsageError("config.file", f"{path}: cannot be read: {error.strerror}") from error
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError("config.file", f"{path}: not UTF-8 text, from byte {error.start}") from error
+        raise _unreadable(path, f"not UTF-8 text, from byte {error.start}") from error
+    except ValueError as error:
+        raise _unreadable(path, f"{error}: not a configuration") from error
+
+
+def _unreadable(path: Path, why: str) -> UsageError:
+    return UsageError(
+        "config.file", f"{path}: {why}", "give a YAML file: pidreg schema config says what is in it"
+    )
 
 
 def _assignment(text: str) -> tuple[tuple[str, ...], Any, str]:
@@ -85,7 +94,7 @@ def _assignment(text: str) -> tuple[tuple[str, ...], Any, str]:
     key, sign, value = text.partition("=")
     if not sign:
         raise UsageError(
-            "config.assignment", f"{source}: expected KEY=VALUE, such as --set stage1.max_epochs=20"
+            "config.assignment", f"{source}: expected KEY=VALUE", "write it as in --set stage1.max_epochs=20"
         )
     return parse_key(key.strip(), source), parse_yaml_value(value, source), source
 
@@ -102,7 +111,9 @@ def _usage_error(layers: Layers, errors: Sequence[ErrorDetails]) -> UsageError:
     if unknown:
         return _unknown_key(layers, tuple(str(part) for part in unknown[0]["loc"]))
     texts = dict.fromkeys(_wrong_value(layers, error) for error in errors)
-    return UsageError("config.value", "\n".join(texts))
+    return UsageError(
+        "config.value", "\n".join(texts), "pidreg schema config lists every key and what it takes"
+    )
 
 
 def _unknown_key(layers: Layers, path: tuple[str, ...]) -> UsageError:

@@ -19,5 +19,7 @@ def preset_tree(name: object) -> dict[str, Any]:
         UsageError: there is no such preset.
     """
     if name not in PRESETS:
-        raise UsageError("config.preset", f"preset: {name!r} is not one of {', '.join(PRESETS)}")
+        raise UsageError(
+            "config.preset", f"preset: {name!r} is not one of {', '.join(PRESETS)}", "choose one of these"
+        )
     return parse_yaml(template_text(f"config/{name}.yaml"), f"preset {name}")

@@ -175,7 +175,9 @@ class Settings(_Settings):
     preset: Preset
     seed: int = Field(default=0, ge=0, lt=2**32)
     threads: int | None = Field(default=None, ge=1)
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:1"]
+    )
     folds: int | Literal["auto"] = "auto"
     data: DataSettings = Field(default_factory=DataSettings)
     features: FeatureSettings

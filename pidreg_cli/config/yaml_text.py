@@ -17,7 +17,9 @@ from pidreg_cli.errors import UsageError
 
 # A configuration is a few kilobytes; beyond these bounds it is not one.
 MAX_CHARACTERS = 1_000_000
+MAX_BYTES = 4 * MAX_CHARACTERS
 MAX_DEPTH = 20
+HINT = "write plain YAML, such as 'seed: 1'; quote texts that hold a colon, a bracket or a quote"
 
 _PATTERNS = {
     "tag:yaml.org,2002:null": re.compile(r"(?:~|null|Null|NULL|)\Z"),
@@ -37,7 +39,9 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UsageError("config.yaml", f"{source}: expected keys with values, however: {_shown(value)}")
+        raise UsageError(
+            "config.yaml", f"{source}: expected keys with values, however: {_shown(value)}", HINT
+        )
     return value
 
 
@@ -49,13 +53,13 @@ def parse_yaml_value(text: str, source: str) -> Any:
     """
     if len(text) > MAX_CHARACTERS:
         raise UsageError(
-            "config.yaml", f"{source}: larger than {MAX_CHARACTERS} characters: not a configuration"
+            "config.yaml", f"{source}: larger than {MAX_CHARACTERS} characters: not a configuration", HINT
         )
     try:
         node = _Loader(text).get_single_node()
         return None if node is None else _plain(node)
     except yaml.YAMLError as error:
-        raise UsageError("config.yaml", f"{source}: {_located(error)}") from error
+        raise UsageError("config.yaml", f"{source}: {_located(error)}", HINT) from error
 
 
 def dump_yaml(tree: dict[str, Any]) -> str:

@@ -38,6 +38,8 @@ class ConditionalMeans:
     def __post_init__(self) -> None:
         if self.loadings.ndim != 2 or self.noise.shape != (len(self.loadings),):
             raise ValueError("loadings and noise must have a row for each feature")
+        if self.loadings.shape[1] > MOST_FACTORS:
+            raise ValueError(f"{self.loadings.shape[1]} factors, more than {MOST_FACTORS}")
         if not (
             np.isfinite(self.loadings).all() and np.isfinite(self.noise).all() and (self.noise > 0).all()
         ):

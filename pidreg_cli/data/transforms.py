@@ -137,6 +137,17 @@ class FeatureTransform:
     flags_absence: bool
     means: ConditionalMeans | None = None
 
+    def __post_init__(self) -> None:
+        width = len(self.columns)
+        if not all(isinstance(name, str) for name in (*self.columns, *self.empty_columns)):
+            raise ValueError("names of columns must be texts")
+        if len(self.scales) != width or len(self.units) != (width if self.kind == "both" else 0):
+            raise ValueError(f"{width} columns, but {len(self.scales)} scales and {len(self.units)} units")
+        if not all(type(place) is int and 0 <= place < width for place in self.flagged):
+            raise ValueError("flagged columns must be positions of columns")
+        if self.means is not None and len(self.means.noise) != width:
+            raise ValueError("means are of another number of columns")
+
     @classmethod
     def fit(
         cls, block: Block, columns: Sequence[str], kind: FeatureKind, imputation: Imputation = "median"

@@ -37,10 +37,11 @@ class NetworkShape:
 class PIDRegNetwork(nn.Module):
     """``f(fusion(Z_1, .., Z_n))`` with ``Z_i = bottleneck_i(h_i(x_i))``, a head per modality and a subset head.
 
-    The predictor's output is the standardised target, the heads' output is Y' (normal scores).
+    The predictor's output is the standardised target, the heads' output is Y' (normal scores). Parameters are drawn
+    from ``generator``; without one they are as the memory was, to be replaced.
     """
 
-    def __init__(self, shape: NetworkShape, generator: torch.Generator) -> None:
+    def __init__(self, shape: NetworkShape, generator: torch.Generator | None) -> None:
         super().__init__()
         self.shape = shape
         n = len(shape.encoders)
@@ -55,7 +56,8 @@ class PIDRegNetwork(nn.Module):
         single = (shape.code_dim, shape.head_width, 1, shape.head_dropout)
         self.heads = nn.ModuleList(Head(*single) for _ in range(n))
         self.subset_head = SubsetHead(n, shape.code_dim, shape.head_width, shape.head_dropout)
-        self._draw_parameters(generator)
+        if generator is not None:
+            self._draw_parameters(generator)
 
     def _draw_parameters(self, generator: torch.Generator) -> None:
         """Initialise from the generator alone; torch's own start draws from global state."""

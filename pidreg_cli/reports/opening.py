@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.limited_reading import limited_bytes, limited_stream
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import from_json
 
 REPORT = "report.json"
 STDIN = "-"
+MOST_BYTES = 2**27  # reports of twelve modalities are a hundredth of it
 
 
 def read_report(place: str, stdin: BinaryIO) -> Report:
@@ -33,10 +35,12 @@ def _file(place: str) -> Path:
 
 def _content(place: str, stdin: BinaryIO) -> bytes:
     try:
-        return stdin.read() if place == STDIN else _file(place).read_bytes()
-    except OSError as error:
+        if place == STDIN:
+            return limited_stream(stdin, MOST_BYTES)
+        return limited_bytes(_file(place), MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise RunError(
             "report.missing",
-            f"{source_name(place)} cannot be read: {error.strerror or error}",
+            f"{source_name(place)} cannot be read: {getattr(error, 'strerror', None) or error}",
             "give a report.json, a run folder, or - for standard input",
         ) from error

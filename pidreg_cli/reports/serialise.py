@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.harmless import harmless_json
+from pidreg_cli.reports.coherence import incoherence
 from pidreg_cli.reports.model import SCHEMA_VERSION, Report
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,7 +20,7 @@ LINE = 240
 
 def to_json(report: Report) -> str:
     """The report as JSON with a closing newline: the same bytes for equal reports, no NaN, no infinity."""
-    return _layout(report.model_dump(mode="json", by_alias=True), "") + "\n"
+    return harmless_json(_layout(report.model_dump(mode="json", by_alias=True), "")) + "\n"
 
 
 def _layout(value: object, indent: str) -> str:
@@ -40,9 +42,14 @@ def from_json(text: str | bytes, source: str = "report") -> Report:
     """
     version = format_version(text, source)
     try:
-        return Report.model_validate_json(text)
+        report = Report.model_validate_json(text)
     except ValidationError as error:
         raise _misfit(error, version, source) from error
+    if (what := incoherence(report)) is not None:
+        raise RunError(
+            "report.malformed", f"{source}: {what}", "The file was edited: fit or decompose again."
+        )
+    return report
 
 
 def format_version(text: str | bytes, source: str) -> str:

@@ -9,6 +9,7 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pidreg_cli.harmless import marked
 from pidreg_cli.reports.content import Bullets, Document, Table
 from pidreg_cli.reports.document import document
 from pidreg_cli.reports.model import Report
@@ -43,9 +44,7 @@ def _environment() -> Environment:
 
 def printable(text: str) -> str:
     """Control characters and line breaks as ``?``: a file or column name must not steer the terminal."""
-    return "".join(
-        "?" if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in text
-    )
+    return marked(text)
 
 
 def columns(text: str) -> int:

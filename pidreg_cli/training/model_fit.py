@@ -144,7 +144,21 @@ class ModelFit:
             for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
         self.state.share_buffers()
-        return {name: float(total) / self.steps for name, total in sums.items()}
+        terms = {name: float(total) / self.steps for name, total in sums.items()}
+        # Here, and not at the end of the epoch: atoms of a network that is no longer one would blame the data.
+        weights = torch.stack([weight.detach().sum() for weight in self.state.evaluated.parameters()]).sum()
+        self._check_finite(sum(terms.values()), float(weights))
+        return terms
+
+    def _check_finite(self, *numbers: float) -> None:
+        """Raise TrainingError, before anything of the epoch is kept, where one is not a number."""
+        if not all(map(math.isfinite, numbers)):
+            ledger = self.state.ledger
+            raise TrainingError(
+                "training.diverged",
+                f"{self.task.name}: the loss is no longer a number (stage {ledger.stage}, epoch {ledger.epoch + 1})",
+                "lower --set training.learning_rate=..., or look for extreme values in the features",
+            )
 
     def _step(self, step: int, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
         state, settings = self.state, self.settings.training
@@ -182,12 +196,7 @@ class ModelFit:
         ledger = self.state.ledger
         valid = self._validation_loss()
         train = sum(terms.values())
-        if not (math.isfinite(train) and math.isfinite(valid)):
-            raise TrainingError(
-                "training.diverged",
-                f"{self.task.name}: the loss is no longer a number (stage {ledger.stage}, epoch {ledger.epoch + 1})",
-                "lower --set training.learning_rate=..., or look for extreme values in the features",
-            )
+        self._check_finite(valid)
         ledger.epoch += 1
         if ledger.stage == 2 and (ledger.best_loss is None or valid < ledger.best_loss):
             ledger.best_loss, ledger.best_epoch = valid, ledger.epoch

@@ -48,6 +48,8 @@ class ModelRows:
     def from_arrays(cls, number: int, arrays: Mapping[str, Array]) -> ModelRows:
         """Restore what ``to_arrays`` gave. Raises KeyError or ValueError on anything else."""
         held, valid = (_rows_of(_under(arrays, f"{part}.")) for part in ("held", "valid"))
+        if _widths(held) != _widths(valid):
+            raise ValueError(f"rows of model {number} have other codes or scores held out than validating")
         return cls(number, held, valid)
 
 
@@ -67,6 +69,12 @@ def _rows_of(arrays: Mapping[str, Array]) -> ReadoutRows:
     _check([*codes.values(), *scores.values(), arrays["targets"]], [arrays["groups"], arrays["rows"]])
     groups, rows = np.asarray(arrays["groups"], np.int64), np.asarray(arrays["rows"], np.intp)
     return ReadoutRows(blocks, np.asarray(arrays["targets"], np.float64), groups, rows)
+
+
+def _widths(rows: ReadoutRows) -> tuple[list[int], list[tuple[int, int]]]:
+    """Columns of the codes, and of the scores by set."""
+    codes = [np.shape(code)[1] for code in rows.blocks.codes]
+    return codes, [(mask, np.shape(score)[1]) for mask, score in rows.blocks.scores.items()]
 
 
 def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:

@@ -4,7 +4,10 @@ import errno
 import io
 import json
 
+import duckdb
+import pyarrow as pa
 import pytest
+import torch
 
 from pidreg_cli.cli.app import main
 from pidreg_cli.cli.console import Console
@@ -40,6 +43,14 @@ def console():
         (KeyboardInterrupt(), 130, "interrupted"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, "output.closed_pipe"),
         (Terminated(), 143, "terminated"),
+        (MemoryError(), 3, "data.memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 3, "data.memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), 3, "data.memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 3, "data.memory"),
+        (torch.OutOfMemoryError("CUDA out of memory."), 3, "data.memory"),
+        (pa.ArrowMemoryError("malloc of size 64 failed"), 3, "data.memory"),
+        (duckdb.OutOfMemoryException("failed to pin block"), 3, "data.memory"),
+        (RuntimeError("lost"), 70, "bug"),
         (KeyError("lost"), 70, "bug"),
         (ValueError("lost"), 70, "bug"),
         (OSError(errno.EBADF, "Bad file descriptor"), 70, "bug"),

@@ -257,3 +257,23 @@ def test_signals_end_it_with_their_status(environment, number, status, text):
         os.kill(process.pid, number)
         assert process.stderr.read().decode() == f"error: {text}\n"
     assert process.returncode == status
+
+
+def test_ctrl_c_while_modules_are_read_prints_no_traceback(environment, tmp_path):
+    # A module that the program imports first, and that takes its time.
+    (tmp_path / "typer.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(30)\n")
+    code = (
+        "import sys, signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from pidreg_cli.__main__ import run\nsys.exit(run())"
+    )
+    command = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    # What a shell reports as 130.
+    assert process.returncode == -signal.SIGINT

@@ -197,3 +197,12 @@ def test_kernels_of_several_matrices_are_those_of_each() -> None:
         distances = torch.cdist(one, one)
         median = distances[~torch.eye(11, dtype=torch.bool)].median()
         assert torch.allclose(kernel, torch.exp(-distances.square() / (2 * (median / 2) ** 2)), atol=1e-9)
+
+
+def test_a_code_that_collapsed_to_one_value_has_finite_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    score = torch.randn(32, generator=generator)
+    codes = [torch.randn(32, 2, generator=generator), torch.full((32, 2), 0.5, requires_grad=True)]
+    joint_gaussianity(score, codes, 0.5, mixing_directions(4, 6, generator, score)).backward()
+    assert codes[1].grad is not None
+    assert bool(torch.isfinite(codes[1].grad).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pidreg_cli.atomic import atomic_write_text
+from pidreg_cli.atomic import atomic_write_text, refuse_odd_file
 from pidreg_cli.data.synthetic.generate import SyntheticTable
 from pidreg_cli.data.writing import write_table
 from pidreg_cli.errors import UsageError
@@ -38,6 +38,8 @@ def write_synthetic(table: SyntheticTable, path: Path, force: bool = False) -> N
     """
     if not force:
         refuse_existing(path)
+    for file in (path, truth_path(path)):
+        refuse_odd_file(file)
     write_table(table.table, table.roles, path, {TRUTH_KEY: json.dumps(table.truth).encode()})
     atomic_write_text(truth_path(path), json.dumps(table.truth, indent=2) + "\n")
 

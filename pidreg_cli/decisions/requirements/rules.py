@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pidreg_cli.config.yaml_text import parse_yaml_value
+from pidreg_cli.config.yaml_text import MAX_BYTES, parse_yaml_value
 from pidreg_cli.decisions.requirements.judging import Use
 from pidreg_cli.decisions.requirements.language import Requirement, parse_requirement
 from pidreg_cli.errors import UsageError
+from pidreg_cli.limited_reading import limited_bytes
 
 KEYS = ("use", "baseline", "max_drift", "max_drift_widths", "rules")
 RULE_KEYS = ("require", "name", "use")
@@ -52,10 +53,14 @@ class Rules:
 def read_rules(path: Path) -> Rules:
     """The rules in a file. Raises UsageError that names the file and the rule where one is not understood."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = limited_bytes(path, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError("check.rules", f"{path} cannot be read: {why}", "give a YAML file") from error
+    except ValueError as error:
+        raise UsageError(
+            "check.rules", f"{path}: {error}: not a file of rules", "give a YAML file"
+        ) from error
     content = parse_yaml_value(text, str(path))
     if isinstance(content, list):
         content = {"rules": content}

@@ -23,7 +23,8 @@ MINIMUM_DEVIATION = (
 def standardise(x: Tensor) -> Tensor:
     """Columns at mean 0 and deviation 1 over the rows."""
     centred = x - x.mean(0)
-    return centred / centred.square().mean(0).sqrt().clamp_min(MINIMUM_DEVIATION)
+    # Clamped before the root: its gradient at 0, of a code that is one value, is no number.
+    return centred / centred.square().mean(0).clamp_min(MINIMUM_DEVIATION**2).sqrt()
 
 
 def mixing_directions(dimension: int, count: int, noise: torch.Generator, like: Tensor) -> Tensor:
