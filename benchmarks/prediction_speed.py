@@ -83,7 +83,7 @@ def forward(network: PIDRegNetwork, values: torch.Tensor) -> torch.Tensor:
     inputs, first = [], 0
     for encoder in network.shape.encoders:
         block = values[:, first : first + encoder.features]
-        inputs.append((block, torch.zeros(len(block), encoder.plain)))
+        inputs.append(torch.cat([block, torch.zeros(len(block), encoder.plain)], 1))
         first += encoder.features
     return network.predict(network.encode(inputs, None))
 

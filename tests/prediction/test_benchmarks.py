@@ -30,10 +30,16 @@ def test_the_bare_forward_is_that_of_the_network(fitted: Fitted) -> None:
     model = fitted.model.predictor_.model
     network = model.networks[0]
     inputs = model.transforms.inputs(frame_arrays(fitted.new, fitted.model.columns_, None), model.device)
-    zeros = [(values, torch.zeros_like(plain)) for values, plain in inputs]
+    values = [
+        flat[:, : encoder.features] for flat, encoder in zip(inputs, network.shape.encoders, strict=True)
+    ]
+    zeros = [
+        torch.cat([block, torch.zeros(len(block), flat.shape[1] - block.shape[1])], 1)
+        for block, flat in zip(values, inputs, strict=True)
+    ]
     with torch.no_grad():
         expected = network.predict(network.encode(zeros, None))
-        found = forward(network, torch.cat([values for values, _ in inputs], 1))
+        found = forward(network, torch.cat(values, 1))
     torch.testing.assert_close(found, expected)
 
 
