@@ -23,7 +23,10 @@ def shape_from(stored: Mapping[str, Any]) -> NetworkShape:
     Raises KeyError, TypeError or ValueError on anything else.
     """
     encoders = tuple(EncoderShape(**_checked(EncoderShape, encoder)) for encoder in stored["encoders"])
-    return NetworkShape(**{**_checked(NetworkShape, stored), "encoders": encoders})
+    shape = NetworkShape(**{**_checked(NetworkShape, stored), "encoders": encoders})
+    if not 0.0 < shape.bottleneck_start < 1.0:
+        raise ValueError(f"bottleneck_start={shape.bottleneck_start!r}")
+    return shape
 
 
 def restored(shape: NetworkShape, weights: Mapping[str, Tensor], device: torch.device) -> PIDRegNetwork:

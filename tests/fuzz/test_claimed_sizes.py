@@ -38,6 +38,7 @@ CLAIMS = {
     "negative": {"width": -1},
     "no number": {"width": "wide"},
     "many frequencies": {"kind": "periodic", "frequencies": 10**9},
+    "many waves": {"kind": "fourier", "waves": 10**9},
 }
 
 
@@ -47,6 +48,15 @@ def test_a_network_is_made_only_of_the_size_of_its_weights(copied: Path, claim: 
     document["networks"][0]["encoders"][0] |= CLAIMS[claim]
     (copied / "model.json").write_text(json.dumps(document))
     with limits(), pytest.raises(RunError, match="model cannot be read"):
+        read_model(copied, CPU)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5, 2.0])
+def test_a_bottleneck_starts_with_a_share_between_none_and_all(copied: Path, share: float) -> None:
+    document = json.loads((copied / "model.json").read_bytes())
+    document["networks"][0]["bottleneck_start"] = share
+    (copied / "model.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match="bottleneck_start"):
         read_model(copied, CPU)
 
 
