@@ -68,7 +68,9 @@ def shown(row: Row) -> str:
     """A line of the table."""
     endings = ", ".join(f"{_ending(status)}: {count}" for status, count in sorted(row.endings.items()))
     found = ", ".join(f"{what}: {count}" for what, count in row.left.most_common())
-    same = "all" if not row.faults else f"{row.same}; " + "; ".join(dict.fromkeys(row.faults))
+    same = "all" if row.times else "never struck"
+    if row.faults:
+        same = f"{row.same}; " + "; ".join(dict.fromkeys(row.faults))
     return f"| {row.fault} | {row.command} | {row.how} | {row.times} | {endings} | {found} | {same} |"
 
 

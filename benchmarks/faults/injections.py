@@ -330,7 +330,7 @@ def closed_pipe(shop: Workshop, subject: Subject, times: int) -> Row:
 
 
 def truncated(shop: Workshop, subject: Subject, times: int) -> Row:
-    """Each input cut at places from its start to one byte before its end."""
+    """Each input cut at places from its start to one byte before its end, where text ends before its last newline."""
     row = Row(
         "truncated input", subject.name, f"{', '.join(Path(f).name for f in subject.files)} cut short", (3, 4)
     )
@@ -338,7 +338,7 @@ def truncated(shop: Workshop, subject: Subject, times: int) -> Row:
         for k in range(times):
             with trial(shop, subject) as one:
                 inputs = shop.copied_inputs(one.place)
-                content = (inputs / file).read_bytes()
+                content = (inputs / file).read_bytes().rstrip(b"\n")
                 (inputs / file).write_bytes(content[: (len(content) - 1) * k // (times - 1)])
                 ended = forked.run(shop.line(subject, inputs=inputs), one.place, shop.logs)
                 row.note(ended, one.left())
