@@ -37,6 +37,10 @@ class PidregError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[PidregError], tuple[str, str, str]]:
+        """As it was raised, also in another process: an exception would come back of its message alone."""
+        return type(self), (self.code, self.message, self.hint)
+
 
 class UsageError(PidregError):
     """Wrong options or configuration, or an output that already exists."""

@@ -72,11 +72,12 @@ def fit_arrays(
     for notice in protocol.notices:
         progress.notice(notice)
     device = resolve_device(settings.device)
+    threads = settings.threads or available_threads()
     with (
-        limited_threads(settings.threads or available_threads()),
+        limited_threads(threads),
         determined_targets(usable.names, source.target),
     ):
-        outcome = ProtocolRun(usable, settings, device, progress, store).run(protocol)
+        outcome = ProtocolRun(usable, settings, device, progress, store, threads).run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
         evidence = replace(evidence, run=replace(evidence.run, device=str(device)))

@@ -36,6 +36,10 @@ class PlainProgress:
         self.console = console
         self.task = ""
 
+    def branch(self) -> Progress:
+        """A listener with a stage of its own."""
+        return PlainProgress(self.console)
+
     def begin(self, task: str, epochs: int) -> None:
         """A stage of a model starts."""
         self.task = task
@@ -63,6 +67,10 @@ class TerminalProgress(PlainProgress):
     def __init__(self, console: Console, bar: Bar) -> None:
         super().__init__(console)
         self._bar = bar
+
+    def branch(self) -> Progress:
+        """A listener with a bar of its own."""
+        return TerminalProgress(self.console, self._bar)
 
     def begin(self, task: str, epochs: int) -> None:
         """A stage of a model starts: a new bar."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.splits import fold_assignment
 from pidreg_cli.information.lattice import sources_of
+from pidreg_cli.threads import in_order
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.trees import Block, Trees, fit_trees
 
@@ -154,26 +156,33 @@ class ScoreFits:
         rng = numpy_generator(self.seed, Stream.BOOSTING_FOLDS, self.number)
         return fold_assignment(self.arrays.rows, count, rng, self.arrays.groups)
 
-    def deciding(self) -> FittedScores:
-        """Scores of ``deciding_sets``, those of each modality also out of fold. Raises DataError as ``folds``."""
-        modalities = len(self.arrays.names)
-        models = {mask: self._models(mask) for mask in deciding_sets(modalities)}
+    def deciding(self, threads: int) -> FittedScores:
+        """Scores of ``deciding_sets``, those of each modality also out of fold, by so many threads.
+
+        Raises DataError as ``folds``.
+        """
+        models = self._models(deciding_sets(len(self.arrays.names)), threads)
         return FittedScores(BoostedScores(self.arrays.names, models), self._out_of_fold(models))
 
-    def completed(self, scores: BoostedScores) -> BoostedScores:
+    def completed(self, scores: BoostedScores, threads: int) -> BoostedScores:
         """With the other sets."""
         masks = scored_sets(len(self.arrays.names))
-        return replace(scores, models={m: scores.models.get(m) or self._models(m) for m in masks})
+        found = self._models([mask for mask in masks if mask not in scores.models], threads)
+        return replace(scores, models={mask: {**scores.models, **found}[mask] for mask in masks})
 
-    def _models(self, mask: int) -> tuple[Trees, ...]:
-        block = joined(self.arrays.features, self.arrays.names, mask)
+    def _models(self, masks: Sequence[int], threads: int) -> dict[int, tuple[Trees, ...]]:
+        """Of every set a model for each fold. Each is fitted by one thread, so that it is the same for any number."""
         count = int(self.folds.max()) + 1
+        fits = product(masks, range(count))
+        found = list(in_order(lambda fit: self._model(*fit), fits, threads))
+        return {mask: tuple(found[i * count : (i + 1) * count]) for i, mask in enumerate(masks)}
+
+    def _model(self, mask: int, fold: int) -> Trees:
+        """Of a set, from all rows but those of a fold."""
+        count, kept = int(self.folds.max()) + 1, self.folds != fold
         seeds = numpy_generator(self.seed, Stream.BOOSTING, self.number, mask).integers(SEEDS, size=count)
-        kept = (self.folds != fold for fold in range(count))
-        return tuple(
-            fit_trees(block[rows], self.target[rows], self.settings, int(seed))
-            for rows, seed in zip(kept, seeds, strict=True)
-        )
+        block = joined(self.arrays.features, self.arrays.names, mask)[kept]
+        return fit_trees(block, self.target[kept], self.settings, int(seeds[fold]))
 
     def _out_of_fold(self, models: Mapping[int, tuple[Trees, ...]]) -> Floats:
         found = np.empty((self.arrays.rows, len(self.arrays.names)))

@@ -4,6 +4,7 @@ its validation rows decide.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.errors import RunError
+from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.boosting import (
     FEWEST_FOLDS,
     BoostedScores,
@@ -23,10 +25,11 @@ from pidreg_cli.training.boosting import (
 )
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, scores_name, write_checkpoint
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
-from pidreg_cli.training.model_fit import ModelFit, ModelTask, TrainedModel
+from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.state import Ledger
 from pidreg_cli.training.trees import lightgbm
+from pidreg_cli.training.workers import Pending, Workers
 
 FEWEST_ROWS = 1000
 """Training rows from which ``auto`` considers scores: with fewer, the eighth that validates is too small to tell, by
@@ -71,9 +74,11 @@ class ModelChoice:
         device: torch.device,
         progress: Progress,
         store: CheckpointStore | None,
+        workers: Workers,
     ) -> None:
         self.task, self.settings, self.device = task, settings, device
-        self.progress, self.store = progress, store
+        self.progress, self.store, self.workers = progress, store, workers
+        self._ready: dict[bool, tuple[Rows, Rows]] = {}
         self.train, self.valid = rows
         self.transforms = Transforms.fit(
             self.train, settings.features.transform, settings.features.imputation
@@ -87,29 +92,42 @@ class ModelChoice:
         use = self.settings.features.boosted
         few = self.train.rows < FEWEST_ROWS or self.trees.units < FEWEST_FOLDS
         if use == "off" or (use == "auto" and few):
-            return self._whole(self._network(None), None)
+            return self._all(None)
         lightgbm()  # whether it is missing must not show after an hour of training only
         if use == "auto":
             return self._better()
         fitted = self._scores()
-        return self._mixed(self._whole(self._network(fitted), fitted), fitted.scores)
+        return self._mixed(self._all(fitted), fitted.scores)
+
+    def _all(self, fitted: FittedScores | None) -> Trained:
+        """Every network with scores, or without."""
+        first, further = self._start(fitted), self._further(fitted)
+        return self._whole(first.result(), further, fitted)
 
     def _better(self) -> Trained:
-        plain = self._network(None)
+        """Networks that are likely to be wanted are begun before it is known, where workers have nothing else to do."""
+        first = self._start(None)
         fitted = self._scores()
+        further = self._further(None)
         alone = self._error(self._prediction_of_scores(fitted))
+        plain = first.result()
         if not alone < loss_of(plain):
             self._tell("no inputs of the encoders: alone they predict worse than the network", alone, plain)
-            return self._mixed(self._whole(plain, None), fitted.scores)
-        boosted = self._network(fitted)
+            return self._mixed(self._whole(plain, further, None), fitted.scores)
+        drop(further)
+        first, further = self._start(fitted), self._further(fitted)
+        boosted = first.result()
         used = loss_of(boosted) < loss_of(plain)
+        if not used:
+            drop(further)
+            further = self._further(None)
         what = (
             "inputs of the encoders" if used else "no inputs of the encoders: the network is worse with them"
         )
         self._tell(what, loss_of(boosted), plain)
-        first = boosted if used else plain
-        trained = self._whole(first, fitted if used else None)
-        rest = trained.ledger.history[len(first.ledger.history) :]
+        better = boosted if used else plain
+        trained = self._whole(better, further, fitted if used else None)
+        rest = trained.ledger.history[len(better.ledger.history) :]
         history = [*plain.ledger.history, *boosted.ledger.history, *rest]
         ledger = replace(trained.ledger, history=history)
         return self._mixed(replace(trained, ledger=ledger), fitted.scores)
@@ -126,22 +144,35 @@ class ModelChoice:
             return self.transforms
         return replace(self.transforms, boosted=fitted.scores, encoded=True)
 
-    def _network(self, fitted: FittedScores | None, member: int = 0) -> TrainedModel:
-        """Train a network, with scores where there are some."""
+    def _start(self, fitted: FittedScores | None, member: int = 0) -> Pending[TrainedModel]:
+        """Begin the training of a network, with scores where there are some."""
         task = replace(self.task, scored=fitted is not None, member=member)
-        transforms = self._inputs(fitted)
-        scores = None if fitted is None else fitted.out_of_fold
-        rows = (
-            transforms.rows(self.train, self.device, scores),
-            transforms.rows(self.valid, self.device, transforms.encoder_scores(self.valid)),
-        )
-        shape = network_shape(transforms, self.train.lists, self.settings.network, member)
-        return ModelFit(task, shape, rows, self.settings, self.progress, self.store).run()
+        shape = network_shape(self._inputs(fitted), self.train.lists, self.settings.network, member)
+        return self.workers.start(NetworkTraining(task, shape, self._rows(fitted), self.settings, self.store))
 
-    def _whole(self, first: TrainedModel, fitted: FittedScores | None) -> Trained:
-        """The model of the first network and of as many more as configured."""
-        more = range(1, networks_of(self.settings))
-        found = [first, *(self._network(fitted, member) for member in more)]
+    def _further(self, fitted: FittedScores | None) -> list[Pending[TrainedModel]]:
+        """Begin all networks but the first."""
+        return [self._start(fitted, member) for member in range(1, networks_of(self.settings))]
+
+    def _rows(self, fitted: FittedScores | None) -> tuple[Rows, Rows]:
+        """Training and validation rows as networks read them; the same for all networks."""
+        scored = fitted is not None
+        if scored not in self._ready:
+            transforms = self._inputs(fitted)
+            scores = None if fitted is None else fitted.out_of_fold
+            self._ready = {
+                scored: (
+                    transforms.rows(self.train, self.device, scores),
+                    transforms.rows(self.valid, self.device, transforms.encoder_scores(self.valid)),
+                )
+            }
+        return self._ready[scored]
+
+    def _whole(
+        self, first: TrainedModel, further: Iterable[Pending[TrainedModel]], fitted: FittedScores | None
+    ) -> Trained:
+        """The model of the first network and of the others."""
+        found = [first, *(network.result() for network in further)]
         networks = tuple(one.network for one in found)
         ledger = replace(
             first.ledger,
@@ -158,7 +189,7 @@ class ModelChoice:
         model, share = trained.model, self._share(trained.model, scores)
         if not (share or model.transforms.encoded):
             return trained
-        transforms = replace(model.transforms, boosted=self.trees.completed(scores))
+        transforms = replace(model.transforms, boosted=self.trees.completed(scores, self.workers.threads))
         mixed = replace(model, transforms=transforms, tree_share=share)
         return Trained(mixed, replace(trained.ledger, tree_share=share))
 
@@ -198,7 +229,7 @@ class ModelChoice:
             document, tensors = stored
             return self._restored(document["folds"], tensors)
         self.progress.begin(f"{self.task.name}, boosted trees", self.settings.boosting.rounds)
-        fitted = self.trees.deciding()
+        fitted = self.trees.deciding(self.workers.spare)
         self.progress.finish()
         if self.store is not None:
             tensors = fitted.scores.to_tensors() | {OUT_OF_FOLD: torch.from_numpy(fitted.out_of_fold)}
@@ -215,6 +246,12 @@ class ModelChoice:
             raise RunError(
                 "run.checkpoint", f"a checkpoint cannot be read: {error}", "start again with --force"
             ) from error
+
+
+def drop(trainings: Iterable[Pending[TrainedModel]]) -> None:
+    """Nobody asks for these any more."""
+    for training in trainings:
+        training.drop()
 
 
 def loss_of(trained: TrainedModel) -> float:

@@ -15,6 +15,7 @@ from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
 from pidreg_cli.training.atoms import StageAtoms, stage_atoms
 from pidreg_cli.training.batches import Rows, batch_size_for, shuffled
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, training_name, write_checkpoint
+from pidreg_cli.training.device import limited_threads
 from pidreg_cli.training.objective import loss_terms
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.reading import predict
@@ -88,7 +89,12 @@ class ModelFit:
         self.state = TrainingState(network, settings.training, self.steps)
 
     def run(self) -> TrainedModel:
-        """Train to the end. Raises TrainingError when the loss is no longer a number."""
+        """Train to the end, with one thread. Raises TrainingError when the loss is no longer a number."""
+        # A step is made of operations of some ten microseconds: threads that share one wait more than they work.
+        with limited_threads(1):
+            return self._run()
+
+    def _run(self) -> TrainedModel:
         self._resume()
         if self.state.ledger.stage == 1:
             self._run_stage1()
@@ -221,6 +227,27 @@ class ModelFit:
             weights=named_weights(state.network.fusion.weights.tolist(), names),
             bottleneck=dict(zip(names, state.network.shares, strict=True)),
         )
+
+
+@dataclass(frozen=True)
+class NetworkTraining:
+    """A ``ModelFit`` still to do, by any process."""
+
+    task: ModelTask
+    shape: NetworkShape
+    rows: tuple[Rows, Rows]
+    settings: Settings
+    store: CheckpointStore | None
+
+    def __call__(self, progress: Progress) -> TrainedModel:
+        """Do it."""
+        return ModelFit(self.task, self.shape, self.rows, self.settings, progress, self.store).run()
+
+
+def most_steps(rows: int, settings: Settings) -> int:
+    """Steps of a training with so many training rows, if no stage ends early."""
+    steps = rows // batch_size_for(rows, settings.training.batch_size)
+    return steps * sum(stage_epochs(stage, steps) for stage in (settings.stage1, settings.stage2))
 
 
 def named_weights(weights: list[float], names: tuple[str, ...]) -> dict[str, float]:

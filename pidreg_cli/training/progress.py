@@ -25,6 +25,9 @@ class EpochRecord:
 class Progress(Protocol):
     """Listener of a fit. ``begin`` opens a task of at most ``epochs`` epochs; ``finish`` closes it."""
 
+    def branch(self) -> Progress:
+        """A listener of one more line of tasks, which go on beside those of this one."""
+
     def begin(self, task: str, epochs: int) -> None:
         """A stage of a model starts; it takes at most ``epochs`` epochs."""
 
@@ -43,6 +46,10 @@ class Progress(Protocol):
 
 class Silent:
     """A listener that hears nothing (the default of the library)."""
+
+    def branch(self) -> Progress:
+        """Itself."""
+        return self
 
     def begin(self, task: str, epochs: int) -> None:
         """Ignore."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -26,15 +27,21 @@ from pidreg_cli.training.evaluation import ReadoutRows, Readouts, code_divergenc
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.metrics import Accuracy, accuracy
 from pidreg_cli.training.model_choice import ModelChoice, Trained, networks_of, training_files
-from pidreg_cli.training.model_fit import ModelTask
+from pidreg_cli.training.model_fit import ModelTask, most_steps
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
 from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.state import Ledger
+from pidreg_cli.training.workers import Workers
 
 Index = NDArray[np.intp]
 FEWEST_GROUPS = 2  # of validation rows
+STEPS_WORTH_PROCESSES = 2000
+"""In all trainings together: they take five seconds or more, and the start of a process takes two."""
+PROCESS_BYTES = 500_000_000  # of memory that a process takes before it holds rows
+TABLES_IN_PROCESS = 4
+"""As much memory as so many tables of features, in single precision: rows as they came, and as networks read them."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +94,10 @@ class ProtocolRun:
         device: torch.device,
         progress: Progress,
         store: CheckpointStore | None,
+        threads: int = 1,
     ) -> None:
         self.arrays, self.settings, self.device = arrays, settings, device
-        self.progress, self.store = progress, store
+        self.progress, self.store, self.threads = progress, store, threads
 
     def run(self, protocol: Protocol) -> ProtocolOutcome:
         """Train, hold out, pool."""
@@ -99,7 +107,7 @@ class ProtocolRun:
         split = assign_split(self.arrays, self._rng(Stream.SPLIT))
         parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
         self._check_groups(parts.valid)
-        trained = self._train("model", 0, parts)
+        trained = self.train("model", 0, parts)
         moments = self._moments(trained, parts)
         held = self._held_out(trained, 0, parts, moments, "valid")
         selection = validation_readouts(held.models[0], self.settings)
@@ -123,10 +131,14 @@ class ProtocolRun:
 
     def _run_folds(self, folds: int) -> ProtocolOutcome:
         assigned = fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
-        outcomes = [self._fold(number, folds, assigned) for number in range(folds)]
         everything = np.arange(self.arrays.rows)
         parts = self._carved(everything, folds, held=everything[:0])
-        trained = self._train("deployed model", folds, parts)
+        with self._workers(folds + 1, len(parts.train)) as workers:
+            threads = 1 if workers.several else self.threads
+            given = (self.arrays, self.settings, self.device, self.store, threads)
+            fitted = [workers.start(_FoldOf(*given, number, folds, assigned)) for number in range(folds)]
+            deployed = workers.start(_DeployedOf(*given, folds, parts))
+            outcomes, trained = [fold.result() for fold in fitted], deployed.result()
         split = np.full(self.arrays.rows, TRAIN, dtype="<U5")
         split[parts.valid] = VALID
         held = HeldOut.pooled([held for held, _ in outcomes])
@@ -138,14 +150,14 @@ class ProtocolRun:
         spared = self._calibration(trained.model, moments, seen, parts.valid)
         return ProtocolOutcome(trained, moments, spared, split, held, held.readouts, valid, scored, histories)
 
-    def _fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
+    def fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
         """One fold, from its stored outcome where it was finished before."""
         stored = load_outcome(self.store, number)
         if stored is not None:
             return stored
         held = np.flatnonzero(assigned == number)
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
-        trained = self._train(f"fold {number + 1} of {folds}", number, parts)
+        trained = self.train(f"fold {number + 1} of {folds}", number, parts)
         moments = self._moments(trained, parts)
         outcome = self._held_out(trained, number, parts, moments, "held"), trained.ledger
         save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
@@ -156,10 +168,25 @@ class ProtocolRun:
         valid = carve_validation(len(rows), self._rng(Stream.VALIDATION, number), groups)
         return Parts(rows[~valid], rows[valid], held)
 
-    def _train(self, name: str, number: int, parts: Parts) -> Trained:
+    def train(self, name: str, number: int, parts: Parts) -> Trained:
+        """One model: of a fold, or the deployed one."""
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
-        return ModelChoice(task, rows, self.settings, self.device, self.progress, self.store).run()
+        with self._workers(networks_of(self.settings), len(parts.train)) as workers:
+            choice = ModelChoice(task, rows, self.settings, self.device, self.progress, self.store, workers)
+            return choice.run()
+
+    def _workers(self, trainings: int, rows: int) -> Workers:
+        """For so many independent trainings of so many rows; processes where these are worth their start.
+
+        A GPU is kept busy by one training.
+        """
+        long = trainings * most_steps(rows, self.settings) >= STEPS_WORTH_PROCESSES
+        if not long or self.device.type != "cpu":
+            return Workers(self.threads, self.progress)
+        table = sum(block.nbytes for block in self.arrays.features.values())
+        affordable = psutil.virtual_memory().available // (PROCESS_BYTES + TABLES_IN_PROCESS * table)
+        return Workers(self.threads, self.progress, max(1, min(trainings, affordable)))
 
     def _moments(self, trained: Trained, parts: Parts) -> CodeMoments:
         return code_moments(trained.model, self.arrays.take(parts.train))
@@ -211,3 +238,36 @@ class ProtocolRun:
 
     def _rng(self, stream: Stream, number: int = 0) -> np.random.Generator:
         return numpy_generator(self.settings.seed, stream, number)
+
+
+@dataclass(frozen=True)
+class _ModelOf:
+    """A model of a run still to do, by any process: what ``ProtocolRun`` is given, less the listener."""
+
+    arrays: MultimodalArrays
+    settings: Settings
+    device: torch.device
+    store: CheckpointStore | None
+    threads: int
+
+    def _run(self, progress: Progress) -> ProtocolRun:
+        return ProtocolRun(self.arrays, self.settings, self.device, progress, self.store, self.threads)
+
+
+@dataclass(frozen=True)
+class _FoldOf(_ModelOf):
+    number: int
+    folds: int
+    assigned: Index
+
+    def __call__(self, progress: Progress) -> tuple[HeldOut, Ledger]:
+        return self._run(progress).fold(self.number, self.folds, self.assigned)
+
+
+@dataclass(frozen=True)
+class _DeployedOf(_ModelOf):
+    number: int
+    parts: Parts
+
+    def __call__(self, progress: Progress) -> Trained:
+        return self._run(progress).train("deployed model", self.number, self.parts)

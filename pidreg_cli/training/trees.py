@@ -116,14 +116,14 @@ class Trees:
 def fit_trees(block: Block, target: Floats, settings: BoostingSettings, seed: int) -> Trees:
     """Trees for ``target`` (n_rows,) by squared error from ``block`` (n_rows, n_features), NaN where missing.
 
-    The same bytes for equal rows, settings, seed and number of torch's threads, which are used.
+    By one thread: LightGBM's sums depend on how many share them.
     """
     library = lightgbm()
     parameters = {
         "objective": "regression",
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.leaves,
-        "num_threads": threads_for(block),
+        "num_threads": 1,
         "seed": seed,
         **REGULARISATION,
         **REPEATABLE,

@@ -44,8 +44,8 @@ def fit_scores(
 ) -> FittedScores:
     """Scores of every set."""
     fits = ScoreFits(arrays, target, settings, seed, number)
-    decided = fits.deciding()
-    return replace(decided, scores=fits.completed(decided.scores))
+    decided = fits.deciding(1)
+    return replace(decided, scores=fits.completed(decided.scores, 2))
 
 
 def standard(target: np.ndarray) -> np.ndarray:
@@ -135,11 +135,11 @@ def test_a_set_is_fitted_the_same_first_or_last() -> None:
     columns = dict.fromkeys("abc", ("x", "y"))
     arrays = MultimodalArrays(features, columns, rng.normal(size=120), np.arange(120))
     fits = ScoreFits(arrays, arrays.required_target, SMALL, 0, 0)
-    decided = fits.deciding().scores
-    whole = fits.completed(decided)
+    decided = fits.deciding(1).scores
+    whole = fits.completed(decided, 1)
     assert list(decided.models) == [1, 2, 4, 7]
     assert list(whole.models) == [1, 2, 3, 4, 5, 6, 7]
-    every = fits.completed(replace(decided, models={}))
+    every = fits.completed(replace(decided, models={}), 3)
     assert [t.text for t in every.models[7]] == [t.text for t in decided.models[7]]
 
 

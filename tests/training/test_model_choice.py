@@ -104,8 +104,8 @@ def test_a_worse_network_with_scores_is_not_kept(monkeypatch: pytest.MonkeyPatch
     real = ScoreFits.deciding
     arrays = split_of(linear_arrays(2000))
 
-    def misleading(fits: ScoreFits) -> FittedScores:
-        return replace(real(fits), out_of_fold=np.tile(fits.target[:, None], (1, 2)))
+    def misleading(fits: ScoreFits, threads: int) -> FittedScores:
+        return replace(real(fits, threads), out_of_fold=np.tile(fits.target[:, None], (1, 2)))
 
     monkeypatch.setattr(ScoreFits, "deciding", misleading)
     monkeypatch.setattr(model_choice.ModelChoice, "_prediction_of_scores", lambda self, _: self.targets[1])
@@ -322,7 +322,9 @@ def test_scores_are_not_fitted_twice_and_go_with_the_fold(
     assert store.path("scores-0.safetensors") is not None
     numbers = []
     real = ScoreFits.deciding
-    monkeypatch.setattr(ScoreFits, "deciding", lambda fits: numbers.append(fits.number) or real(fits))
+    monkeypatch.setattr(
+        ScoreFits, "deciding", lambda fits, threads: numbers.append(fits.number) or real(fits, threads)
+    )
     resumed = fitted(linear_arrays(), None, store, **options)
     assert numbers == [1, 2]
     assert sorted(path.name for path in store.folder.iterdir()) == [

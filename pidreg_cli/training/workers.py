@@ -1,0 +1,225 @@
+"""Trainings that do not need each other, side by side: each in a process of its own, with one thread.
+
+A step of these networks is a hundred operations of some ten microseconds. Threads within an operation cost more than
+they gain at that size, and threads of one process wait for each other's interpreter lock; processes do neither.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import torch
+from loky.backend import get_context
+from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+
+from pidreg_cli.errors import TrainingError
+from pidreg_cli.training.progress import EpochRecord, Progress
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+Job = Callable[[Progress], R]
+"""Work that tells a listener how it goes; for another process it must be picklable, and so must be its result."""
+HEARTBEAT = 1.0  # seconds between two looks whether the process that asked is still there
+
+
+class Pending(Protocol[R_co]):
+    """A job that was started."""
+
+    def result(self) -> R_co:
+        """What it returned, once it has; raises what it raised."""
+
+    def drop(self) -> None:
+        """Nobody will ask for the result: end it, soon if it runs."""
+
+
+class Workers:
+    """Up to ``processes`` jobs at the same time. With one, a job is done when its result is asked for, in this process.
+
+    ``threads``: that this process and the others may use together. A context: processes that still work when it ends
+    are killed. Should this process die, they end within seconds.
+    """
+
+    def __init__(self, threads: int, progress: Progress, processes: int = 1) -> None:
+        self.threads, self.progress, self.processes = threads, progress, min(threads, processes)
+        self._pool: _Pool | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Processes start with the first job."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self._stack.close()
+
+    @property
+    def several(self) -> bool:
+        """Whether jobs are done beside what this process does."""
+        return self.processes > 1
+
+    @property
+    def spare(self) -> int:
+        """Threads that this process may use while a job is done beside it."""
+        return self.threads - self.several
+
+    def start(self, job: Job[R]) -> Pending[R]:
+        """Begin ``job``, in the order of the calls. Its result raises TrainingError where its process was killed."""
+        if not self.several:
+            return _Later(job, self.progress)
+        if self._pool is None:
+            self._pool = self._stack.enter_context(_Pool(self.processes, self.progress))
+        return self._pool.start(job)
+
+
+class _Later(Pending[R]):
+    """A job of this process."""
+
+    def __init__(self, job: Job[R], progress: Progress) -> None:
+        self._job, self._progress = job, progress
+        self._found: list[R] = []
+
+    def result(self) -> R:
+        """Done at the first call."""
+        if not self._found:
+            self._found.append(self._job(self._progress))
+        return self._found[0]
+
+    def drop(self) -> None:
+        """It never began."""
+
+
+class _Pool:
+    """Processes, the queue on which they tell how jobs go, and the folder in which jobs are marked as dropped."""
+
+    def __init__(self, count: int, progress: Progress) -> None:
+        context = get_context("loky")
+        self._told = context.SimpleQueue()
+        self._progress, self._listeners = progress, dict[int, Progress]()
+        self._folder = tempfile.TemporaryDirectory(prefix="pidreg-")
+        self._pool = ProcessPoolExecutor(
+            count,
+            context=context,
+            initializer=_prepare,
+            initargs=(self._told, os.getpid()),
+            env={"OMP_NUM_THREADS": "1"},
+        )
+        self._ear = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._ear.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(kill_workers=True)
+        self._told.put(None)
+        self._ear.join()
+        self._folder.cleanup()
+
+    def start(self, job: Job[R]) -> Pending[R]:
+        """Queue ``job``."""
+        number = len(self._listeners)
+        self._listeners[number] = self._progress.branch()
+        mark = Path(self._folder.name) / str(number)
+        return _Elsewhere(self._pool.submit(_perform, job, number, mark), mark)
+
+    def _listen(self) -> None:
+        while (told := self._told.get()) is not None:
+            number, name, values = told
+            getattr(self._listeners[number], name)(*values)
+
+
+class _Elsewhere(Pending[R]):
+    """A job of another process."""
+
+    def __init__(self, future: Any, mark: Path) -> None:
+        self._future, self._mark = future, mark
+
+    def result(self) -> R:
+        """Waits for it."""
+        try:
+            found: R = self._future.result()
+        except TerminatedWorkerError as error:
+            raise TrainingError(
+                "training.worker_lost",
+                "a process that trained a network was killed, perhaps for want of memory",
+                "continue with --resume, and with --threads 1 if memory is short",
+            ) from error
+        return found
+
+    def drop(self) -> None:
+        """Taken from the queue, or ended after its epoch."""
+        if not self._future.cancel():
+            self._mark.touch()
+
+
+class _DroppedError(Exception):
+    """Nobody waits for this job."""
+
+
+_queue: Any = None
+"""Of the process of a worker: where it tells how its jobs go. It does one at a time."""
+
+
+def _prepare(queue: Any, parent: int) -> None:
+    """A process starts: it works with one thread, and not for a parent that died."""
+    global _queue
+    _queue = queue
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(HEARTBEAT)
+    os._exit(1)
+
+
+def _perform(job: Job[R], number: int, mark: Path) -> R | None:
+    with suppress(_DroppedError):
+        return job(_Telling(number, mark))
+    return None
+
+
+class _Telling:
+    """The listener of a job in a worker: passes everything on to the process that asked."""
+
+    def __init__(self, number: int, mark: Path) -> None:
+        self._number, self._mark = number, mark
+
+    def branch(self) -> Progress:
+        """A worker does one thing at a time."""
+        return self
+
+    def begin(self, task: str, epochs: int) -> None:
+        """Pass on."""
+        self._tell("begin", task, epochs)
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Pass on, unless nobody waits any more."""
+        if self._mark.exists():
+            self._tell("finish")
+            raise _DroppedError
+        self._tell("epoch", record)
+
+    def finish(self) -> None:
+        """Pass on."""
+        self._tell("finish")
+
+    def notice(self, text: str) -> None:
+        """Pass on."""
+        self._tell("notice", text)
+
+    def warning(self, text: str) -> None:
+        """Pass on."""
+        self._tell("warning", text)
+
+    def _tell(self, name: str, *values: object) -> None:
+        _queue.put((self._number, name, values))

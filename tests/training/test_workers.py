@@ -1,0 +1,242 @@
+"""Jobs side by side: the same results as one after the other, and no process, job or error that is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pidreg_cli.errors import DataError, TrainingError
+from pidreg_cli.training import protocol
+from pidreg_cli.training.progress import EpochRecord, Progress, Silent
+from pidreg_cli.training.workers import Workers
+from tests.training.conftest import FolderStore, linear_arrays
+from tests.training.test_fit import files, fitted
+from tests.training.test_model_choice import TREES, Noticing, steps
+
+SECONDS = 60.0  # that a test waits for another process at most
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job: tells ``epochs`` epochs, a notice, and returns its process."""
+
+    name: str
+    epochs: int = 1
+
+    def __call__(self, progress: Progress) -> tuple[str, int]:
+        progress.begin(self.name, self.epochs)
+        for epoch in range(self.epochs):
+            progress.epoch(EpochRecord(self.name, 1, epoch + 1, 0.0, 0.0))
+        progress.finish()
+        progress.notice(f"{self.name} ended")
+        return self.name, os.getpid()
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A job that tells epochs until it is dropped, each by a byte more of a file."""
+
+    path: Path
+
+    def __call__(self, progress: Progress) -> None:
+        while True:
+            with self.path.open("ab") as file:
+                file.write(b".")
+            time.sleep(0.01)
+            progress.epoch(EpochRecord("endless", 1, 1, 0.0, 0.0))
+
+
+def refusing(progress: Progress) -> None:
+    raise DataError("data.some", "it was refused", "give another")
+
+
+def dying(progress: Progress) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Hearing(Silent):
+    """Everything that one line of tasks tells, and the lines beside it."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.branches: list[Hearing] = []
+
+    def branch(self) -> Progress:
+        self.branches.append(Hearing())
+        return self.branches[-1]
+
+    def begin(self, task: str, epochs: int) -> None:
+        self.heard.append(f"begin {task} {epochs}")
+
+    def epoch(self, record: EpochRecord) -> None:
+        self.heard.append(f"epoch {record.epoch}")
+
+    def finish(self) -> None:
+        self.heard.append("finish")
+
+    def notice(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def until(happened: object, what: str) -> None:
+    """Wait for a condition (a callable)."""
+    ends = time.monotonic() + SECONDS
+    while not happened():  # type: ignore[operator]
+        assert time.monotonic() < ends, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def test_each_job_has_a_listener_of_its_own_and_other_processes_do_it() -> None:
+    progress = Hearing()
+    with Workers(2, progress, 2) as workers:
+        assert workers.several
+        assert workers.spare == 1
+        pending = [workers.start(Asked(name, 2)) for name in "xyz"]
+        found = [job.result() for job in pending]
+    assert [name for name, _ in found] == ["x", "y", "z"]
+    assert os.getpid() not in {pid for _, pid in found}
+    assert progress.heard == []
+    for name, branch in zip("xyz", progress.branches, strict=True):
+        assert branch.heard == [f"begin {name} 2", "epoch 1", "epoch 2", "finish", f"{name} ended"]
+
+
+@pytest.mark.parametrize(("threads", "processes"), [(1, 5), (4, 1)])
+def test_one_process_does_a_job_when_it_is_asked_for_and_once(threads: int, processes: int) -> None:
+    progress = Hearing()
+    with Workers(threads, progress, processes) as workers:
+        wanted, other = workers.start(Asked("x")), workers.start(Asked("y"))
+        assert workers.spare == threads
+        assert progress.heard == []
+        assert wanted.result() == wanted.result() == ("x", os.getpid())
+        other.drop()
+    assert progress.heard == ["begin x 1", "epoch 1", "finish", "x ended"]
+
+
+def test_a_dropped_job_ends_after_its_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "told"
+    with Workers(2, Silent(), 2) as workers:
+        running = workers.start(Endless(path))
+        until(path.exists, "the job")
+        running.drop()
+        assert workers.start(Asked("next")).result()[0] == "next"
+        _ended(path)
+
+
+def _ended(path: Path) -> None:
+    """Wait until nothing writes to the file."""
+    sizes = [path.stat().st_size]
+
+    def still() -> bool:
+        time.sleep(0.2)
+        sizes.append(path.stat().st_size)
+        return sizes[-1] == sizes[-2]
+
+    until(still, "its end")
+
+
+def test_what_a_job_raises_is_raised_as_it_was() -> None:
+    with Workers(2, Silent(), 2) as workers:
+        pending = workers.start(refusing)
+        with pytest.raises(DataError, match="it was refused") as raised:
+            pending.result()
+    assert (raised.value.code, raised.value.hint) == ("data.some", "give another")
+
+
+def test_a_killed_process_is_an_error_with_a_remedy() -> None:
+    with Workers(2, Silent(), 2) as workers:
+        pending = workers.start(dying)
+        with pytest.raises(TrainingError, match="was killed") as raised:
+            pending.result()
+    assert raised.value.code == "training.worker_lost"
+    assert "--resume" in raised.value.hint
+
+
+def test_an_error_ends_the_processes(tmp_path: Path) -> None:
+    path = tmp_path / "told"
+
+    def interrupted() -> None:
+        with Workers(2, Silent(), 2) as workers:
+            workers.start(Endless(path))
+            until(path.exists, "the job")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    size = path.stat().st_size
+    time.sleep(0.2)
+    assert path.stat().st_size == size
+
+
+ORPHANING = """
+import sys
+from pathlib import Path
+from pidreg_cli.training.progress import Silent
+from pidreg_cli.training.workers import Workers
+from tests.training.test_workers import Endless
+
+with Workers(2, Silent(), 2) as workers:
+    workers.start(Endless(Path(sys.argv[1]))).result()
+"""
+
+
+def test_no_process_outlives_the_one_that_asked(tmp_path: Path) -> None:
+    path = tmp_path / "told"
+    with subprocess.Popen([sys.executable, "-c", ORPHANING, str(path)]) as asking:
+        until(path.exists, "the job")
+        others = psutil.Process(asking.pid).children(recursive=True)
+        asking.kill()
+    assert others
+    until(lambda: not any(_lives(process) for process in others), "the end of the workers")
+
+
+def _lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes, however short the trainings are."""
+    monkeypatch.setattr(protocol, "STEPS_WORTH_PROCESSES", 0)
+
+
+def without_threads(found: tuple[str, str, bytes]) -> tuple[str, str, bytes]:
+    """Files of a fit, less the number of threads that its report tells."""
+    return found[0].replace('"threads": 2', '"threads": 1'), *found[1:]
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_networks_side_by_side_are_those_of_one_process(store: FolderStore) -> None:
+    options = TREES | {"network__further": ["mlp"]}
+    progress = Noticing()
+    both = fitted(steps(), progress, store, threads=2, **options)
+    assert "inputs of the encoders" in progress.notices[0]
+    one = fitted(steps(), threads=1, **options)
+    assert without_threads(files(both)) == files(one)
+    assert both.outcome.histories == one.outcome.histories
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_folds_side_by_side_are_those_of_one_process(store: FolderStore) -> None:
+    both = fitted(linear_arrays(), None, store, threads=2, folds=3)
+    assert {path.name for path in store.folder.iterdir()} >= {f"fold-{i}.safetensors" for i in range(3)}
+    assert without_threads(files(both)) == files(fitted(linear_arrays(), threads=1, folds=3))
+
+
+@pytest.mark.usefixtures("side_by_side")
+def test_processes_are_as_many_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pidreg_cli.training.workers._Pool", None)
+    monkeypatch.setattr(protocol, "PROCESS_BYTES", psutil.virtual_memory().total)
+    assert fitted(linear_arrays(), threads=2, folds=2).report.threads == 2
+
+
+def test_short_trainings_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pidreg_cli.training.workers._Pool", None)
+    assert fitted(linear_arrays(), threads=2, folds=2).report.threads == 2
