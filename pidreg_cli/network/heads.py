@@ -36,7 +36,7 @@ class Head(nn.Module):
 class SubsetHead(nn.Module):
     """Predicts Y' from any set of modalities: codes and products of absent ones are zeroed, and a flag says so.
 
-    Shape: n codes ``(batch, d)``, present ``(batch, n)`` or ``(n,)``, 0/1 -> ``(batch,)``. NOTE[DIFF]: the method asks
+    Shape: n codes ``(batch, d)``, present ``(batch, n)`` or ``(n,)``, 0/1, or None for all -> ``(batch,)``. NOTE[DIFF]: the method asks
     for one joint head of all modalities. With more than two, only the full set would then have a non-linear readout
     of its own, and what any pair knows beyond products would be booked as synergy of all; one head trained on
     random subsets serves every set alike.
@@ -47,9 +47,12 @@ class SubsetHead(nn.Module):
         self.pairs = pair_indices(modalities)
         self.head = Head((modalities + len(self.pairs)) * code_dim + modalities, width, 1, rate)
 
-    def forward(self, codes: Sequence[Tensor], present: Tensor, noise: Noise = None) -> Tensor:
+    def forward(self, codes: Sequence[Tensor], present: Tensor | None, noise: Noise = None) -> Tensor:
         """Read the codes of the modalities that are present."""
-        flags = present.expand(len(codes[0]), len(codes))
-        masked = [code * flags[:, i, None] for i, code in enumerate(codes)]
+        if present is None:
+            flags, masked = codes[0].new_ones(len(codes[0]), len(codes)), list(codes)
+        else:
+            flags = present.expand(len(codes[0]), len(codes))
+            masked = [code * flags[:, i, None] for i, code in enumerate(codes)]
         head: Tensor = self.head(torch.cat([*masked, *hadamard_products(masked), flags], -1), noise)
         return head

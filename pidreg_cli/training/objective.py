@@ -34,7 +34,7 @@ def sufficiency(
     """Mean squared error of the heads: of each modality, of all together, and (n > 2) of random sets."""
     n = len(codes)
     predictions = network.single_scores(codes, noise)
-    predictions.append(network.subset_head(codes, torch.ones(n, device=score.device), noise))
+    predictions.append(network.subset_head(codes, None, noise))
     if n > 2:
         subsets = random_subsets(len(score), n, noise, score.device)
         predictions.append(network.subset_head(codes, subsets, noise))
