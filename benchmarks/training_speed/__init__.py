@@ -10,7 +10,7 @@ INTRODUCTION = """\
 
 *Bare* is the same network, trained by the same optimiser on the same batches, without anything that PIDReg adds: no
 weights that follow the decomposition, no terms that shape the codes, no heads for sets of modalities. Times are CPU
-time of one thread; in each table all lines were measured in turns, within one process.
+time of one thread, but of whole fits and commands the time that passes; all lines of a table were measured in turns.
 
 `python -m benchmarks.training_speed` measures everything and writes this page, its figures and numbers
 ([speed/](speed)); `python -m benchmarks.training_speed.NAME` one section; `--render` writes the page again from the
@@ -18,4 +18,6 @@ saved numbers. Where time goes, and what was done about it: [benchmarks/README.m
 information core: `python -m benchmarks.information_speed`.
 """
 
-PAGE = Page("speed", "benchmarks.training_speed", ("steps", "rows", "modalities", "startup"), INTRODUCTION)
+PAGE = Page(
+    "speed", "benchmarks.training_speed", ("steps", "rows", "modalities", "cores", "startup"), INTRODUCTION
+)
