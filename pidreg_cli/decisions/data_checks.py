@@ -117,9 +117,9 @@ def sampled_rows(kept: Mapping[str, int], of: Mapping[str, int]) -> Diagnostic:
     return Diagnostic(
         "data.sampled_rows",
         "info",
-        f"The table was streamed. {of['train']:,} rows train; random samples do the rest: {shares['train']} training rows "
-        f"fit transforms and baselines (ranks within {error:.2%}), {shares['valid']} validation rows stop and select, "
-        f"{shares['test']} test rows say metrics and information.",
+        f"The table was streamed. {of['train']:,} rows train; random samples do the rest: {shares['train']} training "
+        f"rows fit transforms and baselines (ranks within {error:.2%}), {shares['valid']} validation rows stop and "
+        f"select, {shares['test']} test rows say metrics and information.",
         "Allow more with --memory for larger samples.",
         float(kept["test"]),
     )

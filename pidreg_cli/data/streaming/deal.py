@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pidreg_cli.data.arrays import TRAIN, Floats, MultimodalArrays
@@ -76,6 +77,8 @@ def deal_table(source: Source, plan: StreamPlan, folder: Path, rng: np.random.Ge
             uses.use[first : first + batch.num_rows],
         )
     _check_present(dealing.facts)
+    # What reading took is needed for training.
+    pa.default_memory_pool().release_unused()
     kept = np.flatnonzero(uses.use >= SAMPLED)
     lists = frozenset(
         name

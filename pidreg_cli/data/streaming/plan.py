@@ -13,23 +13,21 @@ from typing import Any, Self
 from pidreg_cli.errors import UsageError
 from pidreg_cli.memory import amount
 
-LIBRARIES = 450 * 10**6
-"""Bytes of a process before it reads a row: Python, torch, SciPy, LightGBM, and the networks."""
+LIBRARIES = 600 * 10**6
+"""Bytes of a process beside rows: Python, torch, SciPy, LightGBM, networks, and what allocators keep of a pass."""
 CELL, ROW = 56, 1200
 """Bytes that a fit in memory needs at its peak for each feature cell (raw, standardised, as scores, as ridge regression
 sees them), and for each row and modality (readouts of a third of the rows)."""
-SAMPLE_CELL = (
-    52  # of a training row in memory: raw, and what fitting transforms and ridge regression make of it
-)
-JUDGING_ROW, JUDGING_CELL = (
-    3100,
-    28,
-)  # of a row that validates or is held out: readouts for each score; raw and inputs
+SAMPLE_CELL = 52
+"""Bytes of a cell of a training row in memory: raw, and what transforms and ridge regression make of it."""
+JUDGING_ROW, JUDGING_CELL = 3100, 28
+"""Bytes of a row that validates or is held out: of its readouts for each modality, and of each cell as inputs."""
 INPUTS = 3  # numbers of the network's inputs for a feature at most: score, unit, flag
 STATE_OF_A_ROW = 8  # bytes of every row of the table: what it does
 STATE_OF_A_GROUPED_ROW = 32  # with its group's number
-SHARE_JUDGING, SHARE_SAMPLE, SHARE_POOL = 0.6, 0.5, 0.12
-"""Of the memory beside libraries. Judging follows training, so the shares may overlap; three pools exist at a time."""
+SHARE_JUDGING, SHARE_SAMPLE, SHARE_POOL = 0.7, 0.6, 0.17
+"""Of the memory beside libraries. Fitting transforms, training and judging follow each other; three pools of training
+rows exist at a time."""
 MOST_SAMPLED, MOST_HELD = 1_000_000, 200_000
 """Training rows that fit transforms: their quantiles are then within .0014 of those of all rows (95 %, see
 ``quantile_error``). Held-out rows: the standard error of an information is then some .003 bits."""
