@@ -31,6 +31,6 @@ def of_whole_table(evidence: Evidence, dealt: DealtTable) -> Evidence:
         )
         for one in evidence.modalities
     )
-    kept = {part: int(np.equal(dealt.sample.split, part).sum()) for part in (TRAIN, VALID, TEST)}
+    kept = {part: int((np.asarray(dealt.sample.split) == part).sum()) for part in (TRAIN, VALID, TEST)}
     finding = sampled_rows(kept, dict(dealt.counts))
     return replace(evidence, table=table, modalities=modalities, diagnostics=(*evidence.diagnostics, finding))
