@@ -8,7 +8,6 @@ random sample, whatever the order of the table. What two epochs share is the dea
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
@@ -44,8 +43,6 @@ class StreamedRows:
         self._absent = first.absent
         self._widths = [block.shape[1] for block in first.inputs]
         self._width = sum(self._widths) + OUTCOMES + len(self._widths)
-        # Networks that train side by side read the same files.
-        self._making = threading.Lock()
 
     def __len__(self) -> int:
         return self.buckets.rows
@@ -121,16 +118,15 @@ class StreamedRows:
     def _ready(self, number: int) -> Block:
         """Rows of a file as the network reads them, made when they are first asked for."""
         path = self.buckets.folder / f"{number}.inputs"
-        with self._making:
-            if not path.exists():
-                made = self._made(number)
-                part = path.with_suffix(PART)
-                with writing(path):
-                    made.tofile(part)
-                    part.rename(path)
-                self.buckets.drop(number)
-                return made
-        return read_matrix(path, self.buckets.sizes[number], self._width)
+        if path.exists():
+            return read_matrix(path, self.buckets.sizes[number], self._width)
+        made = self._made(number)
+        part = path.with_suffix(PART)
+        with writing(path):
+            made.tofile(part)
+            part.rename(path)
+        self.buckets.drop(number)
+        return made
 
     def _made(self, number: int) -> Block:
         features, target = self.buckets.read(number)

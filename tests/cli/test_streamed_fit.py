@@ -82,6 +82,19 @@ def test_held_out_rows_are_those_of_the_fit_in_memory(run, place):
         assert mine[column].equals(theirs[column])
 
 
+def test_samples_of_the_judging_rows_are_told(place, monkeypatch):
+    monkeypatch.setattr(plan, "FEWEST_HELD", 100)
+    monkeypatch.setattr(plan, "SHARE_JUDGING", 0.012)
+    ended = Ended(*STREAMED, "-o", "sampled")
+    assert ended.status == 0, ended.err
+    data = json.loads((place / "sampled" / "report.json").read_text())["data"]
+    assert 100 <= data["rows_test"] < 520
+    assert data["rows_valid"] == data["rows_test"] // 2
+    used = data["rows_train"] + data["rows_valid"] + data["rows_test"]
+    assert f"2,600 rows read, {used:,} of 2,600 used (1,820 to train" in " ".join(ended.out.split())
+    assert f"{data['rows_test']:,} of 520 test rows say" in " ".join(ended.out.split())
+
+
 def test_the_other_commands_go_on_from_the_run(run, place):
     assert Ended("predict", "run", "data.parquet", "-o", "out.parquet", "--force").status == 0
     predicted = pq.read_table(place / "out.parquet")
