@@ -20,11 +20,18 @@ def amount(number: float) -> str:
 
 
 def available_bytes() -> int:
-    """Bytes that this process could take: what the machine has to spare, or its container allows, if that is less."""
+    """Bytes that this process could take more: what the machine has to spare, or its container, if that is less."""
     # Here: settings know this module, and need no machine.
     import psutil
 
     return min(psutil.virtual_memory().available, _spare_of_container())
+
+
+def resident_bytes() -> int:
+    """Bytes that this process has."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def _spare_of_container() -> int:

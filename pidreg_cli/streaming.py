@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.data.arrays import TRAIN
 from pidreg_cli.data.batches import BlockReader
 from pidreg_cli.data.loading import blurring
 from pidreg_cli.data.roles import Roles
@@ -17,7 +18,7 @@ from pidreg_cli.data.streaming.opening import Draws, open_rows
 from pidreg_cli.data.streaming.plan import StreamPlan, TableSize
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import RunError, UsageError
-from pidreg_cli.memory import amount, available_bytes, bytes_of
+from pidreg_cli.memory import amount, available_bytes, bytes_of, resident_bytes
 from pidreg_cli.runs import STREAMING, RunBuilder
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
@@ -41,15 +42,25 @@ def choose_way(table: ParquetTable, roles: Roles, settings: Settings) -> Way:
     """
     widths = BlockReader.of(table, roles.modalities).names
     size = TableSize(table.rows, sum(map(len, widths.values())), len(widths), roles.group is not None)
-    asked = settings.memory is not None
-    limit = bytes_of(settings.memory) if settings.memory is not None else int(SPARE * available_bytes())
-    allowed = (
-        f"{amount(limit)} {'are allowed (memory)' if asked else 'are to be had (--memory sets a limit)'}"
-    )
-    needs = f"a fit in memory would take about {amount(size.in_memory)}, and {allowed}"
+    if settings.memory is not None:
+        limit = bytes_of(settings.memory)
+        needs = f"{_needs(size)}, and {amount(limit)} are allowed (memory)"
+        if size.in_memory <= limit:
+            return Way(None, f"the table is read into memory: {needs}")
+        return Way(StreamPlan.of(size, limit), f"the table is streamed: {needs}")
+    limit = resident_bytes() + int(SPARE * available_bytes())
     if size.in_memory <= limit:
-        return Way(None, f"the table is read into memory: {needs}" if asked else None)
-    return Way(StreamPlan.of(size, limit), f"the table is streamed: {needs}")
+        return Way(None, None)
+    needs = f"{_needs(size)}, and {amount(limit)} are to be had (--memory sets a limit)"
+    try:
+        return Way(StreamPlan.of(size, limit), f"the table is streamed: {needs}")
+    except UsageError:
+        # The estimate may err, or memory become free: nobody asked to stay below.
+        return Way(None, f"the table is read into memory, as there is too little to stream it, too: {needs}")
+
+
+def _needs(size: TableSize) -> str:
+    return f"a fit in memory would take about {amount(size.in_memory)}"
 
 
 def stored_way(run: RunBuilder) -> Way | None:
@@ -102,6 +113,11 @@ def deal(
 
     draws = Draws(rng(Stream.SPLIT), rng(Stream.STREAMED_SAMPLE))
     source, notices = open_rows(table, roles, settings.folds, plan, draws)
+    counts = source.uses.counts
+    progress.notice(
+        f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {folder}; "
+        f"{len(source.uses.positions):,} stay in memory"
+    )
     dealt = deal_table(source, plan, folder, rng(Stream.STREAMED_DEAL))
     blurred = (blurring(name, facts.blurred) for name, facts in dealt.facts.items() if facts.blurred)
     for notice in (*notices, *blurred):

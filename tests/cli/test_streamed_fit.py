@@ -9,8 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pidreg_cli import streaming
+from pidreg_cli.config.loading import load_settings
+from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.streaming import plan
 from pidreg_cli.data.streaming.buckets import Buckets
+from pidreg_cli.data.tables import open_table
 from pidreg_cli.runs import RunBuilder
 from pidreg_cli.training.model_fit import ModelFit
 from tests.cli.in_process import TINY, Ended
@@ -137,6 +141,25 @@ def test_a_table_within_the_limit_is_read_into_memory(place, monkeypatch):
     assert "data.sampled_rows" not in {one["code"] for one in report["diagnostics"]}
 
 
+@pytest.mark.parametrize(
+    ("spare", "said"),
+    [
+        (2 * 10**8, "the table is streamed: a fit in memory would take about 7.8 GB"),
+        (0, "too little to stream it"),
+    ],
+)
+def test_unasked_it_goes_by_what_the_machine_has(place, monkeypatch, spare, said):
+    monkeypatch.setattr(streaming, "resident_bytes", lambda: 10**8)
+    monkeypatch.setattr(streaming, "available_bytes", lambda: spare)
+    table = open_table(["data.parquet"])
+    roles = Roles({"a": ("a__0", "a__1"), "b": ("b__0",)}, "target")
+    way = streaming.choose_way(table, roles, load_settings())
+    assert said in way.notice
+    assert (way.plan is None) == (spare == 0)
+    monkeypatch.setattr(streaming, "available_bytes", lambda: 10**11)
+    assert streaming.choose_way(table, roles, load_settings()) == streaming.Way(None, None)
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_an_interrupted_fit_ends_in_the_same_bytes(run, place, monkeypatch, epochs):
     close, closed = ModelFit._close_epoch, []
@@ -189,3 +212,29 @@ def test_rows_that_a_killed_process_left_are_dealt_again(place):
         with builder.scratch("rows") as folder:
             assert not list(folder.iterdir())
     assert not (place / "killed.partial" / "rows").exists()
+
+
+@pytest.mark.slow
+def test_a_streamed_fit_predicts_as_well_as_one_in_memory(tmp_path, monkeypatch):
+    """The same rows, sorted by the target, and steps; transforms of a fourteenth of them."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 20_000, 4))
+    target = a.sum(1) + b[:, 0] + a[:, 0] * b[:, 1] + rng.standard_normal(20_000)
+    order = np.argsort(target)
+    columns = {f"{name}__{i}": block[order, i] for name, block in (("a", a), ("b", b)) for i in range(4)}
+    pq.write_table(pa.table(columns | {"target": target[order]}), "data.parquet")
+    monkeypatch.setattr(plan, "CELL", 10**6)
+    monkeypatch.setattr(plan, "LIBRARIES", 10**7)
+    monkeypatch.setattr(plan, "SHARE_POOL", 2e-3)
+    monkeypatch.setattr(plan, "MOST_SAMPLED", 1000)
+    monkeypatch.setattr(plan, "FEWEST_SAMPLED", 1000)
+    options = ("--modalities", "a,b", "--preset", "fast", "--threads", 1, "--format", "json")
+    errors, totals = [], []
+    for limit in ("1TB", "300MB"):
+        report = Ended("fit", "data.parquet", *options, "--memory", limit, "-o", limit).report
+        errors.append(report["metrics"]["test"]["rmse"])
+        totals.append(report["pid"]["summary"]["total"])
+    assert report["data"]["rows_test"] == 4000
+    assert errors[1] < 1.01 * errors[0]
+    assert abs(totals[1] - totals[0]) < 0.02

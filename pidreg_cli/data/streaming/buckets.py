@@ -52,6 +52,10 @@ class BucketWriter:
     def __init__(self, folder: Path, count: int, features: int, rng: np.random.Generator) -> None:
         self.folder, self.features, self._rng = folder, features, rng
         self.sizes = np.zeros(count, np.int64)
+        with writing(folder):
+            for number in range(count):
+                # One may get no row.
+                bucket_path(folder, number).touch()
 
     def add(self, blocks: Sequence[NDArray[np.floating]], target: Floats) -> None:
         """Rows of every modality, (n, p_i) each, and their target, (n,). Raises OutputError."""
