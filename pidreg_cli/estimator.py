@@ -21,7 +21,7 @@ from pidreg_cli.data.arrays import Floats
 from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, held_modalities, modalities_of
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
-from pidreg_cli.errors import ArrayError, DataError, RunError
+from pidreg_cli.errors import ArrayError, DataError, RunError, UsageError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.pipeline import write_run
 from pidreg_cli.prediction_files import read_predictor
@@ -81,6 +81,12 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         name = str(getattr(y, "name", None) or "target")
         source = TableSource((), arrays_fingerprint(arrays), name)
         self.settings_: Settings = self._settings()
+        if self.settings_.memory is not None:
+            raise UsageError(
+                "usage.memory",
+                "rows given as arrays are in memory: 'memory' is for tables in files",
+                "leave it out",
+            )
         self.fit_: Fit | None = fit_arrays(arrays, source, self.settings_, Silent())
         self.report_: Report = self.fit_.report
         self.predictor_ = Predictor(self.fit_.outcome.deployed.model, self.fit_.calibrated)

@@ -12,6 +12,7 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
+from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.errors import DataError, UsageError
@@ -21,10 +22,12 @@ from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
 from pidreg_cli.selection_facts import facts_of_selection
+from pidreg_cli.streamed_evidence import of_whole_table
 from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.metrics import accuracy
+from pidreg_cli.training.model_rows import ModelRows
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
 from pidreg_cli.training.seeds import Stream, numpy_generator
@@ -46,12 +49,23 @@ class TableSource:
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished fit: its report, what it is made of, the rows with a target that it used, and its predictions."""
+    """A finished fit: its report, what it is made of, the rows with a target that it used, and its predictions.
+
+    ``dealt``: of a streamed table, whose ``sample`` is then ``arrays``.
+    """
 
     report: Report
     outcome: ProtocolOutcome
     arrays: MultimodalArrays
     calibrated: Calibrated
+    dealt: DealtTable | None = None
+
+    def placed(self, rows: ModelRows) -> ModelRows:
+        """The rows of a model, numbered as those of the whole table that have a target."""
+        if self.dealt is None:
+            return rows
+        held, valid = (replace(one, rows=self.dealt.positions[one.rows]) for one in (rows.held, rows.valid))
+        return replace(rows, held=held, valid=valid)
 
 
 def fit_arrays(
@@ -60,13 +74,17 @@ def fit_arrays(
     settings: Settings,
     progress: Progress,
     store: CheckpointStore | None = None,
+    dealt: DealtTable | None = None,
 ) -> Fit:
-    """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind."""
+    """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind.
+
+    ``dealt``: the table of which ``arrays`` are the sample, where it is streamed.
+    """
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
     check_rows(usable, settings)
     check_copies(usable, source.target)
-    protocol = choose_protocol(usable.rows, settings.folds, usable.split)
+    protocol = Protocol("split") if dealt else choose_protocol(usable.rows, settings.folds, usable.split)
     if protocol.kind == "split":
         check_validation(usable, settings)
     for notice in protocol.notices:
@@ -77,11 +95,13 @@ def fit_arrays(
         limited_threads(threads),
         determined_targets(usable.names, source.target),
     ):
-        outcome = ProtocolRun(usable, settings, device, progress, store, threads).run(protocol)
+        outcome = ProtocolRun(usable, settings, device, progress, store, threads, dealt).run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
         evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
-        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings))
+        if dealt is not None:
+            evidence = of_whole_table(evidence, dealt)
+        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings), dealt)
 
 
 def calibrated(protocol: Protocol, outcome: ProtocolOutcome, settings: Settings) -> Calibrated:

@@ -16,10 +16,11 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.covariate_roles import without_covariates
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.streaming.plan import StreamPlan
 from pidreg_cli.data.subjects import repeated_subjects
-from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.decisions import data_checks
-from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.fitting import Fit, TableSource, check_modalities, fit_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
 from pidreg_cli.reports.html import to_html
@@ -29,6 +30,7 @@ from pidreg_cli.reports.serialise import to_json
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
 from pidreg_cli.run_traces import HELD_OUT, HISTORY, read_traces
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.streaming import choose_way, deal, keep_way, stored_way, streamed_settings
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome
 
@@ -59,7 +61,14 @@ def fit_run(
     keep_heldout: bool = True,
 ) -> FittedRun:
     """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError."""
-    fitted = fit_table(inputs, settings, progress, run)
+    table, roles = opened(inputs, settings)
+    way = stored_way(run) or choose_way(table, roles, settings)
+    if way.notice is not None:
+        progress.notice(way.notice)
+    if way.plan is None:
+        fitted = fit_opened(table, roles, settings, progress, run)
+    else:
+        fitted = fit_streamed(table, roles, settings, progress, run, way.plan)
     write_run(run, fitted.fit, fitted.roles, keep_heldout=keep_heldout)
     return FittedRun(fitted.fit.report, run.commit())
 
@@ -71,26 +80,68 @@ def fit_table(
     run: RunBuilder | None = None,
     covariates: Sequence[str] = (),
 ) -> FittedTable:
-    """Fit the table in ``inputs``, with checkpoints in ``run`` if there is one; covariates are no features.
+    """Fit the table in ``inputs`` in memory, with checkpoints in ``run`` if there is one; covariates are no features.
 
     Raises PidregError.
     """
-    table = open_table(inputs)
-    roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    if settings.memory is not None:
+        progress.notice(
+            "the table is read into memory, whatever 'memory' says: pidreg fit alone streams tables"
+        )
+    table, roles = opened(inputs, settings)
     if covariates:
         roles, notices = without_covariates(roles, covariates)
         roles = replace(roles, notices=notices)
+    return fit_opened(table, roles, settings, progress, run)
+
+
+def opened(inputs: Sequence[str | Path], settings: Settings) -> tuple[ParquetTable, Roles]:
+    """The table in ``inputs`` and the roles of its columns. Raises DataError and UsageError."""
+    table = open_table(inputs)
+    return table, resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+
+
+def fit_opened(
+    table: ParquetTable, roles: Roles, settings: Settings, progress: Progress, run: RunBuilder | None
+) -> FittedTable:
+    """Fit a table in memory, with checkpoints in ``run`` if there is one. Raises PidregError."""
     loaded = load_arrays(table, roles)
-    for notice in (*roles.notices, *loaded.notices):
-        progress.notice(notice)
-    if repeated := repeated_subjects(table, roles.group, None):
-        finding = data_checks.repeated_subjects(*repeated, table.rows)
-        progress.notice(f"{finding.message} {finding.hint}")
+    tell(table, roles, loaded.notices, progress)
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
     source = TableSource(table.files, table.fingerprint, roles.target)
     checkpoints = None if run is None else run.checkpoints
     return FittedTable(fit_arrays(loaded.arrays, source, settings, progress, checkpoints), roles, source)
+
+
+def fit_streamed(
+    table: ParquetTable,
+    roles: Roles,
+    settings: Settings,
+    progress: Progress,
+    run: RunBuilder,
+    plan: StreamPlan,
+) -> FittedTable:
+    """Fit a table by parts, its training rows in files within the unfinished run. Raises PidregError."""
+    check_modalities(tuple(roles.modalities), settings)
+    used = streamed_settings(settings, progress)
+    tell(table, roles, (), progress)
+    run.begin(dump_settings(settings), table.fingerprint)
+    keep_way(run, plan)
+    source = TableSource(table.files, table.fingerprint, roles.target)
+    with run.scratch("rows") as folder:
+        dealt = deal(table, roles, used, plan, folder, progress)
+        fit = fit_arrays(dealt.sample, source, used, progress, run.checkpoints, dealt)
+    return FittedTable(fit, roles, source)
+
+
+def tell(table: ParquetTable, roles: Roles, notices: Sequence[str], progress: Progress) -> None:
+    """Notices of the roles and of the rows."""
+    for notice in (*roles.notices, *notices):
+        progress.notice(notice)
+    if repeated := repeated_subjects(table, roles.group, None):
+        finding = data_checks.repeated_subjects(*repeated, table.rows)
+        progress.notice(f"{finding.message} {finding.hint}")
 
 
 def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:
@@ -105,7 +156,7 @@ def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) ->
         with run.replacing(HELD_OUT) as path:
             pq.write_table(heldout_table(fit), path)
         pooled = fit.report.data.folds is not None
-        models = fit.outcome.held_out.models
+        models = [fit.placed(rows) for rows in fit.outcome.held_out.models]
         run.write_bytes(EVIDENCE, evidence_bytes("folds" if pooled else "split", models))
     run.write_text("report.json", to_json(fit.report))
     run.write_text("report.md", to_markdown(fit.report))

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,8 @@ from pidreg_cli.information.errors import InformationError
 CONFIG = "config.yaml"
 _CHECKPOINTS = "checkpoints"
 _FINGERPRINT = "fingerprint"
+STREAMING = "streaming.json"
+"""The checkpoint that tells how a table is streamed; like the fingerprint, it is no work by itself."""
 _LOCK = ".lock"
 _MARKS_OF_A_RUN = (CONFIG, "model.json", "report.json")
 
@@ -76,7 +78,7 @@ class RunBuilder:
         ours = (self._created or self._begun) and not self._committed
         # Training is repeatable: data that it refused once it would refuse again.
         hopeless = isinstance(error, (DataError, InformationError))
-        if ours and (hopeless or not self._holds_work()):
+        if ours and (hopeless or not self.holds_work):
             shutil.rmtree(self.partial)
         elif ours and error is not None:
             error.add_note(f"{self.partial} keeps what was done: --resume continues it, --force starts over")
@@ -109,6 +111,30 @@ class RunBuilder:
         """A path to write a file of the run to; it appears under ``name`` when the block ends well."""
         return replacing(self.partial / name)
 
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """An empty folder within the unfinished run, gone when the block ends: nothing to continue from.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        path = self.partial / name
+        with writing(path):
+            if path.exists():
+                # Of a process that was killed.
+                _remove(path)
+            path.mkdir()
+        try:
+            yield path
+        finally:
+            _remove(path)
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether training left a state that is worth continuing."""
+        folder = self.partial / _CHECKPOINTS
+        return folder.is_dir() and any(e.name not in (_FINGERPRINT, STREAMING) for e in folder.iterdir())
+
     def commit(self) -> Path:
         """Give the run its name and drop its checkpoints; an old run of that name goes only then.
 
@@ -123,11 +149,6 @@ class RunBuilder:
             # Only now: a rename that fails must leave a run that can be continued.
             self._tidy()
         return self.folder
-
-    def _holds_work(self) -> bool:
-        """Whether training left a state that is worth continuing."""
-        folder = self.partial / _CHECKPOINTS
-        return folder.is_dir() and any(entry.name != _FINGERPRINT for entry in folder.iterdir())
 
     def _install(self) -> None:
         aside = _beside(self.folder, "replaced")

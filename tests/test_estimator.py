@@ -31,3 +31,8 @@ def test_a_saved_model_predicts_what_the_fitted_one_does(kind: str, tmp_path: Pa
         model.save(folder)
     with pytest.raises(DataError, match="not in X"):
         loaded.predict(X[:, :1] if kind == "array" else X[["p", "r"]])
+
+
+def test_a_limit_of_memory_is_refused_where_rows_are_in_memory() -> None:
+    with pytest.raises(UsageError, match="'memory' is for tables in files"):
+        PIDRegressor(settings={"memory": "2GB"}).fit(np.zeros((30, 2)), np.arange(30.0))

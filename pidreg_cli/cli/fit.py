@@ -39,6 +39,7 @@ def fit(
     seed: options.Seed = None,
     threads: options.Threads = None,
     device: options.Device = None,
+    memory: options.Memory = None,
     report_format: options.Format = ReportFormat.TEXT,
     resume: options.Resume = False,
     force: options.Force = False,
@@ -67,6 +68,7 @@ def fit(
         "seed": seed,
         "threads": threads,
         "device": device,
+        "memory": memory,
     }
     chosen = {key: value for key, value in options_given.items() if value is not None}
     settings = load_settings(preset, config, assignments or [], chosen)

@@ -96,6 +96,13 @@ Threads: TypeAlias = Annotated[
 Device: TypeAlias = Annotated[
     str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto.")
 ]
+Memory: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIMIT",
+        help="Most memory, such as 2GB: a table that needs more is read in parts. Default: what the machine has.",
+    ),
+]
 Format: TypeAlias = Annotated[
     ReportFormat, typer.Option("--format", help="How the report is printed on stdout.")
 ]

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pidreg_cli.memory import PATTERN
+
 Preset = Literal["fast", "balanced", "thorough", "paper"]
 EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 BoostedUse = Literal["off", "auto", "on"]
@@ -125,6 +127,12 @@ class TrainingSettings(_Settings):
     weight_average: float = Field(
         ge=0, description="horizon of the running average of the weights, in epochs; 0 turns it off"
     )
+    # Runs of versions without this key stay readable.
+    round_rows: int = Field(
+        default=1_000_000,
+        ge=1000,
+        description="an epoch is a pass over the training rows, or over so many of them: the next goes on from there",
+    )
 
 
 class StageSettings(_Settings):
@@ -177,6 +185,12 @@ class Settings(_Settings):
     threads: int | None = Field(default=None, ge=1)
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:1"]
+    )
+    memory: str | None = Field(
+        default=None,
+        pattern=PATTERN,
+        examples=["500MB", "2GB", "1.5TB"],
+        description="most memory of a fit; a table that needs more is read in parts; default: what the machine has",
     )
     folds: int | Literal["auto"] = "auto"
     data: DataSettings = Field(default_factory=DataSettings)

@@ -40,7 +40,7 @@ def feature_block(table: ParquetTable, columns: Sequence[str]) -> FeatureBlock:
     places = dict(zip(columns, _places([width or 1 for width in widths.values()]), strict=True))
     names = tuple(name for column, width in widths.items() for name in feature_names(column, width))
     values = np.empty((table.rows, len(names)), np.float32)
-    rounding = _Rounding(len(names))
+    rounding = Rounding(len(names))
     for piece in table.pieces(columns):
         for first_row, exact in _numbers(piece, widths[piece.column]):
             rounded = values[first_row : first_row + len(exact), places[piece.column]]
@@ -69,15 +69,16 @@ def _numbers(piece: ColumnPiece, width: int | None) -> Iterator[tuple[int, Float
         first_row += len(chunk)
 
 
-class _Rounding:
-    """What rounding to single precision does to each feature."""
+class Rounding:
+    """What rounding to single precision does to each feature; ``low`` and ``high`` (features,): its range so far."""
 
     def __init__(self, features: int) -> None:
         self.low = np.full(features, np.inf)
         self.high = np.full(features, -np.inf)
         self.error = np.zeros(features)
 
-    def update(self, place: slice, exact: Floats, rounded: Block) -> None:
+    def update(self, place: slice, exact: NDArray[np.floating], rounded: Block) -> None:
+        """Numbers (n, k) of the features at ``place``, exact and rounded."""
         if len(exact):
             self.low[place] = np.fmin(self.low[place], np.fmin.reduce(exact))
             self.high[place] = np.fmax(self.high[place], np.fmax.reduce(exact))

@@ -83,12 +83,20 @@ class RowIds:
 
 def complete_labels(table: ParquetTable, name: str, role: str) -> Labels:
     """Integers or texts of each row. Raises DataError where one is missing."""
-    labels, missing = _labels(table, name, role)
+    return _complete(*_labels(table, name, role), name, role)
+
+
+def batch_labels(column: pa.Array, name: str, role: str, first_row: int) -> Labels:
+    """The same of the rows of a batch, whose first is ``first_row`` of the table."""
+    return _complete(*_labels_of(column, name, role), name, role, first_row)
+
+
+def _complete(labels: Labels, missing: NDArray[np.bool_], name: str, role: str, first_row: int = 0) -> Labels:
     if missing.any():
         raise DataError(
             f"data.missing_{role}",
             f"Column {name!r}, the {role}, is missing in {int(missing.sum())} rows, first in "
-            f"{at_row(int(missing.argmax()))}; every row must have one.",
+            f"{at_row(first_row + int(missing.argmax()))}; every row must have one.",
             "Fill it, or leave these rows out.",
         )
     return labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,11 @@ from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
+
+STRADDLING = (
+    "The split column divides groups: some have rows in two parts, so that test rows are not independent of training "
+    "rows."
+)
 
 
 class Loaded(NamedTuple):
@@ -57,12 +62,17 @@ def _all_lists(table: ParquetTable, columns: tuple[str, ...]) -> bool:
 def _present_block(table: ParquetTable, modality: str, columns: tuple[str, ...]) -> FeatureBlock:
     block = feature_block(table, columns)
     if np.isnan(block.values).all():
-        raise DataError(
-            "data.empty_modality",
-            f"Every cell of modality {modality!r} is missing ({listing(columns)}).",
-            "Leave the modality out, or fill its columns.",
-        )
+        raise empty_modality(modality, columns)
     return block
+
+
+def empty_modality(name: str, columns: Sequence[str]) -> DataError:
+    """The error for a modality without a value."""
+    return DataError(
+        "data.empty_modality",
+        f"Every cell of modality {name!r} is missing ({listing(columns)}).",
+        "Leave the modality out, or fill its columns.",
+    )
 
 
 def target_column(table: ParquetTable, name: str) -> Floats:
@@ -100,25 +110,35 @@ def without_spread(name: str, distinct: Floats) -> DataError:
 
 def _split(table: ParquetTable, name: str) -> NDArray[np.str_]:
     labels = complete_labels(table, name, "split").astype(str)
+    check_split_values(labels, name)
+    return labels
+
+
+def check_split_values(labels: NDArray[np.str_], name: str, first_row: int = 0) -> None:
+    """Raise DataError where one of ``labels`` (n,), of rows from ``first_row`` on, is no part."""
     wrong = np.setdiff1d(labels, (TRAIN, VALID, TEST))
     if len(wrong):
-        row = int(np.isin(labels, wrong).argmax())
+        row = first_row + int(np.isin(labels, wrong).argmax())
         raise DataError(
             "data.split_value",
             f"The split column {name!r} holds {listing(wrong.tolist())}, first in {at_row(row)}; "
             f"the values must be '{TRAIN}', '{VALID}' and '{TEST}'.",
             "Rename the values, or name the right column with --split-column.",
         )
-    return labels
 
 
 def _notices_of_blocks(blocks: dict[str, FeatureBlock]) -> Iterator[str]:
     for name, block in blocks.items():
         if block.blurred:
-            yield (
-                f"Modality {name!r}: rounding to single precision blurs {listing(block.blurred)}; "
-                "subtract a constant or change the unit."
-            )
+            yield blurring(name, block.blurred)
+
+
+def blurring(name: str, columns: Sequence[str]) -> str:
+    """The notice of columns of a modality that single precision blurs."""
+    return (
+        f"Modality {name!r}: rounding to single precision blurs {listing(columns)}; "
+        "subtract a constant or change the unit."
+    )
 
 
 def _notices_of_ids(arrays: MultimodalArrays, roles: Roles) -> Iterator[str]:
@@ -133,7 +153,4 @@ def _straddling(arrays: MultimodalArrays) -> Iterator[str]:
     pairs = set(zip(arrays.groups.tolist(), arrays.split.tolist(), strict=True))
     straddling = len(pairs) - len({group for group, _ in pairs})
     if straddling:
-        yield (
-            "The split column divides groups: some have rows in two parts, so that test rows are not "
-            "independent of training rows."
-        )
+        yield STRADDLING

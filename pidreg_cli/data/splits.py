@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,11 @@ from pidreg_cli.errors import DataError, UsageError
 
 Groups = NDArray[np.generic]
 Labels = NDArray[np.str_]
+Parts = NDArray[np.int8]
 
 SHARES = {TRAIN: 0.7, VALID: 0.1, TEST: 0.2}
+PARTS = tuple(SHARES)
+"""Parts by their number in ``assign_parts``."""
 # Of the training rows where the table brings no validation rows: 10 % of the whole at the usual 80/20.
 VALID_SHARE_OF_TRAIN = 0.125
 # Below, one split leaves too few test rows to read bits from; every row is then scored by cross-fitting.
@@ -25,6 +28,7 @@ AUTO_FOLDS = 5
 MINIMUM_ROWS = 20
 # Readouts are cross-fitted among ten parts of the test rows; validation needs a spread.
 MINIMUM_PART = {TRAIN: 10, VALID: 2, TEST: 10}
+MOST_SMALL = 128  # numbers of parts that a byte with a sign holds
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,28 @@ def assign_split(arrays: MultimodalArrays, rng: np.random.Generator) -> Labels:
     Where the table's split has no validation rows, 12.5 % of its training rows become these. Raises DataError
     where a part would be too small or there are too few groups.
     """
-    if arrays.split is None:
-        labels = _random_labels(arrays.rows, arrays.groups, rng)
-    elif VALID in arrays.split:
-        labels = arrays.split
+    given = None if arrays.split is None else part_numbers(arrays.split)
+    return np.array(PARTS)[assign_parts(arrays.rows, given, arrays.groups, rng)]
+
+
+def part_numbers(labels: Labels) -> Parts:
+    """Number of each label in ``PARTS``, shape (n_rows,)."""
+    return np.select([labels == part for part in PARTS], range(len(PARTS))).astype(np.int8)
+
+
+def assign_parts(rows: int, given: Parts | None, groups: Groups | None, rng: np.random.Generator) -> Parts:
+    """As ``assign_split``, in a byte a row: part of each row by its number in ``PARTS``, shape (rows,).
+
+    ``given`` (rows,): the table's split, or None.
+    """
+    if given is None:
+        parts = deal(rows, tuple(SHARES.values()), groups, rng).astype(np.int8, copy=False)
+    elif (given == PARTS.index(VALID)).any():
+        parts = given
     else:
-        labels = _with_validation(arrays.split, arrays.groups, rng)
-    _check_parts(labels, required=(TRAIN, VALID, TEST) if arrays.split is None else (TRAIN, VALID))
-    return labels
+        parts = _with_validation(given, groups, rng)
+    _check_parts(parts, required=PARTS if given is None else (TRAIN, VALID))
+    return parts
 
 
 def carve_validation(rows: int, rng: np.random.Generator, groups: Groups | None = None) -> NDArray[np.bool_]:
@@ -93,7 +111,7 @@ def carve_validation(rows: int, rng: np.random.Generator, groups: Groups | None 
     Raises DataError where there are fewer than two rows or groups.
     """
     shares = (1 - VALID_SHARE_OF_TRAIN, VALID_SHARE_OF_TRAIN)
-    return np.equal(deal(rows, shares, groups, rng), 1)
+    return np.asarray(deal(rows, shares, groups, rng) == 1)
 
 
 def fold_assignment(
@@ -103,26 +121,24 @@ def fold_assignment(
 
     Raises DataError where there are fewer rows or groups than folds.
     """
-    return deal(rows, (1 / folds,) * folds, groups, rng)
+    return deal(rows, (1 / folds,) * folds, groups, rng).astype(np.intp, copy=False)
 
 
-def _random_labels(rows: int, groups: Groups | None, rng: np.random.Generator) -> Labels:
-    return np.array(list(SHARES))[deal(rows, tuple(SHARES.values()), groups, rng)]
-
-
-def _with_validation(split: Labels, groups: Groups | None, rng: np.random.Generator) -> Labels:
-    training = np.flatnonzero(split == TRAIN)
-    if len(training) == 0:
+def _with_validation(given: Parts, groups: Groups | None, rng: np.random.Generator) -> Parts:
+    training = given == PARTS.index(TRAIN)
+    count = int(training.sum())
+    if count == 0:
         raise _too_few("The split column has no row 'train'; there must be some.")
-    carved = carve_validation(len(training), rng, None if groups is None else groups[training])
-    labels = split.copy()
-    labels[training[carved]] = VALID
-    return labels
+    carved = carve_validation(count, rng, None if groups is None else groups[training])
+    parts = given.copy()
+    parts[training] = np.where(carved, PARTS.index(VALID), PARTS.index(TRAIN))
+    return parts
 
 
-def _check_parts(labels: Labels, required: tuple[str, ...]) -> None:
+def _check_parts(parts: Parts, required: tuple[str, ...]) -> None:
+    counts = dict(zip(PARTS, np.bincount(parts, minlength=len(PARTS)).tolist(), strict=True))
     for part, least in MINIMUM_PART.items():
-        count = int((labels == part).sum())
+        count = counts[part]
         if count < least and (count > 0 or part in required):
             raise _too_few(
                 f"The split leaves {count} rows with a target to '{part}'; it needs {least} or more."
@@ -135,14 +151,16 @@ def _too_few(message: str) -> DataError:
 
 def deal(
     rows: int, shares: Sequence[float], groups: Groups | None, rng: np.random.Generator
-) -> NDArray[np.intp]:
+) -> NDArray[np.signedinteger[Any]]:
     """Part of each row, shape (rows,): parts get ``shares`` of the rows, none stays empty, groups stay together.
 
     Raises DataError where there are fewer rows or groups than parts.
     """
     if groups is None:
         _check_units(rows, "rows", len(shares))
-        return rng.permutation(np.repeat(np.arange(len(shares)), whole_counts(rows, shares)))
+        # Small numbers: of a hundred million rows they are a hundred megabytes, not eight times as many.
+        numbers = np.arange(len(shares)).astype(np.int8 if len(shares) <= MOST_SMALL else np.intp)
+        return rng.permutation(np.repeat(numbers, whole_counts(rows, shares)))
     _, unit, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     _check_units(len(sizes), "groups", len(shares))
     parts_of_groups = _parts_of_groups(sizes, shares, rng)

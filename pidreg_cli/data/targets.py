@@ -34,7 +34,7 @@ class SeenTarget:
 def see_target(table: ParquetTable, column: str) -> SeenTarget:
     """Raises DataError as ``load_arrays`` for numbers that are infinite or too large, and for fewer than three."""
     present = np.empty(table.rows, np.bool_)
-    kept, distinct = _Kept(), np.empty(0)
+    kept, distinct = KeptValues(), np.empty(0)
     for first, batch in numbered_batches(table, [column], MOST_ROWS):
         values = as_floats(batch.column(0))
         check_range(values, column, first)
@@ -48,7 +48,7 @@ def see_target(table: ParquetTable, column: str) -> SeenTarget:
     return SeenTarget(column, present, kept.values)
 
 
-class _Kept:
+class KeptValues:
     """At most ``MOST_VALUES`` of the values that pass, in their order.
 
     All of them until there are more; then those that a draw by row number keeps, half as many each time. A fixed step

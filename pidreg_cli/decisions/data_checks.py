@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.streaming.plan import quantile_error
 from pidreg_cli.decisions.findings import Diagnostic, listed
 
 Floats = NDArray[np.float64]
@@ -105,6 +107,21 @@ def repeated_subjects(column: str, values: int, rows: int) -> Diagnostic:
         "independent, information may be too high and intervals are too short.",
         f"Keep rows of a subject together: --group {shlex.quote(column)}.",
         float(rows - values),
+    )
+
+
+def sampled_rows(kept: Mapping[str, int], of: Mapping[str, int]) -> Diagnostic:
+    """A streamed fit: rows of each part ('train', 'valid', 'test') that were ``kept`` in memory, and all of it."""
+    shares = {part: f"{kept[part]:,} of {of[part]:,}" for part in kept}
+    error = quantile_error(kept["train"]) if kept["train"] < of["train"] else 0.0
+    return Diagnostic(
+        "data.sampled_rows",
+        "info",
+        f"The table was streamed. {of['train']:,} rows train; random samples do the rest: {shares['train']} training "
+        f"rows fit transforms and baselines (ranks within {error:.2%}), {shares['valid']} validation rows stop and "
+        f"select, {shares['test']} test rows say metrics and information.",
+        "Allow more with --memory for larger samples.",
+        float(kept["test"]),
     )
 
 

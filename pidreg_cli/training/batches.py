@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from pidreg_cli.network.pidreg import ModalityInput
+
+
+class TrainingRows(Protocol):
+    """Rows that train, in memory or not; what they give lies on ``device``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are used."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def batches(self, size: int, generator: torch.Generator, chosen: range | None = None) -> Iterator[Rows]:
+        """Batches of exactly ``size`` rows in the random order that ``generator`` draws of all rows.
+
+        The remainder waits for another order. ``chosen``: positions of the batches wanted, by default all.
+        """
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.target.device
+
+    def batches(self, size: int, generator: torch.Generator, chosen: range | None = None) -> Iterator[Rows]:
+        """As ``TrainingRows`` says."""
+        order = torch.randperm(len(self), generator=generator, device=self.device)
+        for number in range(len(self) // size) if chosen is None else chosen:
+            yield self.take(order[number * size : number * size + size])
+
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
         inputs = [flat[index] for flat in self.inputs]
@@ -48,10 +77,3 @@ class Rows:
 def batch_size_for(rows: int, configured: int) -> int:
     """Rows of a batch: as configured, but at least eight batches an epoch where that leaves 32 rows to each."""
     return min(rows, configured, max(32, rows // 8))
-
-
-def shuffled(rows: Rows, size: int, generator: torch.Generator) -> Iterator[Rows]:
-    """Batches of exactly ``size`` rows in random order; the remainder waits for another epoch's order."""
-    order = torch.randperm(len(rows), generator=generator, device=rows.target.device)
-    for start in range(0, len(rows) - size + 1, size):
-        yield rows.take(order[start : start + size])

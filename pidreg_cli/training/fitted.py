@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import NetworkSettings
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.streaming.deal import DealtTable
+from pidreg_cli.data.streaming.transforms import fit_on_sample
 from pidreg_cli.data.transforms import FeatureKind, FeatureTransform, Imputation, TargetTransform
 from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
@@ -47,9 +49,19 @@ class Transforms:
 
     @classmethod
     def fit(
-        cls, arrays: MultimodalArrays, kind: FeatureKind, imputation: Imputation = "median"
+        cls,
+        arrays: MultimodalArrays,
+        kind: FeatureKind,
+        imputation: Imputation = "median",
+        dealt: DealtTable | None = None,
     ) -> Transforms:
-        """Fit on these rows (training rows only)."""
+        """Fit on these rows (training rows only); ``dealt``: the table of which they are a sample, if they are one."""
+        if dealt is not None:
+            sampled = {
+                name: fit_on_sample(block, arrays.columns[name], dealt.facts[name], kind, imputation)
+                for name, block in arrays.features.items()
+            }
+            return cls(sampled, TargetTransform.fit(dealt.targets))
         features = {
             name: FeatureTransform.fit(block, arrays.columns[name], kind, imputation)
             for name, block in arrays.features.items()

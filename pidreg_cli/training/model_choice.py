@@ -12,8 +12,9 @@ import torch
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.errors import RunError
-from pidreg_cli.training.batches import Rows
+from pidreg_cli.training.batches import Rows, TrainingRows
 from pidreg_cli.training.boosting import (
     FEWEST_FOLDS,
     BoostedScores,
@@ -28,6 +29,7 @@ from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, s
 from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.state import Ledger
+from pidreg_cli.training.streamed_rows import StreamedRows
 from pidreg_cli.training.trees import lightgbm
 from pidreg_cli.training.workers import Pending, Workers
 
@@ -75,14 +77,16 @@ class ModelChoice:
         progress: Progress,
         store: CheckpointStore | None,
         workers: Workers,
+        dealt: DealtTable | None = None,
     ) -> None:
         self.task, self.settings, self.device = task, settings, device
         self.progress, self.store, self.workers = progress, store, workers
-        self._ready: dict[bool, tuple[Rows, Rows]] = {}
+        self._ready: dict[bool, tuple[TrainingRows, Rows]] = {}
         self.train, self.valid = rows
         self.transforms = Transforms.fit(
-            self.train, settings.features.transform, settings.features.imputation
+            self.train, settings.features.transform, settings.features.imputation, dealt
         )
+        self.streamed = None if dealt is None else StreamedRows(dealt, self.transforms, device)
         standardise = self.transforms.target.standardise
         self.targets = standardise(self.train.required_target), standardise(self.valid.required_target)
         self.trees = ScoreFits(self.train, self.targets[0], settings.boosting, settings.seed, task.number)
@@ -154,7 +158,7 @@ class ModelChoice:
         """Begin all networks but the first."""
         return [self._start(fitted, member) for member in range(1, networks_of(self.settings))]
 
-    def _rows(self, fitted: FittedScores | None) -> tuple[Rows, Rows]:
+    def _rows(self, fitted: FittedScores | None) -> tuple[TrainingRows, Rows]:
         """Training and validation rows as networks read them; the same for all networks."""
         scored = fitted is not None
         if scored not in self._ready:
@@ -162,7 +166,9 @@ class ModelChoice:
             scores = None if fitted is None else fitted.out_of_fold
             self._ready = {
                 scored: (
-                    transforms.rows(self.train, self.device, scores),
+                    transforms.rows(self.train, self.device, scores)
+                    if self.streamed is None
+                    else self.streamed,
                     transforms.rows(self.valid, self.device, transforms.encoder_scores(self.valid)),
                 )
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,12 +13,13 @@ from pidreg_cli.config.settings import Settings
 from pidreg_cli.errors import TrainingError
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
 from pidreg_cli.training.atoms import StageAtoms, stage_atoms
-from pidreg_cli.training.batches import Rows, batch_size_for, shuffled
+from pidreg_cli.training.batches import Rows, TrainingRows, batch_size_for
 from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, training_name, write_checkpoint
 from pidreg_cli.training.device import limited_threads
 from pidreg_cli.training.objective import loss_terms
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.reading import predict
+from pidreg_cli.training.rounds import round_batches, round_steps
 from pidreg_cli.training.seeds import Stream, torch_generator
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
@@ -71,16 +72,16 @@ class ModelFit:
         self,
         task: ModelTask,
         shape: NetworkShape,
-        rows: tuple[Rows, Rows],
+        rows: tuple[TrainingRows, Rows],
         settings: Settings,
         progress: Progress,
         store: CheckpointStore | None,
     ) -> None:
         self.task, self.settings, self.progress, self.store = task, settings, progress, store
         self.train, self.valid = rows
-        self.device = self.train.target.device
+        self.device = self.train.device
         self.batch = batch_size_for(len(self.train), settings.training.batch_size)
-        self.steps = len(self.train) // self.batch
+        self.steps = round_steps(len(self.train), self.batch, settings.training.round_rows)
         # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
         # within some ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
         self.share = self.batch / max(self.batch, settings.training.batch_size)
@@ -140,13 +141,13 @@ class ModelFit:
         return ledger.epoch >= settings.min_epochs and ledger.epoch - ledger.best_epoch >= settings.patience
 
     def _train_epoch(self, rate: Callable[[int], float]) -> dict[str, float]:
-        """One pass over the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
+        """One round of the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
         ledger = self.state.ledger
         path = (Stream.EPOCH, *self.task.seeds, ledger.stage, ledger.epoch)
         noise = torch_generator(self.settings.seed, *path, device=self.device)
         sums: dict[str, torch.Tensor] = {}
         done = ledger.epoch * self.steps
-        for step, batch in enumerate(shuffled(self.train, self.batch, noise)):
+        for step, batch in enumerate(self._batches(noise)):
             for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
         self.state.share_buffers()
@@ -155,6 +156,19 @@ class ModelFit:
         weights = torch.stack([weight.detach().sum() for weight in self.state.evaluated.parameters()]).sum()
         self._check_finite(sum(terms.values()), float(weights))
         return terms
+
+    def _batches(self, noise: torch.Generator) -> Iterator[Rows]:
+        """Of this epoch."""
+        ledger, seed = self.state.ledger, self.settings.seed
+        path = (Stream.ROUNDS, *self.task.seeds, ledger.stage)
+        place = ledger.epoch, self.steps
+        return round_batches(
+            self.train,
+            self.batch,
+            place,
+            noise,
+            lambda i: torch_generator(seed, *path, i, device=self.device),
+        )
 
     def _check_finite(self, *numbers: float) -> None:
         """Raise TrainingError, before anything of the epoch is kept, where one is not a number."""
@@ -235,7 +249,7 @@ class NetworkTraining:
 
     task: ModelTask
     shape: NetworkShape
-    rows: tuple[Rows, Rows]
+    rows: tuple[TrainingRows, Rows]
     settings: Settings
     store: CheckpointStore | None
 
@@ -246,7 +260,8 @@ class NetworkTraining:
 
 def most_steps(rows: int, settings: Settings) -> int:
     """Steps of a training with so many training rows, if no stage ends early."""
-    steps = rows // batch_size_for(rows, settings.training.batch_size)
+    batch = batch_size_for(rows, settings.training.batch_size)
+    steps = round_steps(rows, batch, settings.training.round_rows)
     return steps * sum(stage_epochs(stage, steps) for stage in (settings.stage1, settings.stage2))
 
 

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fold_assignment
+from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.completion import CodeMoments
+from pidreg_cli.memory import bytes_of
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.calibration_rows import CalibrationRows, code_moments
 from pidreg_cli.training.checkpoints import CheckpointStore
@@ -85,7 +87,7 @@ class ProtocolOutcome:
 
 
 class ProtocolRun:
-    """A fit of all models of a run, on rows that have a target."""
+    """A fit of all models of a run, on rows that have a target; ``dealt``: the table of which they are a sample."""
 
     def __init__(
         self,
@@ -95,9 +97,10 @@ class ProtocolRun:
         progress: Progress,
         store: CheckpointStore | None,
         threads: int = 1,
+        dealt: DealtTable | None = None,
     ) -> None:
         self.arrays, self.settings, self.device = arrays, settings, device
-        self.progress, self.store, self.threads = progress, store, threads
+        self.progress, self.store, self.threads, self.dealt = progress, store, threads, dealt
 
     def run(self, protocol: Protocol) -> ProtocolOutcome:
         """Train, hold out, pool."""
@@ -173,19 +176,22 @@ class ProtocolRun:
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
         with self._workers(networks_of(self.settings), len(parts.train)) as workers:
-            choice = ModelChoice(task, rows, self.settings, self.device, self.progress, self.store, workers)
-            return choice.run()
+            given = (self.settings, self.device, self.progress, self.store, workers, self.dealt)
+            return ModelChoice(task, rows, *given).run()
 
     def _workers(self, trainings: int, rows: int) -> Workers:
         """For so many independent trainings of so many rows; processes where these are worth their start.
 
-        A GPU is kept busy by one training.
+        A GPU is kept busy by one training, and where rows lie in files there is memory for one process.
         """
         long = trainings * most_steps(rows, self.settings) >= STEPS_WORTH_PROCESSES
-        if not long or self.device.type != "cpu":
+        if not long or self.device.type != "cpu" or self.dealt is not None:
             return Workers(self.threads, self.progress)
         table = sum(block.nbytes for block in self.arrays.features.values())
-        affordable = psutil.virtual_memory().available // (PROCESS_BYTES + TABLES_IN_PROCESS * table)
+        spare = psutil.virtual_memory().available
+        if self.settings.memory is not None:
+            spare = min(spare, max(0, bytes_of(self.settings.memory) - psutil.Process().memory_info().rss))
+        affordable = spare // (PROCESS_BYTES + TABLES_IN_PROCESS * table)
         return Workers(self.threads, self.progress, max(1, min(trainings, affordable)))
 
     def _moments(self, trained: Trained, parts: Parts) -> CodeMoments:

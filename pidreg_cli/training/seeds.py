@@ -31,6 +31,9 @@ class Stream(IntEnum):
     RESAMPLES = 14
     VERIFICATION = 15
     CALIBRATION = 20
+    STREAMED_SAMPLE = 30
+    STREAMED_DEAL = 31
+    ROUNDS = 32
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:

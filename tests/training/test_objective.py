@@ -11,7 +11,7 @@ import torch
 from pidreg_cli.network.losses.cauchy_schwarz import sliced_cs_to_normal
 from pidreg_cli.network.losses.gaussianity import joint_gaussianity, mixing_directions
 from pidreg_cli.network.pidreg import PIDRegNetwork
-from pidreg_cli.training.batches import Rows, shuffled
+from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.fitted import Transforms, network_shape
 from pidreg_cli.training.objective import code_terms, loss_terms, random_subsets
 from tests.training.conftest import linear_arrays, quick_settings
@@ -102,10 +102,10 @@ def test_batches_are_a_permutation_of_the_rows() -> None:
     _, rows = built()
     numbered = replace(rows, target=torch.arange(64.0))
     generator = torch.Generator().manual_seed(0)
-    first, second = (torch.cat([b.target for b in shuffled(numbered, 16, generator)]) for _ in range(2))
+    first, second = (torch.cat([b.target for b in numbered.batches(16, generator)]) for _ in range(2))
     assert torch.equal(first.sort().values, torch.arange(64.0))
     assert not torch.equal(first, second)
-    assert [len(b) for b in shuffled(numbered, 30, generator)] == [30, 30]
+    assert [len(b) for b in numbered.batches(30, generator)] == [30, 30]
 
 
 def test_hiding_modalities_leaves_each_row_one_that_it_has() -> None:

@@ -84,6 +84,9 @@ def counts(report: Report) -> str:
     """Rows read, dropped and used."""
     data = report.data
     used = data.rows - data.rows_missing_target
+    parts = data.rows_train + data.rows_valid + data.rows_test
+    # Of a streamed table a sample validates and is held out.
+    several = f"{parts:,} of {used:,} used" if 0 < data.rows_train < parts < used else f"{used:,} used"
     dropped = f", {data.rows_missing_target:,} dropped (no target)" if data.rows_missing_target else ""
     split = (
         f"{data.folds} folds"
@@ -92,7 +95,7 @@ def counts(report: Report) -> str:
     )
     source = f"{listing(data.files)}: " if data.files else "A table in memory: "
     trained = data.folds or data.rows_train
-    return f"{source}{data.rows:,} rows read{dropped}, {used:,} used{f' ({split})' if trained else ''}."
+    return f"{source}{data.rows:,} rows read{dropped}, {several}{f' ({split})' if trained else ''}."
 
 
 def protocol(report: Report) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Tables larger than memory: which rows do what, training rows dealt to files, the others sampled."""
