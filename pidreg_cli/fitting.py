@@ -25,7 +25,8 @@ from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.metrics import accuracy
-from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.processes import ALONE, Processes
+from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
 from pidreg_cli.training.seeds import Stream, numpy_generator
 
@@ -60,8 +61,41 @@ def fit_arrays(
     settings: Settings,
     progress: Progress,
     store: CheckpointStore | None = None,
+    processes: Processes = ALONE,
 ) -> Fit:
-    """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind."""
+    """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind.
+
+    With several ``processes`` this is for the first of them; the others call ``follow_arrays``.
+    """
+    usable, protocol = checked(arrays, source, settings)
+    for notice in protocol.notices:
+        progress.notice(notice)
+    device = resolve_device(settings.device, processes.place)
+    threads = settings.threads or processes.place.threads
+    with limited_threads(threads), determined_targets(usable.names, source.target):
+        run = ProtocolRun(usable, settings, device, progress, store, threads, processes)
+        outcome = run.run(protocol)
+        check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
+        evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
+        evidence = replace(evidence, run=replace(evidence.run, device=str(device), threads=threads))
+        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings))
+
+
+def follow_arrays(
+    arrays: MultimodalArrays, source: TableSource, settings: Settings, processes: Processes
+) -> None:
+    """What processes beside the first do in the same fit: their part of its trainings. Raises as ``fit_arrays``."""
+    usable, protocol = checked(arrays, source, settings)
+    device = resolve_device(settings.device, processes.place)
+    threads = settings.threads or processes.place.threads
+    with limited_threads(threads), determined_targets(usable.names, source.target):
+        ProtocolRun(usable, settings, device, Silent(), None, threads, processes).follow(protocol)
+
+
+def checked(
+    arrays: MultimodalArrays, source: TableSource, settings: Settings
+) -> tuple[MultimodalArrays, Protocol]:
+    """The rows with a target, and which of them say what. Raises PidregError where they cannot be used."""
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
     check_rows(usable, settings)
@@ -69,19 +103,7 @@ def fit_arrays(
     protocol = choose_protocol(usable.rows, settings.folds, usable.split)
     if protocol.kind == "split":
         check_validation(usable, settings)
-    for notice in protocol.notices:
-        progress.notice(notice)
-    device = resolve_device(settings.device)
-    threads = settings.threads or available_threads()
-    with (
-        limited_threads(threads),
-        determined_targets(usable.names, source.target),
-    ):
-        outcome = ProtocolRun(usable, settings, device, progress, store, threads).run(protocol)
-        check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
-        evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
-        evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
-        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings))
+    return usable, protocol
 
 
 def calibrated(protocol: Protocol, outcome: ProtocolOutcome, settings: Settings) -> Calibrated:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from pidreg_cli.config.loading import dump_settings
 from pidreg_cli.config.settings import Settings
@@ -17,9 +18,9 @@ from pidreg_cli.data.covariate_roles import without_covariates
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.subjects import repeated_subjects
-from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.decisions import data_checks
-from pidreg_cli.fitting import Fit, TableSource, fit_arrays
+from pidreg_cli.fitting import Fit, TableSource, fit_arrays, follow_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
 from pidreg_cli.reports.html import to_html
@@ -29,8 +30,10 @@ from pidreg_cli.reports.serialise import to_json
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
 from pidreg_cli.run_traces import HELD_OUT, HISTORY, read_traces
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.protocol import ProtocolOutcome
+from pidreg_cli.version import __version__
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,37 @@ def fit_run(
     progress: Progress,
     *,
     keep_heldout: bool = True,
+    processes: Processes = ALONE,
 ) -> FittedRun:
-    """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError."""
-    fitted = fit_table(inputs, settings, progress, run)
+    """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError.
+
+    With several ``processes`` this is for the first of them; the others call ``follow_run``.
+    """
+    fitted = fit_table(inputs, settings, progress, run, processes=processes)
     write_run(run, fitted.fit, fitted.roles, keep_heldout=keep_heldout)
     return FittedRun(fitted.fit.report, run.commit())
+
+
+def follow_run(inputs: Sequence[str | Path], settings: Settings, processes: Processes) -> None:
+    """What processes beside the first do in the same fit; they write nothing. Raises PidregError."""
+    table = open_table(inputs)
+    roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
+    loaded = load_arrays(table, roles)
+    check_same(settings, table, processes)
+    source = TableSource(table.files, table.fingerprint, roles.target)
+    follow_arrays(loaded.arrays, source, settings, processes)
+
+
+def check_same(settings: Settings, table: ParquetTable, processes: Processes) -> None:
+    """Raise UsageError unless every process works on the same, in the same way."""
+    processes.check_same(
+        {
+            "configuration": dump_settings(settings),
+            "table": table.fingerprint,
+            "version of pidreg": __version__,
+            "version of torch": torch.__version__,
+        }
+    )
 
 
 def fit_table(
@@ -70,6 +99,7 @@ def fit_table(
     progress: Progress,
     run: RunBuilder | None = None,
     covariates: Sequence[str] = (),
+    processes: Processes = ALONE,
 ) -> FittedTable:
     """Fit the table in ``inputs``, with checkpoints in ``run`` if there is one; covariates are no features.
 
@@ -88,9 +118,11 @@ def fit_table(
         progress.notice(f"{finding.message} {finding.hint}")
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
+    check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     checkpoints = None if run is None else run.checkpoints
-    return FittedTable(fit_arrays(loaded.arrays, source, settings, progress, checkpoints), roles, source)
+    fit = fit_arrays(loaded.arrays, source, settings, progress, checkpoints, processes)
+    return FittedTable(fit, roles, source)
 
 
 def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pidreg_cli.network.noise import BatchNoise, drawn_for
 from pidreg_cli.network.pidreg import ModalityInput
 
 
@@ -34,9 +35,18 @@ class Rows:
         inputs = [flat[index] for flat in self.inputs]
         return Rows(inputs, self.target[index], self.score[index], self.present[index], self.absent)
 
-    def hidden(self, rate: float, generator: torch.Generator) -> Rows:
+    def part(self, own: slice) -> Rows:
+        """A run of the rows, without a copy."""
+        inputs = [flat[own] for flat in self.inputs]
+        return Rows(inputs, self.target[own], self.score[own], self.present[own], self.absent)
+
+    def hidden(self, rate: float, noise: BatchNoise) -> Rows:
         """Each modality hidden from its row with probability ``rate``, but never all that the row has."""
-        drop = torch.rand(self.present.shape, generator=generator, device=self.target.device) < rate
+        n, device = self.present.shape[1], self.target.device
+        drop = (
+            drawn_for(len(self), noise, lambda rows, g: torch.rand(rows, n, generator=g, device=device))
+            < rate
+        )
         drop &= (self.present & ~drop).any(1, keepdim=True)
         inputs = [
             torch.where(drop[:, [i]], lacking, own)
@@ -50,8 +60,11 @@ def batch_size_for(rows: int, configured: int) -> int:
     return min(rows, configured, max(32, rows // 8))
 
 
-def shuffled(rows: Rows, size: int, generator: torch.Generator) -> Iterator[Rows]:
-    """Batches of exactly ``size`` rows in random order; the remainder waits for another epoch's order."""
+def shuffled(rows: Rows, size: int, generator: torch.Generator, own: slice = slice(None)) -> Iterator[Rows]:
+    """Batches of exactly ``size`` rows in random order; the remainder waits for another epoch's order.
+
+    ``own``: the rows of each batch to give, where other processes take the rest of it.
+    """
     order = torch.randperm(len(rows), generator=generator, device=rows.target.device)
     for start in range(0, len(rows) - size + 1, size):
-        yield rows.take(order[start : start + size])
+        yield rows.take(order[start : start + size][own])

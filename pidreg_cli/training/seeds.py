@@ -31,6 +31,7 @@ class Stream(IntEnum):
     RESAMPLES = 14
     VERIFICATION = 15
     CALIBRATION = 20
+    LANE = 21
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:
