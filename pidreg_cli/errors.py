@@ -74,3 +74,9 @@ class OutputError(PidregError):
     """An output that could not be written."""
 
     status = ExitStatus.OUTPUT
+
+
+class ProcessError(PidregError):
+    """Another of several processes of one command is gone, and this one was ended with it."""
+
+    status = ExitStatus.TERMINATED

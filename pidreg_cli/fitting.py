@@ -28,7 +28,8 @@ from pidreg_cli.training.checkpoints import CheckpointStore
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.model_rows import ModelRows
-from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.processes import ALONE, Processes
+from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
 from pidreg_cli.training.seeds import Stream, numpy_generator
 
@@ -74,34 +75,60 @@ def fit_arrays(
     settings: Settings,
     progress: Progress,
     store: CheckpointStore | None = None,
+    processes: Processes = ALONE,
     dealt: DealtTable | None = None,
 ) -> Fit:
     """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind.
 
-    ``dealt``: the table of which ``arrays`` are the sample, where it is streamed.
+    With several ``processes`` this is for the first of them; the others call ``follow_arrays``. ``dealt``: the table of
+    which ``arrays`` are the sample, where it is streamed.
+    """
+    usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
+    for notice in protocol.notices:
+        progress.notice(notice)
+    device = resolve_device(settings.device, processes.place)
+    threads = settings.threads or processes.place.threads
+    with limited_threads(threads), determined_targets(usable.names, source.target):
+        run = ProtocolRun(usable, settings, device, progress, store, threads, processes, dealt)
+        outcome = run.run(protocol)
+        check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
+        evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
+        evidence = replace(evidence, run=replace(evidence.run, device=str(device), threads=threads))
+        if dealt is not None:
+            evidence = of_whole_table(evidence, dealt)
+        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings), dealt)
+
+
+def follow_arrays(
+    arrays: MultimodalArrays,
+    source: TableSource,
+    settings: Settings,
+    processes: Processes,
+    dealt: DealtTable | None = None,
+) -> None:
+    """What processes beside the first do in the same fit: their part of its trainings. Raises as ``fit_arrays``."""
+    usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
+    device = resolve_device(settings.device, processes.place)
+    threads = settings.threads or processes.place.threads
+    with limited_threads(threads), determined_targets(usable.names, source.target):
+        ProtocolRun(usable, settings, device, Silent(), None, threads, processes, dealt).follow(protocol)
+
+
+def checked(
+    arrays: MultimodalArrays, source: TableSource, settings: Settings, *, streamed: bool = False
+) -> tuple[MultimodalArrays, Protocol]:
+    """The rows with a target, and which of them say what; of a ``streamed`` table by one split.
+
+    Raises PidregError where they cannot be used.
     """
     check_modalities(arrays.names, settings)
     usable = arrays.take(np.isfinite(arrays.required_target))
     check_rows(usable, settings)
     check_copies(usable, source.target)
-    protocol = Protocol("split") if dealt else choose_protocol(usable.rows, settings.folds, usable.split)
+    protocol = Protocol("split") if streamed else choose_protocol(usable.rows, settings.folds, usable.split)
     if protocol.kind == "split":
         check_validation(usable, settings)
-    for notice in protocol.notices:
-        progress.notice(notice)
-    device = resolve_device(settings.device)
-    threads = settings.threads or available_threads()
-    with (
-        limited_threads(threads),
-        determined_targets(usable.names, source.target),
-    ):
-        outcome = ProtocolRun(usable, settings, device, progress, store, threads, dealt).run(protocol)
-        check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
-        evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
-        evidence = replace(evidence, run=replace(evidence.run, device=str(device)))
-        if dealt is not None:
-            evidence = of_whole_table(evidence, dealt)
-        return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings), dealt)
+    return usable, protocol
 
 
 def calibrated(protocol: Protocol, outcome: ProtocolOutcome, settings: Settings) -> Calibrated:

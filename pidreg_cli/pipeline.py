@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from pidreg_cli.config.loading import dump_settings
 from pidreg_cli.config.settings import Settings
@@ -20,7 +22,7 @@ from pidreg_cli.data.streaming.plan import StreamPlan
 from pidreg_cli.data.subjects import repeated_subjects
 from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.decisions import data_checks
-from pidreg_cli.fitting import Fit, TableSource, check_modalities, fit_arrays
+from pidreg_cli.fitting import Fit, TableSource, check_modalities, fit_arrays, follow_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
 from pidreg_cli.reports.html import to_html
@@ -31,8 +33,10 @@ from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
 from pidreg_cli.run_traces import HELD_OUT, HISTORY, read_traces
 from pidreg_cli.runs import RunBuilder
 from pidreg_cli.streaming import choose_way, deal, keep_way, stored_way, streamed_settings
-from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.processes import ALONE, Processes
+from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome
+from pidreg_cli.version import __version__
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,62 @@ def fit_run(
     progress: Progress,
     *,
     keep_heldout: bool = True,
+    processes: Processes = ALONE,
 ) -> FittedRun:
-    """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError."""
+    """Fit the table in ``inputs`` and write the run. ``run`` is entered by the caller. Raises PidregError.
+
+    With several ``processes`` this is for the first of them; the others call ``follow_run``.
+    """
     table, roles = opened(inputs, settings)
     way = stored_way(run) or choose_way(table, roles, settings)
     if way.notice is not None:
         progress.notice(way.notice)
-    if way.plan is None:
-        fitted = fit_opened(table, roles, settings, progress, run)
+    plan = plan_of_first(way.plan, processes)
+    if plan is None:
+        fitted = fit_opened(table, roles, settings, progress, run, processes)
     else:
-        fitted = fit_streamed(table, roles, settings, progress, run, way.plan)
+        fitted = fit_streamed(table, roles, settings, progress, run, plan, processes)
     write_run(run, fitted.fit, fitted.roles, keep_heldout=keep_heldout)
     return FittedRun(fitted.fit.report, run.commit())
+
+
+def follow_run(inputs: Sequence[str | Path], settings: Settings, processes: Processes) -> None:
+    """What processes beside the first do in the same fit; they write nothing. Raises PidregError."""
+    table, roles = opened(inputs, settings)
+    source = TableSource(table.files, table.fingerprint, roles.target)
+    plan = plan_of_first(None, processes)
+    if plan is None:
+        loaded = load_arrays(table, roles)
+        check_same(settings, table, processes)
+        follow_arrays(loaded.arrays, source, settings, processes)
+        return
+    used = streamed_settings(settings, Silent())
+    check_same(settings, table, processes)
+    # Dealt by the same seeds, the rows lie in files of its own as they do in those of the first: machines share none.
+    with TemporaryDirectory(prefix="pidreg-") as folder:
+        dealt = deal(table, roles, used, plan, Path(folder), Silent())
+        follow_arrays(dealt.sample, source, used, processes, dealt)
+
+
+def plan_of_first(plan: StreamPlan | None, processes: Processes) -> StreamPlan | None:
+    """How the first process streams the table, on all of them; None where it is read into memory."""
+    if processes.alone:
+        return plan
+    told = processes.of_first(lambda: json.dumps(None if plan is None else plan.to_document()).encode())
+    document = json.loads(told)
+    return None if document is None else StreamPlan.from_document(document)
+
+
+def check_same(settings: Settings, table: ParquetTable, processes: Processes) -> None:
+    """Raise UsageError unless every process works on the same, in the same way."""
+    processes.check_same(
+        {
+            "configuration": dump_settings(settings),
+            "table": table.fingerprint,
+            "version of pidreg": __version__,
+            "version of torch": torch.__version__,
+        }
+    )
 
 
 def fit_table(
@@ -79,6 +127,7 @@ def fit_table(
     progress: Progress,
     run: RunBuilder | None = None,
     covariates: Sequence[str] = (),
+    processes: Processes = ALONE,
 ) -> FittedTable:
     """Fit the table in ``inputs`` in memory, with checkpoints in ``run`` if there is one; covariates are no features.
 
@@ -92,7 +141,7 @@ def fit_table(
     if covariates:
         roles, notices = without_covariates(roles, covariates)
         roles = replace(roles, notices=notices)
-    return fit_opened(table, roles, settings, progress, run)
+    return fit_opened(table, roles, settings, progress, run, processes)
 
 
 def opened(inputs: Sequence[str | Path], settings: Settings) -> tuple[ParquetTable, Roles]:
@@ -102,16 +151,23 @@ def opened(inputs: Sequence[str | Path], settings: Settings) -> tuple[ParquetTab
 
 
 def fit_opened(
-    table: ParquetTable, roles: Roles, settings: Settings, progress: Progress, run: RunBuilder | None
+    table: ParquetTable,
+    roles: Roles,
+    settings: Settings,
+    progress: Progress,
+    run: RunBuilder | None,
+    processes: Processes = ALONE,
 ) -> FittedTable:
     """Fit a table in memory, with checkpoints in ``run`` if there is one. Raises PidregError."""
     loaded = load_arrays(table, roles)
     tell(table, roles, loaded.notices, progress)
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
+    check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     checkpoints = None if run is None else run.checkpoints
-    return FittedTable(fit_arrays(loaded.arrays, source, settings, progress, checkpoints), roles, source)
+    fit = fit_arrays(loaded.arrays, source, settings, progress, checkpoints, processes)
+    return FittedTable(fit, roles, source)
 
 
 def fit_streamed(
@@ -121,6 +177,7 @@ def fit_streamed(
     progress: Progress,
     run: RunBuilder,
     plan: StreamPlan,
+    processes: Processes = ALONE,
 ) -> FittedTable:
     """Fit a table by parts, its training rows in files within the unfinished run. Raises PidregError."""
     check_modalities(tuple(roles.modalities), settings)
@@ -128,10 +185,11 @@ def fit_streamed(
     tell(table, roles, (), progress)
     run.begin(dump_settings(settings), table.fingerprint)
     keep_way(run, plan)
+    check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     with run.scratch("rows") as folder:
         dealt = deal(table, roles, used, plan, folder, progress)
-        fit = fit_arrays(dealt.sample, source, used, progress, run.checkpoints, dealt)
+        fit = fit_arrays(dealt.sample, source, used, progress, run.checkpoints, processes, dealt)
     return FittedTable(fit, roles, source)
 
 

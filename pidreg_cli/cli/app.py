@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -23,7 +24,9 @@ from pidreg_cli.cli.report import report
 from pidreg_cli.cli.schema import schema
 from pidreg_cli.cli.select_modalities import select_modalities
 from pidreg_cli.cli.synth import synth
-from pidreg_cli.errors import ExitStatus
+from pidreg_cli.cli.together import fail_together
+from pidreg_cli.errors import ExitStatus, UsageError
+from pidreg_cli.place import Place
 from pidreg_cli.version import __version__
 
 # Without markup no help or error passes through rich, which writes escape codes into pipes where it sees CI.
@@ -52,25 +55,39 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def pidreg(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Which of your data sources matter: partial information decomposition of multimodal tables."""
+    place = Place.of_environment()
+    if not (place.alone or context.invoked_subcommand == "fit"):
+        raise UsageError(
+            "usage.processes",
+            f"{context.invoked_subcommand} is work for one process, and {place.size} were started",
+            f"run pidreg {context.invoked_subcommand} without torchrun (or unset WORLD_SIZE)",
+        )
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Run the program; its exit status. By default with the arguments and the streams of the process."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    console = console or Console.of_process()
-    try:
-        with _raising_on_sigterm(), warnings.catch_warnings():
-            warnings.showwarning = _library_warnings(console)
-            status = _run(arguments, console)
-            console.flush()
-    # Every way to end becomes an exit status here, and nowhere else.
-    except BaseException as error:
-        return int(fail(console, error, arguments))
+    console = heard = console or Console.of_process()
+    place = Place()
+    with _raising_on_sigterm():
+        try:
+            place = Place.of_environment()
+            heard = console if place.first else console.silent()
+            with warnings.catch_warnings():
+                warnings.showwarning = _library_warnings(heard)
+                status = _run(arguments, heard)
+                heard.flush()
+        # Every way to end becomes an exit status here, and nowhere else.
+        except BaseException as error:
+            if place.alone:
+                return int(fail(console, error, arguments))
+            return int(fail_together(place, replace(heard, stderr=console.stderr), error, arguments))
     return status
 
 
@@ -100,7 +117,9 @@ def _raising_on_sigterm() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        # Not where it is ignored by now, to the end.
+        if signal.getsignal(signal.SIGTERM) is _terminate:
+            signal.signal(signal.SIGTERM, previous)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

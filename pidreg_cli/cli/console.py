@@ -41,6 +41,10 @@ class Console:
                 )
         return cls(stdout, sys.stderr or _nowhere())
 
+    def silent(self) -> Console:
+        """A console that says nothing: of all but one of several processes."""
+        return Console(_nowhere(), _nowhere())
+
     def listen(
         self, *, quiet: bool = False, verbose: bool = False, debug: bool = False, animated: bool = True
     ) -> None:

@@ -15,11 +15,13 @@ from pidreg_cli.cli.options import ReportFormat
 from pidreg_cli.cli.progress import open_progress
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.errors import DataError, UsageError
+from pidreg_cli.place import Place
 
 if TYPE_CHECKING:
     from pidreg_cli.config.settings import Settings
     from pidreg_cli.reports.model import Report
     from pidreg_cli.runs import RunBuilder
+    from pidreg_cli.training.processes import Processes
 
 
 def fit(
@@ -74,8 +76,22 @@ def fit(
     settings = load_settings(preset, config, assignments or [], chosen)
     console.detail(dump_settings(settings).rstrip())
     run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
-    report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
-    console.result(rendered(report, report_format))
+    place = Place.of_environment()
+    if place.alone:
+        report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
+        console.result(rendered(report, report_format))
+        return
+    from pidreg_cli.training.device import resolve_device
+    from pidreg_cli.training.processes import joined
+
+    with joined(place, resolve_device(settings.device, place)) as processes:
+        if processes.first:
+            report = _fitted(console, data, settings, run, keep_heldout=not no_heldout, processes=processes)
+            console.result(rendered(report, report_format))
+        else:
+            from pidreg_cli.pipeline import follow_run
+
+            follow_run(data, settings, processes)
 
 
 def run_folder_for(data: str) -> Path:
@@ -96,7 +112,13 @@ def run_folder_for(data: str) -> Path:
 
 
 def _fitted(
-    console: Console, data: list[str], settings: Settings, run: RunBuilder, *, keep_heldout: bool
+    console: Console,
+    data: list[str],
+    settings: Settings,
+    run: RunBuilder,
+    *,
+    keep_heldout: bool,
+    processes: Processes | None = None,
 ) -> Report:
     with run, open_progress(console) as progress:
         # Options, configuration and outputs are known to be good: only now is torch worth its second.
@@ -104,6 +126,7 @@ def _fitted(
 
         if run.resumed:
             progress.notice(f"continuing {run.partial}")
-        fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout)
+        together = {} if processes is None else {"processes": processes}
+        fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout, **together)
     console.notice(f"wrote {fitted.folder}")
     return fitted.report

@@ -9,11 +9,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
+from pidreg_cli.network.bottleneck import LinearNoiseBottleneck, batch_moments
 from pidreg_cli.network.encoders import Embedding, Encoder, EncoderShape
 from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
-from pidreg_cli.network.noise import Noise
+from pidreg_cli.network.noise import Noise, normal_like
 
 ModalityInput = Tensor
 """(batch, features + plain): values that may be embedded, then plain inputs: features in units, flags of missing
@@ -71,10 +71,17 @@ class PIDRegNetwork(nn.Module):
 
     def encode(self, inputs: Sequence[ModalityInput], noise: Noise) -> list[Tensor]:
         """Codes Z_i, each (batch, d); ``noise`` is None in evaluation."""
-        return [
-            bottleneck(encoder(flat, noise), noise)
-            for encoder, bottleneck, flat in zip(self.encoders, self.bottlenecks, inputs, strict=True)
-        ]
+        gates = cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)
+        hidden, standard = [], []
+        for encoder, flat in zip(self.encoders, inputs, strict=True):
+            hidden.append(encoder(flat, noise))
+            if noise is not None:
+                standard.append(normal_like(hidden[-1], noise))
+        if noise is None:
+            return [gate(h, None) for gate, h in zip(gates, hidden, strict=True)]
+        # Of all modalities at once: processes that share the batch exchange one message.
+        moments = batch_moments(hidden, noise)
+        return [gate.mixed(*parts) for gate, *parts in zip(gates, hidden, moments, standard, strict=True)]
 
     @property
     def shares(self) -> list[float]:

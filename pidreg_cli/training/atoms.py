@@ -21,6 +21,7 @@ from pidreg_cli.information.shapley import fusion_weights
 from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.batches import Rows
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.reading import Reading, read, summary_masks
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.stages import smoothed
@@ -45,21 +46,42 @@ class StageAtoms:
 
 
 def stage_atoms(
-    network: PIDRegNetwork, valid: Rows, previous: Sequence[float], settings: Settings, number: int
+    network: PIDRegNetwork,
+    valid: Rows,
+    previous: Sequence[float],
+    settings: Settings,
+    number: int,
+    processes: Processes = ALONE,
 ) -> StageAtoms:
-    """Atoms and weights after an epoch of stage 1. ``previous``: smoothed informations of the last epoch, or empty."""
+    """Atoms and weights after an epoch of stage 1. ``previous``: smoothed informations of the last epoch, or empty.
+
+    Each process reads its part of the validation rows, and all go on from what the first finds.
+    """
     n = len(valid.inputs)
     masks = summary_masks(n)
     score = valid.score.double().cpu().numpy()
     if settings.loss.sufficiency > 0:
-        found = information_of_heads(read(network, valid.inputs, masks), score)
+        found = information_of_heads(shared_reading(network, valid, masks, processes), score)
     else:
         rng = numpy_generator(settings.seed, Stream.READOUT, number)
-        found = information_of_codes(read(network, valid.inputs, []), score, masks, settings, rng)
+        reading = shared_reading(network, valid, [], processes)
+        found = information_of_codes(reading, score, masks, settings, rng)
     raw = np.zeros(2**n)
-    raw[masks] = [found[mask] for mask in masks]
+    raw[masks] = [processes.number_of_first(found[mask]) for mask in masks]
     information = monotone_closure(smoothed(previous, monotone_closure(raw)))
     return StageAtoms(information.tolist(), atom_vector(information), weight_vector(information))
+
+
+def shared_reading(network: PIDRegNetwork, rows: Rows, masks: Sequence[int], processes: Processes) -> Reading:
+    """As ``read`` of all rows, of which each process reads its own."""
+    found = read(network, rows.part(processes.own(len(rows))).inputs, masks)
+    if processes.alone:
+        return found
+    columns = [*found.codes, *(score[:, None] for score in found.scores.values()), found.prediction[:, None]]
+    whole = processes.joined(torch.from_numpy(np.hstack(columns)), len(rows)).numpy()
+    widths = [*(code.shape[1] for code in found.codes), len(found.scores)]
+    *codes, scores, prediction = np.split(whole, np.cumsum(widths), 1)
+    return Reading(codes, dict(zip(found.scores, scores.T, strict=True)), prediction[:, 0], prediction[:, 0])
 
 
 def information_of_heads(reading: Reading, score: Floats) -> dict[int, float]:

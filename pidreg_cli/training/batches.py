@@ -9,7 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from pidreg_cli.network.noise import BatchNoise, drawn_for
 from pidreg_cli.network.pidreg import ModalityInput
+
+EVERY = slice(None)  # row of a batch
 
 
 class TrainingRows(Protocol):
@@ -22,10 +25,13 @@ class TrainingRows(Protocol):
     def __len__(self) -> int:
         """Number of rows."""
 
-    def batches(self, size: int, generator: torch.Generator, chosen: range | None = None) -> Iterator[Rows]:
+    def batches(
+        self, size: int, generator: torch.Generator, chosen: range | None = None, own: slice = EVERY
+    ) -> Iterator[Rows]:
         """Batches of exactly ``size`` rows in the random order that ``generator`` draws of all rows.
 
         The remainder waits for another order. ``chosen``: positions of the batches wanted, by default all.
+        ``own``: the rows of each batch that are given, where other processes take the rest of it.
         """
 
 
@@ -52,20 +58,31 @@ class Rows:
         """Where the rows are."""
         return self.target.device
 
-    def batches(self, size: int, generator: torch.Generator, chosen: range | None = None) -> Iterator[Rows]:
+    def batches(
+        self, size: int, generator: torch.Generator, chosen: range | None = None, own: slice = EVERY
+    ) -> Iterator[Rows]:
         """As ``TrainingRows`` says."""
         order = torch.randperm(len(self), generator=generator, device=self.device)
         for number in range(len(self) // size) if chosen is None else chosen:
-            yield self.take(order[number * size : number * size + size])
+            yield self.take(order[number * size : number * size + size][own])
 
     def take(self, index: Tensor) -> Rows:
         """The rows at ``index``."""
         inputs = [flat[index] for flat in self.inputs]
         return Rows(inputs, self.target[index], self.score[index], self.present[index], self.absent)
 
-    def hidden(self, rate: float, generator: torch.Generator) -> Rows:
+    def part(self, own: slice) -> Rows:
+        """A run of the rows, without a copy."""
+        inputs = [flat[own] for flat in self.inputs]
+        return Rows(inputs, self.target[own], self.score[own], self.present[own], self.absent)
+
+    def hidden(self, rate: float, noise: BatchNoise) -> Rows:
         """Each modality hidden from its row with probability ``rate``, but never all that the row has."""
-        drop = torch.rand(self.present.shape, generator=generator, device=self.target.device) < rate
+        n, device = self.present.shape[1], self.target.device
+        drop = (
+            drawn_for(len(self), noise, lambda rows, g: torch.rand(rows, n, generator=g, device=device))
+            < rate
+        )
         drop &= (self.present & ~drop).any(1, keepdim=True)
         inputs = [
             torch.where(drop[:, [i]], lacking, own)

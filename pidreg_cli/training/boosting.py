@@ -12,6 +12,7 @@ promise more than they hold, and the network would trust them too far. New rows 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.splits import fold_assignment
 from pidreg_cli.information.lattice import sources_of
 from pidreg_cli.threads import in_order
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.trees import Block, Trees, fit_trees
 
@@ -142,6 +144,7 @@ class ScoreFits:
     settings: BoostingSettings
     seed: int
     number: int
+    processes: Processes = ALONE
 
     @property
     def units(self) -> int:
@@ -173,9 +176,16 @@ class ScoreFits:
     def _models(self, masks: Sequence[int], threads: int) -> dict[int, tuple[Trees, ...]]:
         """Of every set a model for each fold. Each is fitted by one thread, so that it is the same for any number."""
         count = int(self.folds.max()) + 1
-        fits = product(masks, range(count))
-        found = list(in_order(lambda fit: self._model(*fit), fits, threads))
-        return {mask: tuple(found[i * count : (i + 1) * count]) for i, mask in enumerate(masks)}
+        own = self._dealt([*product(masks, range(count))])
+        fitted = in_order(lambda fit: self._model(*fit), own, threads)
+        found = exchanged(dict(zip(own, fitted, strict=True)), self.processes)
+        return {mask: tuple(found[mask, fold] for fold in range(count)) for mask in masks}
+
+    def _dealt(self, fits: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Of fits (set, fold) those of this process; one takes as long as its set has columns."""
+        widths = [block.shape[1] for block in self.arrays.features.values()]
+        dealt = self.processes.dealt([sum(widths[i] for i in sources_of(mask)) for mask, _ in fits])
+        return [fit for fit, rank in zip(fits, dealt, strict=True) if rank == self.processes.rank]
 
     def _model(self, mask: int, fold: int) -> Trees:
         """Of a set, from all rows but those of a fold."""
@@ -185,12 +195,26 @@ class ScoreFits:
         return fit_trees(block, self.target[kept], self.settings, int(seeds[fold]))
 
     def _out_of_fold(self, models: Mapping[int, tuple[Trees, ...]]) -> Floats:
-        found = np.empty((self.arrays.rows, len(self.arrays.names)))
-        for position, block in enumerate(self.arrays.features.values()):
-            for fold, trees in enumerate(models[1 << position]):
-                held = self.folds == fold
-                found[held, position] = trees.predict(block[held])
-        return found
+        found = np.zeros((self.arrays.rows, len(self.arrays.names)))
+        blocks = [*self.arrays.features.values()]
+        fits = [(1 << i, fold) for i in range(len(blocks)) for fold in range(len(models[1 << i]))]
+        for mask, fold in self._dealt(fits):
+            position, held = mask.bit_length() - 1, self.folds == fold
+            found[held, position] = models[mask][fold].predict(blocks[position][held])
+        return self.processes.add(torch.from_numpy(found)).numpy()
+
+
+def exchanged(own: dict[tuple[int, int], Trees], processes: Processes) -> dict[tuple[int, int], Trees]:
+    """Trees by set and fold: those of every process on each."""
+    if processes.alone:
+        return own
+    texts = {f"{mask}.{fold}": trees.text for (mask, fold), trees in own.items()}
+    found = {}
+    for part in processes.of_each(json.dumps(texts).encode()):
+        for name, text in json.loads(part).items():
+            mask, _, fold = name.partition(".")
+            found[int(mask), int(fold)] = Trees(text)
+    return found
 
 
 def stacked(fit: tuple[Floats, Floats], new: Floats) -> Floats:

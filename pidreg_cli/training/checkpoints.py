@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.training.processes import Processes
 
 LEDGER = "ledger"
+HEADER = 8  # bytes of a safetensors file that say how long its JSON header is
 
 
 def training_name(number: int, variant: str = "") -> str:
@@ -43,8 +45,20 @@ def write_checkpoint(
     store: CheckpointStore, name: str, document: dict[str, Any], tensors: dict[str, Tensor]
 ) -> None:
     """Store plain values and tensors together: they are never out of step."""
+    store.write(name, packed(document, tensors))
+
+
+def packed(document: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
+    """Plain values and tensors as the content of one file."""
     contiguous = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    store.write(name, save(contiguous, metadata={LEDGER: json.dumps(document)}))
+    return save(contiguous, metadata={LEDGER: json.dumps(document)})
+
+
+def unpacked(content: bytes, device: torch.device) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Inverse of ``packed``, for what another process of the same fit packed."""
+    length = int.from_bytes(content[:HEADER], "little")
+    metadata = json.loads(content[HEADER : HEADER + length])["__metadata__"]
+    return json.loads(metadata[LEDGER]), {key: t.to(device) for key, t in load(content).items()}
 
 
 def read_checkpoint(
@@ -65,3 +79,14 @@ def read_checkpoint(
             f"checkpoint {path.name} cannot be read: {error}",
             "start again with --force",
         ) from error
+
+
+def shared_checkpoint(
+    store: CheckpointStore | None, name: str, device: torch.device, processes: Processes
+) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """As ``read_checkpoint`` from the first process's store, on every process; None where there is no store."""
+    found = read_checkpoint(store, name, device) if store else None
+    if processes.alone:
+        return found
+    content = processes.of_first(lambda: packed(*found) if found else b"")
+    return unpacked(content, device) if content else None

@@ -24,9 +24,10 @@ from pidreg_cli.training.boosting import (
     deciding_sets,
     stacked,
 )
-from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, scores_name, write_checkpoint
+from pidreg_cli.training.checkpoints import CheckpointStore, scores_name, shared_checkpoint, write_checkpoint
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
 from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.state import Ledger
 from pidreg_cli.training.streamed_rows import StreamedRows
@@ -78,8 +79,10 @@ class ModelChoice:
         store: CheckpointStore | None,
         workers: Workers,
         dealt: DealtTable | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self.task, self.settings, self.device = task, settings, device
+        self.processes = processes
         self.progress, self.store, self.workers = progress, store, workers
         self._ready: dict[bool, tuple[TrainingRows, Rows]] = {}
         self.train, self.valid = rows
@@ -89,7 +92,9 @@ class ModelChoice:
         self.streamed = None if dealt is None else StreamedRows(dealt, self.transforms, device)
         standardise = self.transforms.target.standardise
         self.targets = standardise(self.train.required_target), standardise(self.valid.required_target)
-        self.trees = ScoreFits(self.train, self.targets[0], settings.boosting, settings.seed, task.number)
+        self.trees = ScoreFits(
+            self.train, self.targets[0], settings.boosting, settings.seed, task.number, processes
+        )
 
     def run(self) -> Trained:
         """Train, and choose. Raises TrainingError, and UsageError where LightGBM is needed and missing."""
@@ -152,7 +157,9 @@ class ModelChoice:
         """Begin the training of a network, with scores where there are some."""
         task = replace(self.task, scored=fitted is not None, member=member)
         shape = network_shape(self._inputs(fitted), self.train.lists, self.settings.network, member)
-        return self.workers.start(NetworkTraining(task, shape, self._rows(fitted), self.settings, self.store))
+        return self.workers.start(
+            NetworkTraining(task, shape, self._rows(fitted), self.settings, self.store, self.processes)
+        )
 
     def _further(self, fitted: FittedScores | None) -> list[Pending[TrainedModel]]:
         """Begin all networks but the first."""
@@ -206,7 +213,7 @@ class ModelChoice:
         transforms = replace(model.transforms, boosted=scores)
         trees = transforms.scores(self.valid, [scores.full])[scores.full]
         network = model.read(self.valid, []).prediction
-        share = best_share(network, trees, self.targets[1])
+        share = self.processes.number_of_first(best_share(network, trees, self.targets[1]))
         if share < SMALLEST_SHARE:
             return 0.0
         text = f"{self.task.name}: boosted trees of all modalities are {share:.0%} of the prediction"
@@ -225,12 +232,12 @@ class ModelChoice:
 
     def _error(self, prediction: Floats) -> float:
         """Mean squared error of the standardised target on the validation rows."""
-        return float(np.mean(np.square(prediction - self.targets[1])))
+        return self.processes.number_of_first(float(np.mean(np.square(prediction - self.targets[1]))))
 
     def _scores(self) -> FittedScores:
         """Scores of the training rows, from the store where an interrupted fit left them."""
         name = scores_name(self.task.number)
-        stored = read_checkpoint(self.store, name, torch.device("cpu")) if self.store else None
+        stored = shared_checkpoint(self.store, name, torch.device("cpu"), self.processes)
         if stored is not None:
             document, tensors = stored
             return self._restored(document["folds"], tensors)

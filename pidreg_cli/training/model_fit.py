@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
 from pidreg_cli.config.settings import Settings
-from pidreg_cli.errors import TrainingError
+from pidreg_cli.errors import TrainingError, UsageError
+from pidreg_cli.network.noise import BatchNoise, generator_of
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
 from pidreg_cli.training.atoms import StageAtoms, stage_atoms
 from pidreg_cli.training.batches import Rows, TrainingRows, batch_size_for
-from pidreg_cli.training.checkpoints import CheckpointStore, read_checkpoint, training_name, write_checkpoint
+from pidreg_cli.training.checkpoints import (
+    CheckpointStore,
+    shared_checkpoint,
+    training_name,
+    write_checkpoint,
+)
 from pidreg_cli.training.device import limited_threads
 from pidreg_cli.training.objective import loss_terms
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.reading import predict
 from pidreg_cli.training.rounds import round_batches, round_steps
@@ -76,11 +83,14 @@ class ModelFit:
         settings: Settings,
         progress: Progress,
         store: CheckpointStore | None,
+        processes: Processes = ALONE,
     ) -> None:
         self.task, self.settings, self.progress, self.store = task, settings, progress, store
+        self.processes = processes
         self.train, self.valid = rows
         self.device = self.train.device
         self.batch = batch_size_for(len(self.train), settings.training.batch_size)
+        check_rows(min(self.batch, len(self.valid)), processes)
         self.steps = round_steps(len(self.train), self.batch, settings.training.round_rows)
         # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
         # within some ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
@@ -105,7 +115,7 @@ class ModelFit:
         return TrainedModel(network, self.state.ledger)
 
     def _resume(self) -> None:
-        found = read_checkpoint(self.store, self.task.checkpoint, self.device) if self.store else None
+        found = shared_checkpoint(self.store, self.task.checkpoint, self.device, self.processes)
         if found is not None:
             document, tensors = found
             self.state.ledger = Ledger.from_document(document)
@@ -143,22 +153,23 @@ class ModelFit:
     def _train_epoch(self, rate: Callable[[int], float]) -> dict[str, float]:
         """One round of the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
         ledger = self.state.ledger
-        path = (Stream.EPOCH, *self.task.seeds, ledger.stage, ledger.epoch)
-        noise = torch_generator(self.settings.seed, *path, device=self.device)
+        noise = self.processes.noise(self._generator, self.batch)
         sums: dict[str, torch.Tensor] = {}
         done = ledger.epoch * self.steps
-        for step, batch in enumerate(self._batches(noise)):
+        for step, batch in enumerate(self._batches(generator_of(noise))):
             for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
         self.state.share_buffers()
-        terms = {name: float(total) / self.steps for name, total in sums.items()}
+        totals = self.processes.add(torch.stack([*sums.values()])).tolist()
+        terms = {name: total / self.steps for name, total in zip(sums, totals, strict=True)}
+        self._check_agreement()
         # Here, and not at the end of the epoch: atoms of a network that is no longer one would blame the data.
         weights = torch.stack([weight.detach().sum() for weight in self.state.evaluated.parameters()]).sum()
         self._check_finite(sum(terms.values()), float(weights))
         return terms
 
     def _batches(self, noise: torch.Generator) -> Iterator[Rows]:
-        """Of this epoch."""
+        """The own rows of each batch of this epoch."""
         ledger, seed = self.state.ledger, self.settings.seed
         path = (Stream.ROUNDS, *self.task.seeds, ledger.stage)
         place = ledger.epoch, self.steps
@@ -168,7 +179,27 @@ class ModelFit:
             place,
             noise,
             lambda i: torch_generator(seed, *path, i, device=self.device),
+            self.processes.own(self.batch),
         )
+
+    def _generator(self, lane: int) -> torch.Generator:
+        """For the batches of this epoch, 0, or one of their lanes."""
+        ledger = self.state.ledger
+        path = (*self.task.seeds, ledger.stage, ledger.epoch)
+        stream = (Stream.LANE, *path, lane) if lane else (Stream.EPOCH, *path)
+        return torch_generator(self.settings.seed, *stream, device=self.device)
+
+    def _check_agreement(self) -> None:
+        """Raise TrainingError where processes no longer hold the same numbers, bit by bit, in every parameter."""
+        if self.processes.alone:
+            return
+        sums = self.processes.joined(checksum(self.state.tensors().values()), self.processes.size)
+        if not bool((sums == sums[0]).all()):
+            raise TrainingError(
+                "training.processes_differ",
+                f"{self.task.name}: the processes no longer agree on the weights (epoch {self.state.ledger.epoch + 1})",
+                "run all processes on machines of one kind, with the same libraries",
+            )
 
     def _check_finite(self, *numbers: float) -> None:
         """Raise TrainingError, before anything of the epoch is kept, where one is not a number."""
@@ -180,13 +211,14 @@ class ModelFit:
                 "lower --set training.learning_rate=..., or look for extreme values in the features",
             )
 
-    def _step(self, step: int, batch: Rows, noise: torch.Generator, rate: float) -> dict[str, torch.Tensor]:
+    def _step(self, step: int, batch: Rows, noise: BatchNoise, rate: float) -> dict[str, torch.Tensor]:
         state, settings = self.state, self.settings.training
         if settings.modality_dropout:
             batch = batch.hidden(settings.modality_dropout, noise)
         terms = loss_terms(state.network, batch, self.settings.loss, noise, step)
         state.optimiser.forget_gradients()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self.processes.add_gradients(state.network.parameters())
         torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_clip)
         state.optimiser.step(self.share * rate)
         state.average()
@@ -196,7 +228,12 @@ class ModelFit:
         """Stage 1: atoms of the validation rows now, averaged over epochs, set the fusion weights."""
         ledger, settings = self.state.ledger, self.settings.stage1
         found = stage_atoms(
-            self.state.evaluated, self.valid, ledger.information, self.settings, self.task.number
+            self.state.evaluated,
+            self.valid,
+            ledger.information,
+            self.settings,
+            self.task.number,
+            self.processes,
         )
         ledger.information = found.information
         ledger.atoms.append(found.atoms)
@@ -209,7 +246,8 @@ class ModelFit:
     @torch.no_grad()
     def _validation_loss(self) -> float:
         """Mean squared error of the standardised target on the validation rows."""
-        prediction = predict(self.state.evaluated, self.valid.inputs)
+        own = self.valid.part(self.processes.own(len(self.valid)))
+        prediction = self.processes.joined(predict(self.state.evaluated, own.inputs), len(self.valid))
         return float(functional.mse_loss(prediction, self.valid.target))
 
     def _close_epoch(self, terms: dict[str, float], atoms: StageAtoms | None) -> None:
@@ -252,10 +290,12 @@ class NetworkTraining:
     rows: tuple[TrainingRows, Rows]
     settings: Settings
     store: CheckpointStore | None
+    processes: Processes = ALONE
 
     def __call__(self, progress: Progress) -> TrainedModel:
         """Do it."""
-        return ModelFit(self.task, self.shape, self.rows, self.settings, progress, self.store).run()
+        given = (self.settings, progress, self.store, self.processes)
+        return ModelFit(self.task, self.shape, self.rows, *given).run()
 
 
 def most_steps(rows: int, settings: Settings) -> int:
@@ -263,6 +303,22 @@ def most_steps(rows: int, settings: Settings) -> int:
     batch = batch_size_for(rows, settings.training.batch_size)
     steps = round_steps(rows, batch, settings.training.round_rows)
     return steps * sum(stage_epochs(stage, steps) for stage in (settings.stage1, settings.stage2))
+
+
+def check_rows(rows: int, processes: Processes) -> None:
+    """Raise UsageError where a process would have none of so many rows."""
+    if rows < processes.size:
+        raise UsageError(
+            "usage.too_many_processes",
+            f"{processes.size} processes cannot share batches or validation rows that are {rows}: each needs a row",
+            "start fewer processes",
+        )
+
+
+def checksum(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Sum, (1,), of the bits of all numbers of single precision in ``tensors``."""
+    bits = [tensor.detach().flatten().view(torch.int32).sum(dtype=torch.int64) for tensor in tensors]
+    return torch.stack(bits).sum()[None]
 
 
 def named_weights(weights: list[float], names: tuple[str, ...]) -> dict[str, float]:

@@ -17,7 +17,9 @@ from pidreg_cli.config.settings import LossSettings
 from pidreg_cli.network.losses.cauchy_schwarz import cs_to_normal, slices
 from pidreg_cli.network.losses.conditional import conditional_independence
 from pidreg_cli.network.losses.gaussianity import mixing_directions, mixtures
+from pidreg_cli.network.noise import BatchNoise, drawn_for, generator_of
 from pidreg_cli.network.pidreg import PIDRegNetwork
+from pidreg_cli.network.whole_batch import WholeBatch
 from pidreg_cli.training.batches import Rows
 
 
@@ -28,33 +30,51 @@ def random_subsets(rows: int, modalities: int, noise: torch.Generator, device: t
     return (rank < size).float()
 
 
-def sufficiency(
-    network: PIDRegNetwork, codes: Sequence[Tensor], score: Tensor, noise: torch.Generator
-) -> Tensor:
+def sufficiency(network: PIDRegNetwork, codes: Sequence[Tensor], score: Tensor, noise: BatchNoise) -> Tensor:
     """Mean squared error of the heads: of each modality, of all together, and (n > 2) of random sets."""
     n = len(codes)
     predictions = network.single_scores(codes, noise)
     predictions.append(network.subset_head(codes, None, noise))
     if n > 2:
-        subsets = random_subsets(len(score), n, noise, score.device)
+        subsets = drawn_for(len(score), noise, lambda rows, g: random_subsets(rows, n, g, score.device))
         predictions.append(network.subset_head(codes, subsets, noise))
     return functional.mse_loss(torch.stack(predictions), score.expand(len(predictions), -1))
 
 
 def code_terms(
-    codes: Sequence[Tensor], batch: Rows, settings: LossSettings, noise: torch.Generator
+    codes: Sequence[Tensor], batch: Rows, settings: LossSettings, noise: BatchNoise
 ) -> dict[str, Tensor]:
     """The weighted terms that shape the codes, on at most ``settings.rows`` rows of the batch (kernels are n x n).
 
     Every ``settings.every``-th step with as many times the weight: the same expected gradient at a fraction of the
     cost, which would exceed that of everything else (lazy regularisation, Karras et al. 2020, arXiv 1912.04958).
     """
-    codes = [code[: settings.rows] for code in codes]
-    terms = divergences(codes, batch.score[: settings.rows], settings, noise)
+    score, *others = first_rows([batch.score, *codes, *batch.inputs], settings.rows, noise)
+    codes, inputs = others[: len(codes)], others[len(codes) :]
+    terms = divergences(codes, score, settings, generator_of(noise))
     if settings.conditional and len(codes) > 1:
-        inputs = [flat[: settings.rows] for flat in batch.inputs]
         terms["conditional"] = settings.conditional * conditional_independence(inputs, codes)
-    return {name: settings.every * term for name, term in terms.items()}
+    return {name: counted_once(settings.every * term, noise) for name, term in terms.items()}
+
+
+def first_rows(tensors: Sequence[Tensor], count: int, noise: BatchNoise) -> list[Tensor]:
+    """The first rows of the batch of each tensor, ``count`` at most, also where other processes have some of them."""
+    if isinstance(noise, WholeBatch):
+        return noise.first_rows(tensors, count)
+    return [tensor[:count] for tensor in tensors]
+
+
+def counted_once(term: Tensor, noise: BatchNoise) -> Tensor:
+    """A term of the whole batch, known to every process, so that sums over these count it once.
+
+    Its gradient stays: on each process it is that of own rows.
+    """
+    return term - (1 - 1 / noise.size) * term.detach() if isinstance(noise, WholeBatch) else term
+
+
+def of_batch(mean: Tensor, noise: BatchNoise) -> Tensor:
+    """What a mean over the rows here adds to that over the rows of the batch."""
+    return noise.share * mean if isinstance(noise, WholeBatch) else mean
 
 
 def divergences(
@@ -78,13 +98,19 @@ def divergences(
 
 
 def loss_terms(
-    network: PIDRegNetwork, batch: Rows, settings: LossSettings, noise: torch.Generator, step: int = 0
+    network: PIDRegNetwork, batch: Rows, settings: LossSettings, noise: BatchNoise, step: int = 0
 ) -> dict[str, Tensor]:
-    """Weighted terms by name; their sum is the loss of this ``step``. Terms of weight 0 are not computed."""
+    """Weighted terms by name; their sum is the loss of this ``step``. Terms of weight 0 are not computed.
+
+    Where several processes share the batch, ``batch`` are the rows of this one, and the sum of their terms is that of
+    the batch.
+    """
     codes = network.encode(batch.inputs, noise)
-    terms = {"prediction": functional.mse_loss(network.predict(codes, noise), batch.target)}
+    error = functional.mse_loss(network.predict(codes, noise), batch.target)
+    terms = {"prediction": of_batch(error, noise)}
     if step % settings.every == 0:
         terms |= code_terms(codes, batch, settings, noise)
     if settings.sufficiency:
-        terms["sufficiency"] = settings.sufficiency * sufficiency(network, codes, batch.score, noise)
+        heads = settings.sufficiency * sufficiency(network, codes, batch.score, noise)
+        terms["sufficiency"] = of_batch(heads, noise)
     return terms

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -21,7 +20,7 @@ from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fol
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.completion import CodeMoments
-from pidreg_cli.memory import bytes_of
+from pidreg_cli.memory import available_bytes, bytes_of, resident_bytes
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.calibration_rows import CalibrationRows, code_moments
 from pidreg_cli.training.checkpoints import CheckpointStore
@@ -31,7 +30,8 @@ from pidreg_cli.training.metrics import Accuracy, accuracy
 from pidreg_cli.training.model_choice import ModelChoice, Trained, networks_of, training_files
 from pidreg_cli.training.model_fit import ModelTask, most_steps
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
-from pidreg_cli.training.outcomes import HeldOut, load_outcome, save_outcome
+from pidreg_cli.training.outcomes import HeldOut, load_outcome, outcome_name, save_outcome
+from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.state import Ledger
@@ -97,19 +97,38 @@ class ProtocolRun:
         progress: Progress,
         store: CheckpointStore | None,
         threads: int = 1,
+        processes: Processes = ALONE,
         dealt: DealtTable | None = None,
     ) -> None:
         self.arrays, self.settings, self.device = arrays, settings, device
-        self.progress, self.store, self.threads, self.dealt = progress, store, threads, dealt
+        self.progress, self.store, self.threads = progress, store, threads
+        self.processes, self.dealt = processes, dealt
 
     def run(self, protocol: Protocol) -> ProtocolOutcome:
         """Train, hold out, pool."""
         return self._run_split() if protocol.kind == "split" else self._run_folds(protocol.folds)
 
-    def _run_split(self) -> ProtocolOutcome:
+    def follow(self, protocol: Protocol) -> None:
+        """The trainings of ``run`` in their order, and nothing else: what processes beside the first do."""
+        if protocol.kind == "split":
+            self.train("model", 0, self._split()[1])
+            return
+        folds = protocol.folds
+        assigned = self._assigned(folds)
+        for number in range(folds):
+            if not self._finished(number):
+                self._train_fold(number, folds, assigned)
+        self.train("deployed model", folds, self._deployed(folds))
+
+    def _split(self) -> tuple[NDArray[np.str_], Parts]:
+        """Part of each row, and the rows of each part."""
         split = assign_split(self.arrays, self._rng(Stream.SPLIT))
         parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
         self._check_groups(parts.valid)
+        return split, parts
+
+    def _run_split(self) -> ProtocolOutcome:
+        split, parts = self._split()
         trained = self.train("model", 0, parts)
         moments = self._moments(trained, parts)
         held = self._held_out(trained, 0, parts, moments, "valid")
@@ -133,12 +152,10 @@ class ProtocolRun:
             )
 
     def _run_folds(self, folds: int) -> ProtocolOutcome:
-        assigned = fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
-        everything = np.arange(self.arrays.rows)
-        parts = self._carved(everything, folds, held=everything[:0])
+        assigned, parts = self._assigned(folds), self._deployed(folds)
         with self._workers(folds + 1, len(parts.train)) as workers:
             threads = 1 if workers.several else self.threads
-            given = (self.arrays, self.settings, self.device, self.store, threads)
+            given = (self.arrays, self.settings, self.device, self.store, threads, self.processes)
             fitted = [workers.start(_FoldOf(*given, number, folds, assigned)) for number in range(folds)]
             deployed = workers.start(_DeployedOf(*given, folds, parts))
             outcomes, trained = [fold.result() for fold in fitted], deployed.result()
@@ -153,14 +170,31 @@ class ProtocolRun:
         spared = self._calibration(trained.model, moments, seen, parts.valid)
         return ProtocolOutcome(trained, moments, spared, split, held, held.readouts, valid, scored, histories)
 
-    def fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
-        """One fold, from its stored outcome where it was finished before."""
-        stored = load_outcome(self.store, number)
-        if stored is not None:
-            return stored
+    def _assigned(self, folds: int) -> Index:
+        """Fold of each row."""
+        return fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
+
+    def _deployed(self, folds: int) -> Parts:
+        """Rows of the model that is deployed, where folds say the rest."""
+        everything = np.arange(self.arrays.rows)
+        return self._carved(everything, folds, held=everything[:0])
+
+    def _finished(self, number: int) -> bool:
+        """Whether the first process finished a fold before an interruption."""
+        stored = self.store is not None and self.store.path(outcome_name(number)) is not None
+        return bool(self.processes.number_of_first(stored))
+
+    def _train_fold(self, number: int, folds: int, assigned: Index) -> tuple[Trained, Parts]:
+        """The model that holds out a fold."""
         held = np.flatnonzero(assigned == number)
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
-        trained = self.train(f"fold {number + 1} of {folds}", number, parts)
+        return self.train(f"fold {number + 1} of {folds}", number, parts), parts
+
+    def fold(self, number: int, folds: int, assigned: Index) -> tuple[HeldOut, Ledger]:
+        """One fold, from its stored outcome where it was finished before."""
+        if self._finished(number) and (stored := load_outcome(self.store, number)):
+            return stored
+        trained, parts = self._train_fold(number, folds, assigned)
         moments = self._moments(trained, parts)
         outcome = self._held_out(trained, number, parts, moments, "held"), trained.ledger
         save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
@@ -176,21 +210,23 @@ class ProtocolRun:
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
         with self._workers(networks_of(self.settings), len(parts.train)) as workers:
-            given = (self.settings, self.device, self.progress, self.store, workers, self.dealt)
-            return ModelChoice(task, rows, *given).run()
+            given = (self.settings, self.device, self.progress, self.store, workers)
+            return ModelChoice(task, rows, *given, self.dealt, self.processes).run()
 
     def _workers(self, trainings: int, rows: int) -> Workers:
         """For so many independent trainings of so many rows; processes where these are worth their start.
 
-        A GPU is kept busy by one training, and where rows lie in files there is memory for one process.
+        A GPU is kept busy by one training; processes that train together do one after the other; and where rows lie in
+        files there is memory for one.
         """
         long = trainings * most_steps(rows, self.settings) >= STEPS_WORTH_PROCESSES
-        if not long or self.device.type != "cpu" or self.dealt is not None:
+        together = self.device.type != "cpu" or self.dealt is not None or not self.processes.alone
+        if not long or together:
             return Workers(self.threads, self.progress)
         table = sum(block.nbytes for block in self.arrays.features.values())
-        spare = psutil.virtual_memory().available
+        spare = available_bytes()
         if self.settings.memory is not None:
-            spare = min(spare, max(0, bytes_of(self.settings.memory) - psutil.Process().memory_info().rss))
+            spare = min(spare, max(0, bytes_of(self.settings.memory) - resident_bytes()))
         affordable = spare // (PROCESS_BYTES + TABLES_IN_PROCESS * table)
         return Workers(self.threads, self.progress, max(1, min(trainings, affordable)))
 
@@ -255,9 +291,11 @@ class _ModelOf:
     device: torch.device
     store: CheckpointStore | None
     threads: int
+    processes: Processes
 
     def _run(self, progress: Progress) -> ProtocolRun:
-        return ProtocolRun(self.arrays, self.settings, self.device, progress, self.store, self.threads)
+        given = (self.arrays, self.settings, self.device, progress, self.store, self.threads)
+        return ProtocolRun(*given, self.processes)
 
 
 @dataclass(frozen=True)

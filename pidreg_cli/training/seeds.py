@@ -31,6 +31,7 @@ class Stream(IntEnum):
     RESAMPLES = 14
     VERIFICATION = 15
     CALIBRATION = 20
+    LANE = 21
     STREAMED_SAMPLE = 30
     STREAMED_DEAL = 31
     ROUNDS = 32

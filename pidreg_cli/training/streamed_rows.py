@@ -22,7 +22,7 @@ from pidreg_cli.data.streaming.buckets import Block, read_matrix
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.data.streaming.plan import POOL_BUCKETS
 from pidreg_cli.threads import in_order
-from pidreg_cli.training.batches import Rows
+from pidreg_cli.training.batches import EVERY, Rows
 from pidreg_cli.training.fitted import Transforms
 from pidreg_cli.training.reading import CHUNK
 
@@ -47,7 +47,9 @@ class StreamedRows:
     def __len__(self) -> int:
         return self.buckets.rows
 
-    def batches(self, size: int, generator: torch.Generator, chosen: range | None = None) -> Iterator[Rows]:
+    def batches(
+        self, size: int, generator: torch.Generator, chosen: range | None = None, own: slice = EVERY
+    ) -> Iterator[Rows]:
         """Batches of exactly ``size`` rows, in an order that ``generator`` draws; by default all of an epoch's.
 
         Of ``chosen`` batches only the files that hold them are read.
@@ -63,7 +65,8 @@ class StreamedRows:
         ]
         with closing(in_order(lambda one: self._loaded(one[0]), wanted, 1)) as loaded:
             parts = zip(loaded, wanted, strict=True)
-            yield from self._cut(((matrix, seed, span) for matrix, (_, seed, span) in parts), size)
+            for batch in self._cut(((matrix, seed, span) for matrix, (_, seed, span) in parts), size):
+                yield self._rows(batch[own])
 
     def _pools(self, generator: torch.Generator) -> list[tuple[list[int], int]]:
         """Files of each pool in the order of the epoch, and the seed of the order within."""
@@ -76,7 +79,7 @@ class StreamedRows:
     def _rows_of(self, pool: Sequence[int]) -> int:
         return sum(self.buckets.sizes[number] for number in pool)
 
-    def _cut(self, pools: Iterator[tuple[Tensor, int, slice]], size: int) -> Iterator[Rows]:
+    def _cut(self, pools: Iterator[tuple[Tensor, int, slice]], size: int) -> Iterator[Tensor]:
         """Rows of each pool in random order, cut to batches; what is left over starts the next."""
         left: Tensor | None = None
         for matrix, seed, span in pools:
@@ -88,10 +91,10 @@ class StreamedRows:
                 # A pool may be smaller than what is missing.
                 if len(left) < size:
                     continue
-                yield self._rows(left)
+                yield left
             whole = len(order) // size * size
             for at in range(0, whole, size):
-                yield self._rows(matrix[order[at : at + size]])
+                yield matrix[order[at : at + size]]
             left = matrix[order[whole:]]
 
     def _rows(self, matrix: Tensor) -> Rows:

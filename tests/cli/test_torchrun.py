@@ -1,0 +1,170 @@
+"""Fits by real processes of torchrun: one result, one voice, one end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pidreg_cli.errors import ExitStatus
+from tests.cli.in_process import TINY, Ended
+
+SECONDS = 120  # no command here takes a quarter of it, however busy the machine
+BITS, UNITS = 1e-4, 1e-3  # of atoms, and of predictions of a target that varies by 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table, a configuration of two epochs a stage, and one of many."""
+    folder = tmp_path_factory.mktemp("torchrun")
+    table = folder / "table.parquet"
+    assert Ended("synth", "mixed", "-o", table, "--rows", 600, "--seed", 1, "-q").status == 0
+    (folder / "tiny.yaml").write_text(TINY)
+    (folder / "long.yaml").write_text(TINY.replace("max_epochs: 2", "max_epochs: 12, patience: 12"))
+    return folder
+
+
+def command(folder: Path, run: str, *more: str, config: str = "tiny.yaml") -> list[str]:
+    """A fit of the table."""
+    paths = ["fit", folder / "table.parquet", "-o", folder / run, "--config", folder / config]
+    return [*map(str, paths), *more]
+
+
+@contextmanager
+def started(size: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Processes of torchrun; none outlives the block."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    process = subprocess.Popen(
+        [*torchrun, "--nproc-per-node", str(size), "-m", "pidreg_cli", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def ended(size: int, *arguments: str) -> tuple[int, str, str]:
+    """Status of torchrun, and what its processes and it wrote."""
+    with started(size, *arguments) as process:
+        out, err = process.communicate(timeout=SECONDS)
+        return process.returncode, out, err
+
+
+def statuses(err: str) -> list[int]:
+    """Of the processes, as torchrun lists them."""
+    return [int(status) for status in re.findall(r"exitcode +: (-?\d+)", err)]
+
+
+def told(err: str) -> list[str]:
+    """What pidreg itself said."""
+    return [line for line in err.splitlines() if re.match(r"(error|hint|note|warning): |{", line)]
+
+
+def workers(torchrun: subprocess.Popen[str]) -> dict[int, int]:
+    """Process ids by rank."""
+    children = Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text().split()
+    found = {}
+    for child in children:
+        variables = Path(f"/proc/{child}/environ").read_text().split("\0")
+        found |= {int(v.removeprefix("RANK=")): int(child) for v in variables if v.startswith("RANK=")}
+    return found
+
+
+def atoms(report: dict[str, Any]) -> list[float]:
+    return [atom["value"] for atom in report["pid"]["atoms"]]
+
+
+def check_same(folder: Path, run: str, other: str) -> None:
+    """Atoms and predictions of two runs agree."""
+    reports = [json.loads((folder / name / "report.json").read_text()) for name in (run, other)]
+    assert atoms(reports[0]) == pytest.approx(atoms(reports[1]), abs=BITS)
+    first, second = (pq.read_table(folder / name / "heldout.parquet")["prediction"] for name in (run, other))
+    assert np.abs(np.subtract(first.to_numpy(), second.to_numpy())).max() < UNITS
+
+
+def test_two_processes_fit_what_one_does(folder: Path) -> None:
+    alone = Ended(*command(folder, "one", "--format", "json"))
+    status, out, err = ended(2, *command(folder, "two", "--format", "json"))
+    assert status == 0, err
+    # One report, by one process.
+    assert atoms(json.loads(out)) == pytest.approx(atoms(alone.report), abs=BITS)
+    assert told(err).count(f"note: wrote {folder / 'two'}") == 1
+    assert {path.name for path in (folder / "two").iterdir()} == {
+        path.name for path in (folder / "one").iterdir()
+    }
+    check_same(folder, "one", "two")
+
+
+def test_an_error_is_told_once_and_all_end_with_its_status(folder: Path) -> None:
+    status, out, err = ended(2, *command(folder, "bad", "--target", "nope", "--format", "json"))
+    assert (status, out) == (1, "")  # torchrun's own status; that of the processes is in its table
+    assert statuses(err) == [ExitStatus.DATA] * 2
+    error, _, as_json = told(err)
+    assert error == "error: There is no column 'nope' in the table."
+    assert json.loads(as_json)["error"]["code"] == "data.unknown_column"
+    assert not list(folder.glob("bad*"))
+
+
+@pytest.mark.slow
+def test_what_only_the_writer_notices_ends_all(folder: Path) -> None:
+    (folder / "there").mkdir(exist_ok=True)
+    _, _, err = ended(2, *command(folder, "there"))
+    assert statuses(err) == [ExitStatus.USAGE] * 2
+    assert told(err)[0] == f"error: {folder / 'there'} already exists"
+
+
+@pytest.mark.slow
+def test_other_commands_are_for_one_process(folder: Path) -> None:
+    _, _, err = ended(2, "decompose", str(folder / "table.parquet"), "--no-model")
+    assert statuses(err) == [ExitStatus.USAGE] * 2
+    error, hint = told(err)
+    assert error == "error: decompose is work for one process, and 2 were started"
+    assert "without torchrun" in hint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_when_one_is_killed_all_end_and_any_number_resumes(folder: Path, rank: int) -> None:
+    run = f"killed{rank}"
+    checkpoints = folder / f"{run}.partial" / "checkpoints"
+    with started(2, *command(folder, run, config="long.yaml")) as torchrun:
+        end = time.monotonic() + SECONDS
+        while not (checkpoints / "checkpoint-0.safetensors").exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        os.kill(workers(torchrun)[rank], signal.SIGKILL)
+        out, err = torchrun.communicate(timeout=20)  # seconds: nobody waits for who is gone
+    assert out == ""
+    assert sorted(statuses(err)) == [-signal.SIGKILL, ExitStatus.TERMINATED]
+    said = told(err)
+    assert [line for line in said if line.startswith("error: ")] == said[:1]
+    assert "another process of this fit ended before its time" in said[0]
+    assert any("--resume" in line for line in said[1:])
+    check_resumed(folder, run, size=2 - rank)
+
+
+def check_resumed(folder: Path, run: str, size: int) -> None:
+    """A run, continued by so many processes, is what one process makes without an interruption."""
+    status, _, err = ended(size, *command(folder, run, "--resume", config="long.yaml"))
+    assert status == 0, err
+    assert "continuing" in told(err)[0]
+    whole = f"{run}-whole"
+    assert Ended(*command(folder, whole, config="long.yaml")).status == 0
+    check_same(folder, run, whole)
