@@ -27,7 +27,7 @@ def measured(rows: int, widths: Mapping[str, int], setting: Setting, repetitions
     return {
         "rows": rows,
         "modalities": len(widths),
-        "steps": rows // batch_size_for(rows, settings.training.batch_size),
+        "steps": rows // batch_size_for(rows, settings.training),
         "full": round(min(full), 4),
         "bare": round(min(bare), 4),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

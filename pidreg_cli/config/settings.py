@@ -127,7 +127,12 @@ class TrainingSettings(_Settings):
     weight_average: float = Field(
         ge=0, description="horizon of the running average of the weights, in epochs; 0 turns it off"
     )
-    # Runs of versions without this key stay readable.
+    # Runs of versions without the next keys stay readable, and train as they did.
+    largest_batch: int = Field(
+        default=8,
+        ge=8,
+        description="up to so many rows batches double, from batch_size on, where a pass has more than 500 of them",
+    )
     round_rows: int = Field(
         default=1_000_000,
         ge=1000,

@@ -36,10 +36,10 @@ class Head(nn.Module):
 class SubsetHead(nn.Module):
     """Predicts Y' from any set of modalities: codes and products of absent ones are zeroed, and a flag says so.
 
-    Shape: n codes ``(batch, d)``, present ``(batch, n)`` or ``(n,)``, 0/1, or None for all -> ``(batch,)``. NOTE[DIFF]: the
-    method asks for one joint head of all modalities. With more than two, only the full set would then have a
-    non-linear readout of its own, and what any pair knows beyond products would be booked as synergy of all; one head
-    trained on random subsets serves every set alike.
+    Shape: n codes ``(batch, d)``, present ``(batch, n)`` or ``(n,)``, 0/1, or None for all -> ``(batch,)``.
+    NOTE[DIFF]: the method asks for one joint head of all modalities. With more than two, only the full set would then
+    have a non-linear readout of its own, and what any pair knows beyond products would be booked as synergy of all;
+    one head trained on random subsets serves every set alike.
     """
 
     def __init__(self, modalities: int, code_dim: int, width: int, rate: float = 0.0) -> None:

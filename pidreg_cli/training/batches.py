@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from pidreg_cli.config.settings import TrainingSettings
 from pidreg_cli.network.noise import BatchNoise, drawn_for
 from pidreg_cli.network.pidreg import ModalityInput
 
@@ -91,6 +92,16 @@ class Rows:
         return replace(self, inputs=inputs)
 
 
-def batch_size_for(rows: int, configured: int) -> int:
-    """Rows of a batch: as configured, but at least eight batches an epoch where that leaves 32 rows to each."""
-    return min(rows, configured, max(32, rows // 8))
+MOST_BATCHES = 500
+"""Of a pass over the rows with batches that still grow: a few hundred steps a pass learn no less (400,000 rows of
+``mixed``: the same informations with 256 and 1,024, a quarter less time)."""
+
+
+def batch_size_for(rows: int, settings: TrainingSettings) -> int:
+    """Rows of a batch: as configured, but at least eight batches a pass where that leaves 32 rows to each; doubled,
+    up to ``settings.largest_batch``, while a pass has more than ``MOST_BATCHES``.
+    """
+    size = min(rows, settings.batch_size, max(32, rows // 8))
+    while rows // size > MOST_BATCHES and 2 * size <= settings.largest_batch:
+        size *= 2
+    return size

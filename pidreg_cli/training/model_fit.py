@@ -89,7 +89,7 @@ class ModelFit:
         self.processes = processes
         self.train, self.valid = rows
         self.device = self.train.device
-        self.batch = batch_size_for(len(self.train), settings.training.batch_size)
+        self.batch = batch_size_for(len(self.train), settings.training)
         check_rows(min(self.batch, len(self.valid)), processes)
         self.steps = round_steps(len(self.train), self.batch, settings.training.round_rows)
         # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
@@ -300,7 +300,7 @@ class NetworkTraining:
 
 def most_steps(rows: int, settings: Settings) -> int:
     """Steps of a training with so many training rows, if no stage ends early."""
-    batch = batch_size_for(rows, settings.training.batch_size)
+    batch = batch_size_for(rows, settings.training)
     steps = round_steps(rows, batch, settings.training.round_rows)
     return steps * sum(stage_epochs(stage, steps) for stage in (settings.stage1, settings.stage2))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pidreg_cli.config.loading import load_settings
 from pidreg_cli.config.settings import Stage1Settings
 from pidreg_cli.training.batches import batch_size_for
 from pidreg_cli.training.stages import (
@@ -54,4 +55,12 @@ def test_informations_are_averaged_over_epochs() -> None:
 
 @pytest.mark.parametrize(("rows", "size"), [(20, 20), (100, 32), (1000, 125), (10_000, 256)])
 def test_batches_leave_eight_an_epoch_where_rows_are_few(rows: int, size: int) -> None:
-    assert batch_size_for(rows, 256) == size
+    assert batch_size_for(rows, load_settings("fast").training) == size
+
+
+@pytest.mark.parametrize(("rows", "size"), [(128_000, 256), (129_000, 512), (300_000, 1024), (10**9, 1024)])
+def test_batches_double_where_a_pass_has_many_of_them(rows: int, size: int) -> None:
+    training = load_settings("balanced").training
+    assert batch_size_for(rows, training) == size
+    assert batch_size_for(rows, load_settings("paper").training) == 256
+    assert batch_size_for(rows, training.model_copy(update={"batch_size": 2048})) == 2048
