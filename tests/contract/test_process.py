@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,15 @@ def test_a_closed_pipe_is_exit_141(fitted: Fitted) -> None:
     assert writing.returncode == 141
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Programs that are started react to Ctrl-C, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_fit_is_continued(place: Path, fitted: Fitted, number: int, status: int) -> None:
     """A run is built in ``RUN.partial`` and renamed when complete; ``--resume`` continues it, to the same bytes."""
