@@ -1,8 +1,9 @@
 """A fit on a table larger than memory beside one of a sample that fits: ``python -m benchmarks.large_fit``.
 
 The folder (PIDREG_BENCH_GB gigabytes, 8 by default) is generated among temporary files and deleted after; the fit may
-take PIDREG_BENCH_MEMORY (2GB). Both fits have the same settings, one thread, the same number of steps, and predict the
-same test rows. Seconds per training row are those between two looks at the validation rows, these included.
+take PIDREG_BENCH_MEMORY (2GB), and rounds of its two stages are PIDREG_BENCH_ROUNDS (4,16). Both fits have the same
+settings, one thread, the same number of steps, and predict the same test rows. Time per training row is the median over
+rounds, looks at the validation rows included; in the first pass over its rows a streamed fit transforms them, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -29,9 +31,7 @@ FEATURES = 100  # of each of the two modalities
 GROUP_ROWS = 50_000
 GROUPS_OF_A_FILE = 5
 TEST_ROWS = 50_000
-ROUND = 250_000
-ROUNDS = (4, 16)
-"""Training rows of a round of the streamed fit, and rounds of its two stages."""
+ROUND = 250_000  # training rows of a round of the streamed fit
 BATCH = 256
 NAMES = [f"{modality}__{feature}" for modality in "ab" for feature in range(FEATURES)]
 SCHEMA = pa.schema([*((name, pa.float64()) for name in [*NAMES, "target"]), ("split", pa.string())])
@@ -73,12 +73,12 @@ def copy_test_rows(folder: Path, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Seconds in all, and before training; peak resident megabytes; seconds of each round by stage."""
+    """Seconds in all, and before training; peak resident megabytes; seconds of each round."""
 
     seconds: float
     before: float
     peak: float
-    rounds: tuple[list[float], list[float]]
+    rounds: list[float]
 
 
 def fitted(data: Path, run: Path, settings: dict[str, object], *more: str) -> Fitted:
@@ -111,10 +111,8 @@ def fitted(data: Path, run: Path, settings: dict[str, object], *more: str) -> Fi
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError("".join(log[-20:]))
-    rounds = tuple([end - begin for begin, end in pairwise(stage)] for stage in marks)
-    return Fitted(
-        time.perf_counter() - start, marks[0][0], usage.ru_maxrss * 1024 / 1e6, (rounds[0], rounds[1])
-    )
+    rounds = [end - begin for stage in marks for begin, end in pairwise(stage)]
+    return Fitted(time.perf_counter() - start, marks[0][0], usage.ru_maxrss * 1024 / 1e6, rounds)
 
 
 def error(run: Path, rows: Path, out: Path) -> float:
@@ -124,7 +122,7 @@ def error(run: Path, rows: Path, out: Path) -> float:
     return float(np.sqrt(np.mean(np.square(pq.read_table(out)["prediction"].to_numpy() - target))))
 
 
-def settings_of(rounds: tuple[int, int]) -> dict[str, object]:
+def settings_of(rounds: Sequence[int]) -> dict[str, object]:
     """Rounds of the two stages, no fewer and no more; no trees, which are fitted on tables in memory only."""
     found: dict[str, object] = {"features.boosted": "off", "training.round_rows": ROUND}
     for stage, number in enumerate(rounds, 1):
@@ -149,25 +147,25 @@ def main() -> None:
             f"{size:.1f} GB, {rows:,} rows, {len(NAMES)} features; a fit within {memory}; sample of {held:,} rows"
         )
         print(
-            "| fit | training rows | peak memory | before training | µs a training row, stage 1 | 2 | in all "
+            "| fit | training rows | peak memory | before training | µs a training row, first pass | later | in all "
             "| RMSE |\n|---|---:|---:|---:|---:|---:|---:|---:|"
         )
+        asked = [int(number) for number in os.environ.get("PIDREG_BENCH_ROUNDS", "4,16").split(",")]
         for name, data, more in (
             ("streamed", folder, ["--memory", memory]),
             ("sample in memory", sample, []),
         ):
             trained = training_rows(data)
             steps = min(trained, ROUND) // BATCH
-            rounds = (
-                max(1, ROUNDS[0] * (ROUND // BATCH) // steps),
-                max(1, ROUNDS[1] * (ROUND // BATCH) // steps),
-            )
+            rounds = [max(1, number * (ROUND // BATCH) // steps) for number in asked]
             run = Path(place) / f"{name}.pidreg"
             found = fitted(data, run, settings_of(rounds), *more)
-            row = [1e6 * float(np.mean(stage)) / (steps * BATCH) for stage in found.rounds]
+            first = -(-trained // (steps * BATCH))
+            parts = found.rounds[:first], found.rounds[first:]
+            row = [f"{1e6 * float(np.median(part)) / (steps * BATCH):.1f}" if part else "" for part in parts]
             rmse = error(run, test, Path(place) / f"{name}.parquet")
             print(
-                f"| {name} | {trained:,} | {found.peak:.0f} MB | {found.before:.0f} s | {row[0]:.1f} | {row[1]:.1f} "
+                f"| {name} | {trained:,} | {found.peak:.0f} MB | {found.before:.0f} s | {row[0]} | {row[1]} "
                 f"| {found.seconds:.0f} s | {rmse:.4f} |",
                 flush=True,
             )

@@ -55,7 +55,7 @@ def choose_way(table: ParquetTable, roles: Roles, settings: Settings) -> Way:
     try:
         return Way(StreamPlan.of(size, limit), f"the table is streamed: {needs}")
     except UsageError:
-        # The estimate may err, or memory become free: nobody asked to stay below.
+        # The estimate may err, and memory become free: nobody asked to stay below.
         return Way(None, f"the table is read into memory, as there is too little to stream it, too: {needs}")
 
 

@@ -20,6 +20,7 @@ Block = NDArray[np.float32]
 LARGEST = float(np.finfo(np.float32).max)
 # A feature that rounding to single precision moves by more than this share of its range deserves a word.
 ROUNDING_SHARE = 1e-3
+LISTS_AT_ONCE = 1000  # read to see how long lists are: the first that is filled tells
 
 
 class FeatureBlock(NamedTuple):
@@ -120,8 +121,8 @@ def list_width(table: ParquetTable, name: str) -> int | None:
     """Elements of the first list of a column of lists, None for a column of numbers."""
     if not is_list(table.schema.field(name).type):
         return None
-    for piece in table.pieces([name]):
-        lengths = pc.list_value_length(piece.cells)
+    for batch in table.batches([name], LISTS_AT_ONCE):
+        lengths = pc.list_value_length(batch.column(0))
         filled = lengths.filter(pc.greater(lengths, 0))
         if len(filled):
             return int(filled[0].as_py())

@@ -15,6 +15,7 @@ from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.streaming import plan
 from pidreg_cli.data.streaming.buckets import Buckets
 from pidreg_cli.data.tables import open_table
+from pidreg_cli.run_evidence import read_evidence
 from pidreg_cli.runs import RunBuilder
 from pidreg_cli.training.model_fit import ModelFit
 from tests.cli.in_process import TINY, Ended
@@ -97,6 +98,11 @@ def test_samples_of_the_judging_rows_are_told(place, monkeypatch):
     used = data["rows_train"] + data["rows_valid"] + data["rows_test"]
     assert f"2,600 rows read, {used:,} of 2,600 used (1,820 to train" in " ".join(ended.out.split())
     assert f"{data['rows_test']:,} of 520 test rows say" in " ".join(ended.out.split())
+    # What is kept of them says where in the table they are.
+    held = pq.read_table(place / "sampled" / "heldout.parquet").to_pydict()
+    ids = [name for name, part in zip(held["id"], held["split"], strict=True) if part == "test"]
+    (rows,) = read_evidence(place / "sampled").models
+    assert [f"s{row}" for row in sorted(rows.held.rows)] == ids
 
 
 def test_the_other_commands_go_on_from_the_run(run, place):

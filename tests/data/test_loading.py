@@ -308,6 +308,9 @@ class TableOfChunks:
     def pieces(self, columns):
         return iter([ColumnPiece(name, 0, self.cells) for name in columns])
 
+    def batches(self, columns, rows):
+        return (pa.record_batch([chunk], names=columns) for chunk in self.cells.chunks)
+
 
 def test_chunks_follow_each_other():
     chunks = [[1.0, 2.0], None], [[3.0, 4.0]]

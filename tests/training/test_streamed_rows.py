@@ -13,7 +13,7 @@ from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.streaming.buckets import BucketWriter
 from pidreg_cli.data.streaming.column_facts import ColumnFacts
 from pidreg_cli.data.streaming.deal import DealtTable
-from pidreg_cli.data.streaming.plan import POOL_BUCKETS, StreamPlan
+from pidreg_cli.data.streaming.plan import POOL_BUCKETS
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.fitted import Transforms
 from pidreg_cli.training.rounds import round_batches, round_steps
@@ -44,9 +44,8 @@ def sorted_table(folder: Path) -> tuple[MultimodalArrays, DealtTable]:
         writer.add(blocks, target[piece])
         for name, block in zip("ab", blocks, strict=True):
             facts[name].update(block, np.ones(len(block), bool))
-    plan = StreamPlan(10**9, ROWS, 100, ROWS // BUCKETS)
     counts = {"train": ROWS, "valid": 0, "test": 0}
-    dealt = DealtTable(arrays, np.arange(ROWS), ROWS, counts, facts, target, writer.finished(), plan)
+    dealt = DealtTable(arrays, np.arange(ROWS), ROWS, counts, facts, target, writer.finished())
     return arrays, dealt
 
 

@@ -42,7 +42,6 @@ class DealtTable:
     facts: Mapping[str, ColumnFacts]
     targets: Floats
     buckets: Buckets
-    plan: StreamPlan
 
 
 class Source(NamedTuple):
@@ -95,7 +94,7 @@ def deal_table(source: Source, plan: StreamPlan, folder: Path, rng: np.random.Ge
         lists,
     )
     found = dealing.facts, dealing.targets.values, writer.finished()
-    return DealtTable(sample, uses.positions, table.rows, uses.counts, *found, plan)
+    return DealtTable(sample, uses.positions, table.rows, uses.counts, *found)
 
 
 class _Dealing:

@@ -14,7 +14,7 @@ from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.splits import PARTS, Parts, assign_parts, choose_protocol
 from pidreg_cli.data.streaming.deal import Source
 from pidreg_cli.data.streaming.plan import StreamPlan
-from pidreg_cli.data.streaming.uses import GroupNumbers, RowUses, read_parts
+from pidreg_cli.data.streaming.uses import RowUses, read_groups, read_parts
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.errors import UsageError
@@ -36,7 +36,7 @@ def open_rows(
     """
     seen = see_target(table, roles.target)
     given = None if roles.split is None else read_parts(table, roles.split)
-    groups = None if roles.group is None else GroupNumbers.read(table, roles.group)
+    groups = None if roles.group is None else read_groups(table, roles.group)
     present = seen.present
     parts = None if given is None else given[present]
     _check_protocol(int(present.sum()), parts, folds)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pidreg_cli.data.streaming.column_facts import ColumnFacts
 from pidreg_cli.data.transforms import Block, FeatureKind, FeatureTransform, Imputation
@@ -28,6 +29,6 @@ def fit_on_sample(
     return replace(fitted, flagged=facts.flagged, flags_absence=facts.train_absent > 0)
 
 
-def _varies(block: Block) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _varies(block: Block) -> NDArray[np.bool_]:
     """Columns with two values, (p,)."""
     return np.asarray(np.fmin.reduce(block) < np.fmax.reduce(block))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,29 +77,15 @@ def read_parts(table: ParquetTable, column: str) -> Parts:
     return parts
 
 
-@dataclass
-class GroupNumbers:
-    """Numbers of groups in the order of their labels, found batch by batch."""
-
-    labels: dict[object, int] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, table: ParquetTable, column: str) -> NDArray[np.int64]:
-        """Number of each row's group, (n_rows,). Raises DataError where one is missing."""
-        found, numbers = cls(), np.empty(table.rows, np.int64)
-        for first, batch in numbered_batches(table, [column], MOST_ROWS):
-            labels = batch_labels(batch.column(0), column, "group", first)
-            numbers[first : first + len(labels)] = found.numbers(labels)
-        return found.in_order()[numbers]
-
-    def numbers(self, labels: NDArray[np.generic]) -> NDArray[np.int64]:
-        """In the order in which labels were first seen."""
+def read_groups(table: ParquetTable, column: str) -> NDArray[np.int64]:
+    """Number of each row's group in the order of the labels, (n_rows,). Raises DataError where one is missing."""
+    numbers, known = np.empty(table.rows, np.int64), dict[object, int]()
+    for first, batch in numbered_batches(table, [column], MOST_ROWS):
+        labels = batch_labels(batch.column(0), column, "group", first)
         distinct, inverse = np.unique(labels, return_inverse=True)
-        known = self.labels
-        return np.array([known.setdefault(one, len(known)) for one in distinct.tolist()])[inverse]
-
-    def in_order(self) -> NDArray[np.int64]:
-        """Place of each number when labels are sorted."""
-        places = np.empty(len(self.labels), np.int64)
-        places[np.argsort(np.array(list(self.labels)), kind="stable")] = np.arange(len(places))
-        return places
+        seen = [known.setdefault(label, len(known)) for label in distinct.tolist()]
+        numbers[first : first + len(labels)] = np.array(seen)[inverse]
+    # Until now in the order in which labels were first seen.
+    places = np.empty(len(known), np.int64)
+    places[np.argsort(np.array(list(known)), kind="stable")] = np.arange(len(places))
+    return places[numbers]
