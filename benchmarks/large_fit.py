@@ -123,8 +123,11 @@ def error(run: Path, rows: Path, out: Path) -> float:
 
 
 def settings_of(rounds: Sequence[int]) -> dict[str, object]:
-    """Rounds of the two stages, no fewer and no more; no trees, which are fitted on tables in memory only."""
+    """Rounds of the two stages, no fewer and no more; no trees, which are fitted on tables in memory only; batches of
+    256 rows, which a table of any size has.
+    """
     found: dict[str, object] = {"features.boosted": "off", "training.round_rows": ROUND}
+    found["training.largest_batch"] = 256
     for stage, number in enumerate(rounds, 1):
         found |= {f"stage{stage}.{bound}_epochs": number for bound in ("min", "max")}
     return found | {"stage2.patience": rounds[1]}
