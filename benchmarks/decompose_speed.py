@@ -1,7 +1,8 @@
 """Seconds and memory of ``decompose --no-model`` beside a bare pyarrow scan and matrix product of the same columns.
 
-``python -m benchmarks.decompose_speed [--rows N] [--columns P ...]``. Each is a process of its own, with one thread;
-processor seconds leave out what other work on the machine takes.
+``python -m benchmarks.decompose_speed [--rows N] [--columns P ...] [--threads T ...] [--repeat R]``. Each is a process
+of its own, start of Python and imports included, with the same number of threads. They take turns, and the least
+seconds of each count: what else works on the machine only ever adds some.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import compileall
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,10 +38,15 @@ for batch in file.iter_batches(batch_size=2**15, columns=columns):
 
 
 class Cost(NamedTuple):
-    """Processor seconds and peak memory in MB of a process."""
+    """Seconds by the clock, seconds of all processors, and peak memory in MB of a process."""
 
     seconds: float
+    work: float
     memory: float
+
+    def least(self, other: Cost) -> Cost:
+        """The least of each, of two runs of the same."""
+        return Cost(*map(min, self, other))
 
 
 def write_table(path: Path, rows: int, columns: int) -> None:
@@ -54,36 +61,62 @@ def write_table(path: Path, rows: int, columns: int) -> None:
     pq.write_table(pa.table(table), path)
 
 
-def cost_of(*command: str) -> Cost:
-    """Run a command with one thread and measure it."""
-    surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def cost_of(threads: int, *command: str) -> Cost:
+    """Run a command with so many threads and measure it."""
+    # Arrow, too, goes by OMP_NUM_THREADS.
+    surroundings = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    start = time.perf_counter()
     pid = os.posix_spawn(sys.executable, [sys.executable, *command], surroundings)
     _, status, used = os.wait4(pid, 0)
+    seconds = time.perf_counter() - start
     if status:
         raise SystemExit(f"{' '.join(command)} failed")
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def costs(path: Path, threads: int, repeat: int) -> tuple[Cost, Cost]:
+    """The least of the bare process and of the command, in turns."""
+    ours = ["-m", "pidreg_cli", "decompose", str(path), "--no-model", "--threads", str(threads), "-q"]
+    bare, whole = cost_of(threads, "-c", BARE, str(path)), cost_of(threads, *ours)
+    for _ in range(repeat - 1):
+        bare = bare.least(cost_of(threads, "-c", BARE, str(path)))
+        whole = whole.least(cost_of(threads, *ours))
+    return bare, whole
+
+
+def row(rows: int, columns: int, threads: int, bare: Cost, whole: Cost) -> str:
+    """A row of the table."""
+    return (
+        f"| {rows:,} x {columns} | {threads} | {_shown(bare)} | {_shown(whole)} | "
+        f"{whole.seconds / bare.seconds:.2f} ({whole.work / bare.work:.2f}) |"
+    )
+
+
+def _shown(cost: Cost) -> str:
+    return f"{cost.seconds:.2f} s ({cost.work:.2f}), {cost.memory:.0f} MB"
 
 
 def main() -> None:
-    """Print a table row for every number of columns."""
+    """Print a table row for every number of columns and threads."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--columns", type=int, nargs="+", default=[20, 100])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeat", type=int, default=3)
     asked = parser.parse_args()
     # As an installation is: else every start compiles all modules where no bytecode may be written.
     compileall.compile_dir(pidreg_cli.__path__[0], quiet=1)
-    print("| rows x columns | bare scan and product | decompose --no-model | ratio |\n|---|---|---|---|")
+    print("Seconds by the clock, of all processors in brackets\n")
+    print(
+        "| rows x columns | threads | bare scan and product | decompose --no-model | ratio |\n|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for columns in asked.columns:
             path = Path(folder) / "table.parquet"
             # In a process of its own: the peak of a child counts what its parent held.
-            cost_of("-c", f"{WRITE}write_table(Path({str(path)!r}), {asked.rows}, {columns})")
-            bare = cost_of("-c", BARE, str(path))
-            ours = cost_of("-m", "pidreg_cli", "decompose", str(path), "--no-model", "--threads", "1", "-q")
-            print(
-                f"| {asked.rows:,} x {columns} | {bare.seconds:.1f} s, {bare.memory:.0f} MB | "
-                f"{ours.seconds:.1f} s, {ours.memory:.0f} MB | {ours.seconds / bare.seconds:.1f} |"
-            )
+            cost_of(1, "-c", f"{WRITE}write_table(Path({str(path)!r}), {asked.rows}, {columns})")
+            for threads in asked.threads:
+                print(row(asked.rows, columns, threads, *costs(path, threads, asked.repeat)), flush=True)
 
 
 if __name__ == "__main__":

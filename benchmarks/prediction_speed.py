@@ -4,10 +4,12 @@ Tables of 50 features in two modalities are drawn; the first rows are fitted (``
 (``--rows``) by two processes in turn, ``--repeat`` times, of which the least is taken:
 - bare: reads the model and scans the Parquet file with pyarrow, and passes every batch through the forward of each
   network of the model, as it comes: no transform, no boosted trees, no interval, nothing written;
+- bare with trees, where the model has boosted trees: the same, and each batch is also predicted by the trees that the
+  model predicts with, by a plain call of LightGBM for each fold: everything that predicts, and nothing else;
 - predict: the command, to a Parquet file.
-Both include the start of Python and the imports of the libraries, read the same features in batches of as many rows,
-and have as many threads. The share is the throughput of the command in that of the bare process, by the clock; that by
-the processors' time is less disturbed by what else the machine does.
+All include the start of Python and the imports of the libraries, read the same features in batches of as many rows,
+and have as many threads. A share is the throughput of the command in that of a bare process, by the clock; that by
+the processors' time, in brackets, is less disturbed by what else the machine does.
 """
 
 from __future__ import annotations
@@ -20,17 +22,21 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from pidreg_cli.model_files import read_model
+from pidreg_cli.decisions.prediction.rows import Predictor
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.predicting.prediction_run import BATCH_CHUNKS
+from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.training.device import limited_threads
+from pidreg_cli.training.fitted import singles
 from pidreg_cli.training.reading import CHUNK
+from pidreg_cli.training.trees import lightgbm
 
 FEATURES, FACTORS = 50, 5
 FITTED_ROWS = 8_000
@@ -59,9 +65,10 @@ def generate(path: Path, rows: int, empty: float) -> None:
 
 
 @torch.inference_mode()
-def bare(run: Path, path: Path, threads: int) -> int:
-    """Scan and forward; the number of rows."""
-    model, roles = read_model(run, torch.device("cpu"))
+def bare(run: Path, path: Path, threads: int, *, trees: bool = False) -> int:
+    """Scan and forward, and with ``trees`` those that predict, too; the number of rows."""
+    predictor, roles = read_predictor(run, torch.device("cpu"))
+    boosters = plain_boosters(predictor) if trees else []
     columns = [column for group in roles.modalities.values() for column in group]
     rows = 0
     with (
@@ -72,10 +79,32 @@ def bare(run: Path, path: Path, threads: int) -> int:
             block = np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in columns])
             values = torch.nan_to_num(torch.from_numpy(block))
             for chunk in values.split(CHUNK):
-                for network in model.networks:
+                for network in predictor.model.networks:
                     forward(network, chunk)
+            for chosen, booster in boosters:
+                booster.predict(block[:, chosen], num_threads=threads)
             rows += batch.num_rows
     return rows
+
+
+def plain_boosters(predictor: Predictor) -> list[tuple[list[int], Any]]:
+    """Columns and trees of every fold, of the sets that a prediction of complete rows needs."""
+    model = predictor.model
+    boosted, several = model.transforms.boosted, len(model.columns)
+    if boosted is None:
+        return []
+    alone = singles(several) if model.transforms.encoded else []
+    together = [(1 << several) - 1] if model.tree_share or predictor.calibrated.trees else []
+    owners = [1 << i for i, group in enumerate(model.columns.values()) for _ in group]
+    return [
+        (
+            [place for place, owner in enumerate(owners) if owner & mask],
+            lightgbm().Booster(model_str=fold.text),
+        )
+        for mask in dict.fromkeys([*alone, *together])
+        if mask in boosted.models
+        for fold in boosted.models[mask]
+    ]
 
 
 def forward(network: PIDRegNetwork, values: torch.Tensor) -> torch.Tensor:
@@ -113,30 +142,20 @@ class Cost:
 
 def line(run: Path, path: Path, rows: int, options: argparse.Namespace) -> str:
     """Cells of one run and table."""
-    threads = str(options.threads)
+    threads = ["--threads", str(options.threads)]
+    itself = [sys.executable, "-m", "benchmarks.prediction_speed", "--bare", str(run), str(path), *threads]
     out = path.with_suffix(".out.parquet")
-    commands = (
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.prediction_speed",
-            "--bare",
-            str(run),
-            str(path),
-            "--threads",
-            threads,
-        ],
-        [*PROGRAM, "predict", str(run), str(path), "-o", str(out), "--force", "--threads", threads],
-    )
-    costs: tuple[list[Cost], list[Cost]] = ([], [])
+    commands = [[*PROGRAM, "predict", str(run), str(path), "-o", str(out), "--force", *threads], itself]
+    if plain_boosters(read_predictor(run, torch.device("cpu"))[0]):
+        commands.append([*itself, "--trees"])
+    costs: list[list[Cost]] = [[] for _ in commands]
     for _ in range(options.repeat):
         for command, found in zip(commands, costs, strict=True):
             found.append(Cost.of(command))
-    least, own = map(Cost.least, costs)
-    return (
-        f"{rows:,} | {least.wall:.1f} s | {own.wall:.1f} s | {rows / own.wall:,.0f} "
-        f"| {least.wall / own.wall:.0%} | {least.cpu / own.cpu:.0%} |"
-    )
+    own, *bares = map(Cost.least, costs)
+    shares = [f"{one.wall:.1f} s, {one.wall / own.wall:.0%} ({one.cpu / own.cpu:.0%})" for one in bares]
+    cells = [f"{rows:,}", f"{own.wall:.1f} s", f"{rows / own.wall:,.0f}", *shares]
+    return " | ".join([*cells, *["-"] * (5 - len(cells))])
 
 
 def main() -> None:
@@ -151,12 +170,13 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the fits")
     parser.add_argument("--bare", nargs=2, type=Path, metavar=("RUN", "TABLE"), help=argparse.SUPPRESS)
+    parser.add_argument("--trees", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
-        print(bare(*options.bare, options.threads))
+        print(bare(*options.bare, options.threads, trees=options.trees))
         return
-    print("| preset | rows | scan and forward | predict | rows a second | share | of processor time |")
-    print("|---|---|---|---|---|---|---|")
+    print("| preset | rows | predict | rows a second | share of bare | share of bare with trees |")
+    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="pidreg-bench-") as place:
         train, new = Path(place) / "train.parquet", Path(place) / "new.parquet"
         generate(train, FITTED_ROWS, options.empty)
@@ -167,7 +187,7 @@ def main() -> None:
             Cost.of([*PROGRAM, *fit, *settings])
             for rows in options.rows:
                 generate(new, rows, options.empty)
-                print(f"| {preset} | {line(run, new, rows, options)}", flush=True)
+                print(f"| {preset} | {line(run, new, rows, options)} |", flush=True)
 
 
 if __name__ == "__main__":

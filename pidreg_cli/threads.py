@@ -17,6 +17,14 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def ahead(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
+    """``function`` of each item, in their order; with two threads that of the next while the last result is used."""
+    if threads > 1:
+        yield from in_order(function, items, 1)
+    else:
+        yield from map(function, items)
+
+
 def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R, None, None]:
     """``function`` of each item, in their order, by so many threads at the same time.
 

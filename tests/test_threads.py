@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pidreg_cli.threads import in_order
+from pidreg_cli.threads import ahead, in_order
 
 
 def test_results_come_in_order_whichever_is_done_first() -> None:
@@ -22,6 +22,14 @@ def test_results_come_in_order_whichever_is_done_first() -> None:
         return number
 
     assert list(in_order(slow, range(4), 2)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("threads", "others"), [(1, False), (2, True), (8, True)])
+def test_the_next_result_is_made_by_another_thread_where_there_are_two(threads: int, others: bool) -> None:
+    made = list(ahead(lambda number: (number, threading.get_ident()), range(3), threads))
+
+    assert [number for number, _ in made] == [0, 1, 2]
+    assert all((ident != threading.get_ident()) == others for _, ident in made)
 
 
 def test_items_are_taken_one_ahead_and_no_further() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pidreg_cli.config.settings import DataSettings
 from pidreg_cli.data.columns import is_number
 from pidreg_cli.data.metadata import TableMetadata
 from pidreg_cli.data.modalities import (
@@ -21,6 +21,9 @@ from pidreg_cli.data.modalities import (
 )
 from pidreg_cli.data.naming import check_modality_name, is_modality_name, listing
 from pidreg_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from pidreg_cli.config.settings import DataSettings
 
 Kinds = Mapping[str, pa.DataType]
 # Columns that are taken for the role of the same name when nobody names one.

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pidreg_cli.data.digests import Digests
 from pidreg_cli.data.inputs import InputFile, expand_inputs
 from pidreg_cli.data.metadata import ROLES_KEY, TableMetadata, parse_metadata
 from pidreg_cli.data.modalities import unknown_column
 from pidreg_cli.data.naming import listing
-from pidreg_cli.data.remote import Place, open_bytes
+from pidreg_cli.data.remote import Place
 from pidreg_cli.errors import DataError
 
 # Columns are read together up to this many cells (32 MB of doubles).
@@ -55,6 +56,7 @@ class ParquetTable:
     parts: tuple[_Part, ...]
     schema: pa.Schema
     metadata: TableMetadata | None
+    digests: Digests
     kept: Mapping[str, pa.Array] = field(default_factory=dict)
     """Columns that are in memory: batches of these alone need no file."""
 
@@ -75,7 +77,7 @@ class ParquetTable:
         The listing has a line per file, in the order of the rows, with its SHA-256 and partition values;
         names and places of files do not enter.
         """
-        digests = [_digest(part.path) for part in self.parts]
+        digests = self.digests.texts
         if len(digests) == 1 and not self.parts[0].partitions:
             return f"sha256:{digests[0]}"
         lines = (f"{d} {_partition_text(part)}\n" for d, part in zip(digests, self.parts, strict=True))
@@ -134,7 +136,9 @@ def open_table(inputs: Sequence[str | Path]) -> ParquetTable:
     parts = tuple(_part(file, values) for file, values in zip(files, partitions, strict=True))
     for part in parts[1:]:
         _check_same_columns(parts[0], part)
-    table = ParquetTable(parts, _with_partitions(parts[0]), _stored_roles(parts))
+    table = ParquetTable(
+        parts, _with_partitions(parts[0]), _stored_roles(parts), Digests([part.path for part in parts])
+    )
     if table.rows == 0:
         raise DataError("data.no_rows", f"{_where(parts)} no rows.", "Give a table with rows.")
     return table
@@ -297,11 +301,6 @@ def _completed(
 def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     for group in range(parquet.num_row_groups):
         yield from parquet.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
-
-
-def _digest(path: Place) -> str:
-    with open_bytes(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _partition_text(part: _Part) -> str:

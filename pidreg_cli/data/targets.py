@@ -56,19 +56,26 @@ class KeptValues:
     """
 
     def __init__(self) -> None:
-        self.values, self._marks = np.empty(0), np.empty(0)
+        self._values: list[Floats] = []
+        self._marks: list[Floats] = []
         self._share = 1.0
 
     def add(self, values: Floats, rows: NDArray[np.intp]) -> None:
         """Values (n,) of these rows of the table, (n,)."""
         marks = _marks(rows)
         chosen = marks < self._share
-        self.values = np.append(self.values, values[chosen])
-        self._marks = np.append(self._marks, marks[chosen])
-        while len(self.values) > MOST_VALUES:
+        self._values.append(values[chosen])
+        self._marks.append(marks[chosen])
+        while sum(map(len, self._values)) > MOST_VALUES:
             self._share /= 2
-            chosen = self._marks < self._share
-            self.values, self._marks = self.values[chosen], self._marks[chosen]
+            kept = [own < self._share for own in self._marks]
+            self._values = [own[some] for own, some in zip(self._values, kept, strict=True)]
+            self._marks = [own[some] for own, some in zip(self._marks, kept, strict=True)]
+
+    @property
+    def values(self) -> Floats:
+        """Those that are kept, in their order."""
+        return np.concatenate([np.empty(0), *self._values])
 
 
 def _marks(rows: NDArray[np.intp]) -> Floats:

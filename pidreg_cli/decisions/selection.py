@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.decisions.candidates import (
     Candidate,
     affordable_sets,
@@ -28,6 +27,9 @@ from pidreg_cli.decisions.candidates import (
 from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.errors import UsageError
 from pidreg_cli.information.intervals import Jackknife, containing
+
+if TYPE_CHECKING:
+    from pidreg_cli.config.settings import SelectionSettings
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

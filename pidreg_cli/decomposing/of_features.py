@@ -50,7 +50,11 @@ def decompose_features(
             "join related ones, as in --modality labs='blood__*,urine__*'",
         )
     threads = request.threads or available_threads()
-    with threadpool_limits(threads), determined_targets(tuple(found.modalities), found.target):
+    with (
+        threadpool_limits(threads),
+        determined_targets(tuple(found.modalities), found.target),
+        table.digests.meanwhile(threads),
+    ):
         features = [column for columns in found.modalities.values() for column in columns]
         table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)

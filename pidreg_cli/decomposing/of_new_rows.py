@@ -52,7 +52,11 @@ def decompose_new(
     roles = roles_of_run(table, stored, settings, identifier, group)
     check_outside(covariates, roles)
     threads = request.threads or available_threads()
-    with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
+    with (
+        limited_threads(threads),
+        determined_targets(tuple(roles.modalities), roles.target),
+        table.digests.meanwhile(threads),
+    ):
         held = fit_covariates(table, covariates)
         seen = see_target(table, roles.target)
         interactions = request.interactions or settings.information.interactions

@@ -118,13 +118,16 @@ class Measuring:
         return own + len(self.flagged)
 
     def apply(self, block: Block, own: Floats) -> Floats:
-        """Write standardised features and flags into ``own`` (n, features); the scores (n, k)."""
-        standard = block - self.mean.astype(block.dtype)
+        """Write standardised features and flags into ``own`` (n, features); the scores (n, k). Spends ``block``."""
+        whole = complete(block)
+        # In place: a batch is large, and fresh memory costs more than what is computed in it.
+        standard = block
+        standard -= self.mean.astype(block.dtype)
         standard /= self.sd.astype(block.dtype)
         np.clip(standard, -WILD, WILD, out=standard)
         features = own.shape[1] - len(self.flagged)
-        if not complete(block):
-            missing = np.isnan(block)
+        if not whole:
+            missing = np.isnan(standard)
             standard[missing] = 0.0
             own[:, features:] = self._flags(missing)
         else:

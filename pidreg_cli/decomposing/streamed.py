@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +37,7 @@ from pidreg_cli.information.intervals import GROUPS, Jackknife
 from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import balanced_folds
 from pidreg_cli.reports import evidence as given
+from pidreg_cli.threads import ahead
 from pidreg_cli.training.seeds import Stream, numpy_generator
 
 Floats = NDArray[np.float64]
@@ -69,7 +72,7 @@ class LabelledTable:
     """A table whose rows with a target are dealt into groups; ``transform`` makes normal scores of the target.
 
     ``groups`` (n_rows,): jackknife group of each row, -1 without a target, one byte a row: all that is kept of every
-    row. ``folds`` (groups,): fold of each group.
+    row. ``folds`` (groups,): fold of each group. ``threads``: with two or more the next batch is read ahead.
     """
 
     table: ParquetTable
@@ -77,6 +80,7 @@ class LabelledTable:
     transform: TargetTransform
     groups: NDArray[np.int8]
     folds: Ints
+    threads: int
 
     @classmethod
     def of(
@@ -86,6 +90,7 @@ class LabelledTable:
         transform: TargetTransform,
         labels: NDArray[np.generic] | None,
         seed: int,
+        threads: int,
         most: int = GROUPS,
     ) -> LabelledTable:
         """Deal the rows with a target into at most so many groups; ``labels`` (n_rows,) keeps rows together.
@@ -102,7 +107,7 @@ class LabelledTable:
         groups = np.full(table.rows, -1, np.int8)
         groups[seen.present] = _dealt(count, None if labels is None else labels[seen.present], seed, most)
         several = int(groups.max()) + 1
-        return cls(table, seen, transform, groups, np.arange(several) % min(FOLDS, several))
+        return cls(table, seen, transform, groups, np.arange(several) % min(FOLDS, several), threads)
 
     @property
     def rows(self) -> int:
@@ -115,11 +120,14 @@ class LabelledTable:
         """The usable rows of each batch; ``more``: columns that their cells have beside what the reader needs."""
         progress.begin(task, self.table.rows)
         columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
-        for first, batch in numbered_batches(self.table, columns, size):
-            chosen = self._by_group(first, batch.num_rows)
-            if len(chosen):
-                yield self._read(reader, batch, first, chosen)
-            progress.advance(batch.num_rows)
+        read = partial(self._read, reader)
+        batches = ahead(read, numbered_batches(self.table, columns, size), self.threads)
+        # Of the threads one reads.
+        with threadpool_limits(max(1, self.threads - 1)), closing(batches):
+            for found in batches:
+                if len(found.chosen):
+                    yield found
+                progress.advance(found.cells.num_rows)
         progress.finish()
 
     def _by_group(self, first: int, count: int) -> Ints:
@@ -128,7 +136,11 @@ class LabelledTable:
         order = np.argsort(groups, kind="stable")
         return np.asarray(order[int((groups < 0).sum()) :], np.int64)
 
-    def _read(self, reader: RowReader, batch: pa.RecordBatch, first: int, chosen: Ints) -> LabelledRows:
+    def _read(self, reader: RowReader, numbered: tuple[int, pa.RecordBatch]) -> LabelledRows:
+        first, batch = numbered
+        chosen = self._by_group(first, batch.num_rows)
+        if not len(chosen):
+            return LabelledRows(chosen, chosen, np.empty(0), np.empty((0, 0)), batch, chosen)
         rows = reader.rows(batch, first, chosen)
         target = as_floats(batch.column(self.seen.column))[chosen]
         rows[:, -1] = self.transform.forward(target)

@@ -19,6 +19,7 @@ from pidreg_cli.decomposing.streamed import LabelledTable, group_count
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.model import Report
+from pidreg_cli.threads import available_threads
 from pidreg_cli.training.metrics import Accuracy
 
 
@@ -33,7 +34,8 @@ def labelled_table(
     """The table with its target and its normal scores, rows of a group together."""
     labels = None if group is None else complete_labels(table, group, "group")
     most = group_count(reader.layout.width)
-    return LabelledTable.of(table, seen, transform, labels, request.seed or 0, most)
+    threads = request.threads or available_threads()
+    return LabelledTable.of(table, seen, transform, labels, request.seed or 0, threads, most)
 
 
 @dataclass(frozen=True)

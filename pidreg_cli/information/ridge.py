@@ -94,7 +94,8 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
         residual = squares - np.sum(candidate * (rotated + penalty * candidate), axis=0)
         score = residual / (rows - df) ** 2
         better = score < best
-        chosen[:, better], best[better], penalties[:, better] = candidate[:, better], score[better], penalty
+        for kept, new in ((chosen, candidate), (best, score), (penalties, penalty)):
+            np.copyto(kept, new, where=better)
     return RidgeFit(_rotate(reflectors, scales, chosen, "N"), penalties)
 
 

@@ -70,7 +70,11 @@ def select_features(
     _check(names, settings)
     request = DecomposeRequest(seed=seed, threads=threads)
     limit = threads or available_threads()
-    with threadpool_limits(limit), determined_targets(names, found.target):
+    with (
+        threadpool_limits(limit),
+        determined_targets(names, found.target),
+        table.digests.meanwhile(limit),
+    ):
         features = [column for columns in found.modalities.values() for column in columns]
         table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)

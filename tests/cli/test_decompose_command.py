@@ -201,7 +201,7 @@ def test_new_rows_say_what_readouts_of_all_rows_at_once_say(place: Path) -> None
     table = open_table(["later.parquet"])
     wards = frame["ward"].to_numpy()
     seen = see_target(table, "target")
-    dealt = LabelledTable.of(table, seen, model.transforms.target, wards, settings.seed)
+    dealt = LabelledTable.of(table, seen, model.transforms.target, wards, settings.seed, threads=1)
     fitted = cross_fitted_predictions(
         rows.blocks, rows.targets[:, 0], dealt.folds[dealt.groups], range(1, 8), influences=True
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -44,9 +46,22 @@ class Fitted:
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """500 rows in five folds."""
-    place = tmp_path_factory.mktemp("prediction")
-    rows = drawn(500, 0)
-    model = PIDRegressor(preset="fast", folds=5, settings=SHORT)
+    return fitted_in(tmp_path_factory.mktemp("prediction"), 500, 5)
+
+
+@pytest.fixture(scope="session")
+def with_trees(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """Fewer rows, with boosted trees."""
+    trees = {"features.boosted": "on", "boosting.rounds": 3, "boosting.folds": 2}
+    return fitted_in(tmp_path_factory.mktemp("trees"), 200, 2, trees)
+
+
+def fitted_in(
+    place: Path, count: int, folds: int, settings: Mapping[str, object] = MappingProxyType({})
+) -> Fitted:
+    """A fit in a folder."""
+    rows = drawn(count, 0)
+    model = PIDRegressor(preset="fast", folds=folds, settings={**SHORT, **settings})
     model.fit(rows.drop(columns="target"), rows["target"])
     new = drawn(900, 1)
     new.insert(0, "id", [f"p{i:03}" for i in range(len(new))])

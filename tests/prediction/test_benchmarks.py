@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.prediction import excess
-from benchmarks.prediction_speed import bare, forward, generate
+from benchmarks.prediction_speed import bare, forward, generate, plain_boosters
 from pidreg_cli.data.frames import frame_arrays
 from tests.prediction.conftest import Fitted
 
@@ -52,3 +52,22 @@ def test_tables_have_the_rows_asked_for_and_empty_cells(tmp_path: Path) -> None:
     found = pq.read_table(tmp_path / "t.parquet").to_pandas()
     assert len(found) == 1000
     np.testing.assert_allclose(found.drop(columns="target").isna().to_numpy().mean(), 0.2, atol=0.01)
+
+
+def test_the_plain_trees_are_those_that_predict(with_trees: Fitted) -> None:
+    predictor = with_trees.model.predictor_
+    boosters = plain_boosters(predictor)
+    boosted, rows = (
+        predictor.model.transforms.boosted,
+        frame_arrays(with_trees.new, with_trees.model.columns_, None),
+    )
+    assert boosted is not None
+    block = np.hstack(list(rows.features.values()))
+    found = np.array([booster.predict(block[:, columns]) for columns, booster in boosters])
+    scores = predictor.model.transforms.scores(rows, predicting := [1, 2, 4, 7])
+    expected = np.array([scores[mask] for mask in predicting])
+    assert len(found) == boosted.folds * len(predicting)
+    np.testing.assert_allclose(
+        found.reshape(len(predicting), boosted.folds, -1).mean(axis=1), expected, rtol=1e-6
+    )
+    assert bare(with_trees.folder, with_trees.file, 1, trees=True) == len(with_trees.new)

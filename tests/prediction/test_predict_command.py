@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -292,6 +294,55 @@ def test_a_closed_pipe_ends_quietly(fitted: Fitted, tmp_path: Path) -> None:
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
         assert process.wait(60) == 141
+
+
+INTERRUPTED = """
+import signal, sys
+# Whoever runs the tests in the background of a script passes on that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from pidreg_cli.__main__ import run
+sys.exit(run())
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "text", "name", "threads"),
+    [
+        (signal.SIGINT, 130, "interrupted", "p.parquet", 1),
+        (signal.SIGINT, 130, "interrupted", "p.csv", 2),
+        (signal.SIGTERM, 143, "terminated", "p.parquet", 2),
+    ],
+)
+def test_a_signal_among_the_batches_leaves_the_folder_as_it_was(
+    fitted: Fitted, tmp_path: Path, number: signal.Signals, status: int, text: str, name: str, threads: int
+) -> None:
+    rows = pq.read_table(fitted.file)
+    pq.write_table(pa.concat_tables([rows] * 1500), tmp_path / "new.parquet")
+    out = tmp_path / "out" / name
+    out.parent.mkdir()
+    out.write_text("of an earlier day")
+    arguments = [
+        "predict",
+        fitted.folder,
+        tmp_path / "new.parquet",
+        "-o",
+        out,
+        "--force",
+        "--threads",
+        threads,
+    ]
+    command = [sys.executable, "-c", INTERRUPTED, *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment()) as process:
+        # The first batches are on the disk, under another name, and most are still to come.
+        while not any(path.stat().st_size for path in out.parent.glob(".*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.stderr is not None
+        last = process.stderr.read().decode().splitlines()[-1]
+    assert (process.returncode, last) == (status, f"error: {text}")
+    assert [path.name for path in out.parent.iterdir()] == [name]
+    assert out.read_text() == "of an earlier day"
 
 
 @pytest.mark.slow

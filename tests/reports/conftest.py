@@ -131,18 +131,18 @@ def nothing() -> Evidence:
     return replace(evidence, information=replace(evidence.information, p_values={3: 0.4}))
 
 
-def traces_of(names: tuple[str, ...], rows: int = 200) -> Traces:
-    """A course of training of four epochs, and held-out rows."""
+def traces_of(names: tuple[str, ...], rows: int = 200, epochs: int = 4) -> Traces:
+    """A course of training, half of it stage 1, and held-out rows."""
     rng = np.random.default_rng(0)
     y = rng.standard_normal(rows)
-    epochs = [
+    course = [
         Epoch(
-            stage=1 if number < 2 else 2,
+            stage=1 if number < epochs // 2 else 2,
             atoms={}
-            if number >= 2
+            if number >= epochs // 2
             else {**{f"unique.{name}": 0.1 * number for name in names}, "redundant": 0.2},
             weights={name: 1 / len(names) for name in names},
         )
-        for number in range(4)
+        for number in range(epochs)
     ]
-    return Traces(tuple(epochs), HeldOut(y, y + rng.standard_normal(rows)))
+    return Traces(tuple(course), HeldOut(y, y + rng.standard_normal(rows)))

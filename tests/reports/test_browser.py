@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pidreg_cli.reports.assemble import assemble
@@ -15,6 +18,7 @@ from pidreg_cli.reports.comparison.pairing import compared
 from pidreg_cli.reports.comparison.rendering import rendered
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.html import to_html
+from tests.cli.in_process import TINY, Ended
 from tests.reports.conftest import traces_of
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -74,6 +78,24 @@ def test_a_report_opens_silently_and_prints(
     assert (visit.console, visit.hosts) == ([], set())
     assert visit.pdf.startswith(b"%PDF")
     assert 2 <= len(re.findall(rb"/Type /Page\b", visit.pdf)) <= 12
+
+
+def test_the_report_of_a_fit_of_eight_modalities_opens_silently(tmp_path: Path) -> None:
+    table = tmp_path / "eight.parquet"
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 9))
+    columns = {f"{name}__x": column for name, column in zip("abcdefgh", rows.T, strict=False)}
+    pq.write_table(pa.table({**columns, "target": rows.sum(axis=1)}), table)
+    config = tmp_path / "tiny.yaml"
+    config.write_text(TINY, encoding="utf-8")
+    done = Ended("fit", table, "-o", tmp_path / "run", "--config", config, "-q")
+    assert done.status == 0, done.err
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+    visit = Visit(page, tmp_path)
+
+    assert len(page.encode()) < 1_000_000
+    assert (visit.console, visit.hosts) == ([], set())
 
 
 def test_a_comparison_opens_silently(two: Evidence, three: Evidence, tmp_path: Path) -> None:

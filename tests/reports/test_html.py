@@ -53,6 +53,14 @@ def test_the_page_keeps_its_promises(page: str) -> None:
     assert (policy.get("content") or "").startswith("default-src 'none';")
 
 
+def test_eight_modalities_a_thousand_epochs_and_a_million_rows_fit_into_a_megabyte(eight: Evidence) -> None:
+    names = tuple(f"modality with a long name {one.name}" for one in eight.modalities)
+    facts = tuple(replace(one, name=name) for one, name in zip(eight.modalities, names, strict=True))
+    page = to_html(assemble(replace(eight, modalities=facts)), traces_of(names, rows=1_000_000, epochs=1_000))
+    check_page(page)
+    assert 200_000 < len(page.encode()) < 1_000_000
+
+
 def test_the_page_says_what_the_document_says(page: str, report: Report) -> None:
     root, content = check_page(page), document(report)
     assert [text_of(e) for e in root.iter("h1")] == [content.title]

@@ -1,0 +1,58 @@
+"""SHA-256 of files: when asked for, or beside other work in a thread of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+from pidreg_cli.data.remote import Place, open_bytes
+
+READ_AT_ONCE = 2**20
+"""Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter."""
+
+
+class Digests:
+    """SHA-256 of each file in hexadecimal, in the order of ``paths``; computed once."""
+
+    def __init__(self, paths: Sequence[Place]) -> None:
+        self._paths = tuple(paths)
+        self._found: Future[tuple[str, ...]] | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The digests, of which those that are being computed are waited for. Raises OSError of the files."""
+        if self._found is None:
+            self._found = Future()
+            self._found.set_result(self._computed(Event()))
+        return self._found.result()
+
+    @contextmanager
+    def meanwhile(self, threads: int) -> Iterator[None]:
+        """Compute beside the block, if there is a second of ``threads``; a block that fails does not wait for it."""
+        if threads < 2 or self._found is not None:
+            yield
+            return
+        stop, pool = Event(), ThreadPoolExecutor(1)
+        self._found = pool.submit(self._computed, stop)
+        try:
+            yield
+        except BaseException:
+            stop.set()
+            self._found = None  # of half a file
+            raise
+        finally:
+            pool.shutdown()
+
+    def _computed(self, stop: Event) -> tuple[str, ...]:
+        return tuple(_digest(path, stop) for path in self._paths)
+
+
+def _digest(path: Place, stop: Event) -> str:
+    found, piece = hashlib.sha256(), bytearray(READ_AT_ONCE)
+    with open_bytes(path) as stream:
+        while not stop.is_set() and (length := stream.readinto(piece)):
+            found.update(memoryview(piece)[:length])
+    return found.hexdigest()

@@ -1,0 +1,80 @@
+"""SHA-256 of files, beside other work."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from pidreg_cli.data import digests
+from pidreg_cli.data.digests import READ_AT_ONCE, Digests
+from pidreg_cli.data.remote import open_bytes
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Files of no byte, of some, and of more than are read at once."""
+    contents = [b"", b"a,b", b"0123456789" * (READ_AT_ONCE // 4)]
+    paths = [tmp_path / str(place) for place in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_digests_are_those_of_the_contents(files: list[Path], threads: int) -> None:
+    found = Digests(files)
+
+    with found.meanwhile(threads):
+        pass
+
+    assert found.texts == tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+
+
+def test_they_are_computed_beside_the_block_where_there_is_a_second_thread(files: list[Path]) -> None:
+    found = Digests(files)
+
+    with found.meanwhile(2):
+        names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+        assert any(name.startswith("ThreadPoolExecutor") for name in names)
+        inside = found.texts
+
+    for path in files:
+        path.unlink()
+    assert found.texts == inside  # computed once
+
+
+def test_a_block_that_fails_does_not_wait_for_the_rest(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, read = threading.Event(), []
+
+    class Endless:
+        """A stream without end."""
+
+        def __enter__(self) -> Endless:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def readinto(self, piece: bytearray) -> int:
+            read.append(len(piece))
+            begun.set()
+            return len(piece)
+
+    monkeypatch.setattr(digests, "open_bytes", lambda _: Endless())
+    found = Digests(files)
+
+    def fail() -> None:
+        with found.meanwhile(2):
+            begun.wait(30)
+            raise RuntimeError("no such column")
+
+    with pytest.raises(RuntimeError, match="no such column"):
+        fail()
+
+    assert read
+    monkeypatch.setattr(digests, "open_bytes", open_bytes)
+    assert found.texts[1] == hashlib.sha256(b"a,b").hexdigest()  # not of what was read until then
