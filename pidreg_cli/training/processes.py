@@ -7,6 +7,7 @@ processes, or those of the first are told to all. Messages are numbers and bytes
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,8 +171,9 @@ class Board:
         self.place = place
         with _others_needed():
             found, _, _ = next(rendezvous("env://", timeout=MEETING))
-        self.root = found
-        self._store = PrefixStore("pidreg", found)
+        # torchrun keeps one store for all attempts: what an earlier one left there must not end this one.
+        self.root = PrefixStore(f"pidreg attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", found)
+        self._store = PrefixStore("board", self.root)
 
     def fail(self, status: ExitStatus) -> tuple[ExitStatus, bool]:
         """Status of the first failure that was told, and whether it is this one."""
