@@ -80,7 +80,7 @@ def fit(
         console.result(rendered(report, report_format))
         return
     from pidreg_cli.training.device import resolve_device
-    from pidreg_cli.training.processes import joined
+    from pidreg_cli.training.torchrun import joined
 
     with joined(place, resolve_device(settings.device, place)) as processes:
         if processes.first:
@@ -121,10 +121,12 @@ def _fitted(
     with run, open_progress(console) as progress:
         # Options, configuration and outputs are known to be good: only now is torch worth its second.
         from pidreg_cli.pipeline import fit_run
+        from pidreg_cli.training.processes import ALONE
 
         if run.resumed:
             progress.notice(f"continuing {run.partial}")
-        together = {} if processes is None else {"processes": processes}
-        fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout, **together)
+        fitted = fit_run(
+            data, settings, run, progress, keep_heldout=keep_heldout, processes=processes or ALONE
+        )
     console.notice(f"wrote {fitted.folder}")
     return fitted.report
