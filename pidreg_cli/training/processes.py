@@ -96,9 +96,15 @@ class Processes:
             return make()
         return self.of_each(make() if self.first else b"")[0]
 
+    def numbers_of_first(self, numbers: Sequence[float]) -> list[float]:
+        """The first process's ``numbers``: others may have rounded theirs in another way."""
+        given = torch.tensor(numbers, dtype=torch.float64)
+        found: list[float] = self.add(given if self.first else torch.zeros_like(given)).tolist()
+        return found
+
     def number_of_first(self, number: float) -> float:
-        """The first process's ``number``: others may have rounded theirs in another way."""
-        return float(self.add(torch.tensor(number if self.first else 0.0, dtype=torch.float64)))
+        """As ``numbers_of_first``, of one."""
+        return self.numbers_of_first([number])[0]
 
     def of_each(self, content: bytes) -> list[bytes]:
         """What each process gives, in order, on every process."""
