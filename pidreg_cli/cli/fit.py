@@ -74,22 +74,28 @@ def fit(
     settings = load_settings(preset, config, assignments or [], chosen)
     console.detail(dump_settings(settings).rstrip())
     run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
+    report = _report(console, data, settings, run, keep_heldout=not no_heldout)
+    if report is not None:
+        console.result(rendered(report, report_format))
+
+
+def _report(
+    console: Console, data: list[str], settings: Settings, run: RunBuilder, *, keep_heldout: bool
+) -> Report | None:
+    """The report of the fit; None from a process that only helps."""
     place = Place.of_environment()
     if place.alone:
-        report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
-        console.result(rendered(report, report_format))
-        return
+        return _fitted(console, data, settings, run, keep_heldout=keep_heldout)
     from pidreg_cli.training.device import resolve_device
     from pidreg_cli.training.torchrun import joined
 
     with joined(place, resolve_device(settings.device, place)) as processes:
         if processes.first:
-            report = _fitted(console, data, settings, run, keep_heldout=not no_heldout, processes=processes)
-            console.result(rendered(report, report_format))
-        else:
-            from pidreg_cli.pipeline import follow_run
+            return _fitted(console, data, settings, run, keep_heldout=keep_heldout, processes=processes)
+        from pidreg_cli.pipeline import follow_run
 
-            follow_run(data, settings, processes)
+        follow_run(data, settings, processes)
+        return None
 
 
 def run_folder_for(data: str) -> Path:

@@ -146,6 +146,8 @@ def others_needed() -> Iterator[None]:
     """Tell a lost connection by its own error."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise lost() from error
 
