@@ -129,8 +129,8 @@ def compared(folder: Path, batch: int, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Every batch size."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=60_000)
-    parser.add_argument("--batches", type=int, nargs="+", default=[256, 1024, 4096, 16_384])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--batches", type=int, nargs="+", default=[256, 1024, 4096, 8192])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--boosted", choices=["off", "on"], default="off")

@@ -76,22 +76,28 @@ def fit(
     settings = load_settings(preset, config, assignments or [], chosen)
     console.detail(dump_settings(settings).rstrip())
     run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
+    report = _report(console, data, settings, run, keep_heldout=not no_heldout)
+    if report is not None:
+        console.result(rendered(report, report_format))
+
+
+def _report(
+    console: Console, data: list[str], settings: Settings, run: RunBuilder, *, keep_heldout: bool
+) -> Report | None:
+    """The report of the fit; None from a process that only helps."""
     place = Place.of_environment()
     if place.alone:
-        report = _fitted(console, data, settings, run, keep_heldout=not no_heldout)
-        console.result(rendered(report, report_format))
-        return
+        return _fitted(console, data, settings, run, keep_heldout=keep_heldout)
     from pidreg_cli.training.device import resolve_device
-    from pidreg_cli.training.processes import joined
+    from pidreg_cli.training.torchrun import joined
 
     with joined(place, resolve_device(settings.device, place)) as processes:
         if processes.first:
-            report = _fitted(console, data, settings, run, keep_heldout=not no_heldout, processes=processes)
-            console.result(rendered(report, report_format))
-        else:
-            from pidreg_cli.pipeline import follow_run
+            return _fitted(console, data, settings, run, keep_heldout=keep_heldout, processes=processes)
+        from pidreg_cli.pipeline import follow_run
 
-            follow_run(data, settings, processes)
+        follow_run(data, settings, processes)
+        return None
 
 
 def run_folder_for(data: str) -> Path:
@@ -123,10 +129,12 @@ def _fitted(
     with run, open_progress(console) as progress:
         # Options, configuration and outputs are known to be good: only now is torch worth its second.
         from pidreg_cli.pipeline import fit_run
+        from pidreg_cli.training.processes import ALONE
 
         if run.resumed:
             progress.notice(f"continuing {run.partial}")
-        together = {} if processes is None else {"processes": processes}
-        fitted = fit_run(data, settings, run, progress, keep_heldout=keep_heldout, **together)
+        fitted = fit_run(
+            data, settings, run, progress, keep_heldout=keep_heldout, processes=processes or ALONE
+        )
     console.notice(f"wrote {fitted.folder}")
     return fitted.report

@@ -91,7 +91,8 @@ Seed: TypeAlias = Annotated[
     int | None, typer.Option(parser=whole_number, metavar="N", help="Seed of everything random. Default: 0.")
 ]
 Threads: TypeAlias = Annotated[
-    int | None, typer.Option(parser=whole_number, metavar="N", help="CPU threads. Default: all cores.")
+    int | None,
+    typer.Option(parser=whole_number, metavar="N", help="CPU threads, of each process. Default: all cores."),
 ]
 Device: TypeAlias = Annotated[
     str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto.")

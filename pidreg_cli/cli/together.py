@@ -19,7 +19,7 @@ def fail_together(
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if isinstance(error, Terminated):
         error = _ended(error)
-    from pidreg_cli.training.processes import tell
+    from pidreg_cli.training.torchrun import tell
 
     status, explains = tell(place, failure_of(error).status)
     if explains:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.processes import ALONE, Processes
-from pidreg_cli.training.reading import Reading, read, summary_masks
+from pidreg_cli.training.reading import read, summary_masks
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.stages import smoothed
 
@@ -57,47 +57,46 @@ def stage_atoms(
 
     Each process reads its part of the validation rows, and all go on from what the first finds.
     """
-    n = len(valid.inputs)
+    n, rows = len(valid.inputs), len(valid)
     masks = summary_masks(n)
     score = valid.score.double().cpu().numpy()
+    own = valid.part(processes.own(rows)).inputs
     if settings.loss.sufficiency > 0:
-        found = information_of_heads(shared_reading(network, valid, masks, processes), score)
+        scores = read(network, own, masks).scores
+        columns = joined([score[:, None] for score in scores.values()], rows, processes)
+        found = information_of_heads({m: c[:, 0] for m, c in zip(scores, columns, strict=True)}, score)
     else:
         rng = numpy_generator(settings.seed, Stream.READOUT, number)
-        reading = shared_reading(network, valid, [], processes)
-        found = information_of_codes(reading, score, masks, settings, rng)
+        codes = joined(read(network, own, []).codes, rows, processes)
+        found = information_of_codes(codes, score, masks, settings, rng)
     raw = np.zeros(2**n)
-    raw[masks] = [processes.number_of_first(found[mask]) for mask in masks]
+    raw[masks] = processes.numbers_of_first([found[mask] for mask in masks])
     information = monotone_closure(smoothed(previous, monotone_closure(raw)))
     return StageAtoms(information.tolist(), atom_vector(information), weight_vector(information))
 
 
-def shared_reading(network: PIDRegNetwork, rows: Rows, masks: Sequence[int], processes: Processes) -> Reading:
-    """As ``read`` of all rows, of which each process reads its own."""
-    found = read(network, rows.part(processes.own(len(rows))).inputs, masks)
+def joined(own: Sequence[Floats], rows: int, processes: Processes) -> list[Floats]:
+    """All ``rows`` of each of some tables (n, k), of which every process has its own."""
     if processes.alone:
-        return found
-    columns = [*found.codes, *(score[:, None] for score in found.scores.values()), found.prediction[:, None]]
-    whole = processes.joined(torch.from_numpy(np.hstack(columns)), len(rows)).numpy()
-    widths = [*(code.shape[1] for code in found.codes), len(found.scores)]
-    *codes, scores, prediction = np.split(whole, np.cumsum(widths), 1)
-    return Reading(codes, dict(zip(found.scores, scores.T, strict=True)), prediction[:, 0], prediction[:, 0])
+        return [*own]
+    whole = processes.joined(torch.from_numpy(np.hstack(own)), rows).numpy()
+    return np.split(whole, np.cumsum([part.shape[1] for part in own])[:-1], 1)
 
 
-def information_of_heads(reading: Reading, score: Floats) -> dict[int, float]:
+def information_of_heads(scores: Mapping[int, Floats], score: Floats) -> dict[int, float]:
     """Information in the heads' own predictions of Y': they never saw these rows, so nothing is fitted, and a few
     rows suffice.
     """
     mean = np.zeros_like(score)  # of Y' on the training rows
-    return {mask: information_of_predictions(score, s, mean) for mask, s in reading.scores.items()}
+    return {mask: information_of_predictions(score, s, mean) for mask, s in scores.items()}
 
 
 def information_of_codes(
-    reading: Reading, score: Floats, masks: Sequence[int], settings: Settings, rng: np.random.Generator
+    codes: Sequence[Floats], score: Floats, masks: Sequence[int], settings: Settings, rng: np.random.Generator
 ) -> dict[int, float]:
     """Information in cross-fitted readouts of the codes, where the heads are not trained."""
     folds = rng.permutation(np.arange(len(score)) % min(READOUT_FOLDS, len(score)))
-    blocks = ReadoutBlocks(tuple(reading.codes), {})
+    blocks = ReadoutBlocks(tuple(codes), {})
     interactions = settings.information.interactions
     fit = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
     columns = fit.predictions[:, :, 0].T

@@ -23,27 +23,27 @@ def resolve_device(name: str, place: Place = ONLY) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    if device.type == "cuda" and not place.alone:
-        device = _own_gpu(device, place)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type == "cpu":
+        return device
+    if device.index is None and not place.alone:
+        device = torch.device("cuda", place.local_rank)
+    elif place.local_size > 1:
         raise UsageError(
             "usage.device",
-            f"device {name!r} is not available: {torch.cuda.device_count()} CUDA devices found",
-            "use --device auto or --device cpu",
-        )
-    return device
-
-
-def _own_gpu(device: torch.device, place: Place) -> torch.device:
-    if device.index is not None and place.local_size > 1:
-        raise UsageError(
-            "usage.device",
-            f"{place.local_size} processes on one machine cannot share the device {str(device)!r}",
+            f"{place.local_size} processes on one machine cannot share the device {name!r}",
             "use --device cuda: each process takes a GPU of its own",
         )
-    own = torch.device("cuda", place.local_rank if device.index is None else device.index)
-    torch.cuda.set_device(own)
-    return own
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            "usage.device",
+            f"device {str(device)!r} is not available: {torch.cuda.device_count()} CUDA devices found",
+            "use --device auto or --device cpu"
+            if place.alone
+            else "start a process for each, or use --device cpu",
+        )
+    if not place.alone:
+        torch.cuda.set_device(device)  # where NCCL looks
+    return device
 
 
 @contextmanager

@@ -7,30 +7,21 @@ processes, or those of the first are told to all. Messages are numbers and bytes
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 
 import torch
 import torch.distributed as group
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 
-from pidreg_cli.errors import ExitStatus, ProcessError, UsageError
+from pidreg_cli.errors import ProcessError, UsageError
 from pidreg_cli.network.noise import BatchNoise
 from pidreg_cli.network.whole_batch import Lane, WholeBatch, slices
 from pidreg_cli.place import ONLY, Place
 
-SILENCE = timedelta(hours=1)
-"""A process that keeps the others waiting for so long counts as lost; what the first does alone takes less."""
-MEETING = timedelta(minutes=10)  # for all to start
 LANE = 256
 """Rows of a lane, see ``WholeBatch``: few enough that many processes share the drawing, and as the presets' batch,
 for which one generator does all."""
-PAUSE = 0.1  # seconds between two looks at the board
-FAILURE, ARRIVED, DONE = "failure", "arrived", "done"  # keys of the board
 
 
 class Processes:
@@ -78,7 +69,7 @@ class Processes:
     def add(self, tensor: Tensor) -> Tensor:
         """Add up ``tensor`` over the processes, in place; the same bits on each."""
         if not self.alone:
-            with _others_needed():
+            with others_needed():
                 group.all_reduce(tensor)
         return tensor
 
@@ -105,9 +96,15 @@ class Processes:
             return make()
         return self.of_each(make() if self.first else b"")[0]
 
+    def numbers_of_first(self, numbers: Sequence[float]) -> list[float]:
+        """The first process's ``numbers``: others may have rounded theirs in another way."""
+        given = torch.tensor(numbers, dtype=torch.float64)
+        found: list[float] = self.add(given if self.first else torch.zeros_like(given)).tolist()
+        return found
+
     def number_of_first(self, number: float) -> float:
-        """The first process's ``number``: others may have rounded theirs in another way."""
-        return float(self.add(torch.tensor(number if self.first else 0.0, dtype=torch.float64)))
+        """As ``numbers_of_first``, of one."""
+        return self.numbers_of_first([number])[0]
 
     def of_each(self, content: bytes) -> list[bytes]:
         """What each process gives, in order, on every process."""
@@ -145,10 +142,12 @@ ALONE = Processes()
 
 
 @contextmanager
-def _others_needed() -> Iterator[None]:
+def others_needed() -> Iterator[None]:
     """Tell a lost connection by its own error."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise lost() from error
 
@@ -160,79 +159,3 @@ def lost() -> ProcessError:
         "another process of this fit ended before its time, such as for lack of memory; all must be there to the end",
         "--resume continues from the last finished epoch, with as many processes as you like",
     )
-
-
-class Board:
-    """Where processes leave word for each other beside their connections: the store that ``torchrun`` keeps."""
-
-    def __init__(self, place: Place) -> None:
-        """Reach it. Raises ProcessError where it cannot be reached."""
-        self.place = place
-        with _others_needed():
-            found, _, _ = next(rendezvous("env://", timeout=MEETING))
-        self.root = found
-        self._store = PrefixStore("pidreg", found)
-
-    def fail(self, status: ExitStatus) -> tuple[ExitStatus, bool]:
-        """Status of the first failure that was told, and whether it is this one."""
-        mine = f"{self.place.rank} {int(status)}"
-        with _others_needed():
-            found = self._store.compare_set(FAILURE, "", mine).decode()
-        return ExitStatus(int(found.split()[1])), found == mine
-
-    def meet(self) -> None:
-        """Wait for all to arrive. Raises ProcessError where one has failed already, or does not come."""
-        with _others_needed():
-            self._store.add(ARRIVED, 1)
-        self._wait(lambda: self._store.add(ARRIVED, 0) == self.place.size, MEETING.total_seconds())
-
-    def finish(self) -> None:
-        """Tell the others that all is done."""
-        with _others_needed():
-            self._store.set(DONE, "")
-
-    def wait_for_end(self) -> None:
-        """Wait until the first process is done. Raises ProcessError where it failed."""
-        self._wait(lambda: self._store.check([DONE]), float("inf"))
-
-    def _wait(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Look again and again: a signal is heard between two looks, but not within a call that waits."""
-        end = time.monotonic() + seconds
-        with _others_needed():
-            while not ready():
-                if self._store.check([FAILURE]) or time.monotonic() > end:
-                    raise lost()
-                time.sleep(PAUSE)
-
-
-@contextmanager
-def joined(place: Place, device: torch.device) -> Iterator[Processes]:
-    """The processes of this fit within the block, connected: by gloo for what is on CPUs, by NCCL for GPUs.
-
-    All leave the block together: others wait for the first. Raises ProcessError where one is lost.
-    """
-    if place.alone:
-        yield ALONE
-        return
-    board = Board(place)
-    board.meet()
-    backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
-    with _others_needed():
-        group.init_process_group(
-            backend, store=board.root, rank=place.rank, world_size=place.size, timeout=SILENCE
-        )
-    # After an error connections end with the process: word of it must be on the board before others notice.
-    yield Processes(place)
-    if place.first:
-        board.finish()
-    else:
-        board.wait_for_end()
-    group.destroy_process_group()
-
-
-def tell(place: Place, status: ExitStatus) -> tuple[ExitStatus, bool]:
-    """Leave word of a failure: the status with which all processes end, and whether this one is to explain it."""
-    try:
-        return Board(place).fail(status)
-    except ProcessError:
-        return status, True  # nobody can be asked

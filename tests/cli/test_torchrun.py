@@ -6,10 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 
 from pidreg_cli.errors import ExitStatus
 from tests.cli.in_process import TINY, Ended
+
+Torchrun = subprocess.Popen[str]
 
 SECONDS = 120  # no command here takes a quarter of it, however busy the machine
 BITS, UNITS = 1e-4, 1e-3  # of atoms, and of predictions of a target that varies by 1
@@ -43,11 +46,11 @@ def command(folder: Path, run: str, *more: str, config: str = "tiny.yaml") -> li
 
 
 @contextmanager
-def started(size: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(size: int, *arguments: str, options: Sequence[str] = ("--standalone",)) -> Iterator[Torchrun]:
     """Processes of torchrun; none outlives the block."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", *options, "--nproc-per-node", str(size)]
     process = subprocess.Popen(
-        [*torchrun, "--nproc-per-node", str(size), "-m", "pidreg_cli", *arguments],
+        [*torchrun, "-m", "pidreg_cli", *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -77,7 +80,7 @@ def told(err: str) -> list[str]:
     return [line for line in err.splitlines() if re.match(r"(error|hint|note|warning): |{", line)]
 
 
-def workers(torchrun: subprocess.Popen[str]) -> dict[int, int]:
+def workers(torchrun: Torchrun) -> dict[int, int]:
     """Process ids by rank."""
     children = Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text().split()
     found = {}
@@ -139,16 +142,20 @@ def test_other_commands_are_for_one_process(folder: Path) -> None:
     assert "without torchrun" in hint
 
 
+def wait_for_work(folder: Path, run: str) -> None:
+    """Until there is something to continue."""
+    end = time.monotonic() + SECONDS
+    while not (folder / f"{run}.partial" / "checkpoints" / "checkpoint-0.safetensors").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_when_one_is_killed_all_end_and_any_number_resumes(folder: Path, rank: int) -> None:
     run = f"killed{rank}"
-    checkpoints = folder / f"{run}.partial" / "checkpoints"
     with started(2, *command(folder, run, config="long.yaml")) as torchrun:
-        end = time.monotonic() + SECONDS
-        while not (checkpoints / "checkpoint-0.safetensors").exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_for_work(folder, run)
         os.kill(workers(torchrun)[rank], signal.SIGKILL)
         out, err = torchrun.communicate(timeout=20)  # seconds: nobody waits for who is gone
     assert out == ""
@@ -168,3 +175,39 @@ def check_resumed(folder: Path, run: str, size: int) -> None:
     whole = f"{run}-whole"
     assert Ended(*command(folder, whole, config="long.yaml")).status == 0
     check_same(folder, run, whole)
+
+
+@pytest.mark.slow
+def test_torchrun_restarts_what_resumes(folder: Path) -> None:
+    options = ["--standalone", "--max-restarts", "1"]
+    fit = command(folder, "restarted", "--resume", config="long.yaml")
+    with started(2, *fit, options=options) as torchrun:
+        wait_for_work(folder, "restarted")
+        os.kill(workers(torchrun)[1], signal.SIGKILL)
+        _, err = torchrun.communicate(timeout=SECONDS)
+    assert torchrun.returncode == 0, err
+    assert any(line.startswith("note: continuing") for line in told(err))
+    assert (folder / "restarted" / "report.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alike", [True, False])
+def test_machines_meet_and_must_have_the_same_table(folder: Path, alike: bool) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    options = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
+    run = f"nodes{alike}"
+    first = command(folder, run)
+    if not alike:
+        assert Ended("synth", "mixed", "-o", folder / "other.parquet", "--rows", 600, "-q").status == 0
+    second = first if alike else [first[0], str(folder / "other.parquet"), *first[2:]]
+    with started(1, *first, options=options) as one, started(1, *second, options=options) as two:
+        errors = [process.communicate(timeout=SECONDS)[1] for process in (one, two)]
+    if alike:
+        assert [one.returncode, two.returncode] == [0, 0], errors
+        assert (folder / run / "report.json").exists()
+    else:
+        assert [statuses(err)[-1] for err in errors] == [ExitStatus.USAGE] * 2
+        said = [line for err in errors for line in told(err) if line.startswith("error: ")]
+        assert said == ["error: process 1 has another table than process 0; all must be given the same"]

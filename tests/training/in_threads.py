@@ -48,4 +48,9 @@ def together(size: int, work: Callable[[Processes], T]) -> list[T]:
             raise
 
     with ThreadPoolExecutor(size) as pool:
-        return [future.result() for future in [pool.submit(one, rank) for rank in range(size)]]
+        started = [pool.submit(one, rank) for rank in range(size)]
+    for future in started:
+        # Of those that failed the one that says why; the others were left waiting.
+        if (error := future.exception()) and not isinstance(error, threading.BrokenBarrierError):
+            raise error
+    return [future.result() for future in started]
