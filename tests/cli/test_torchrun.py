@@ -94,12 +94,12 @@ def atoms(report: dict[str, Any]) -> list[float]:
     return [atom["value"] for atom in report["pid"]["atoms"]]
 
 
-def check_same(folder: Path, run: str, other: str) -> None:
+def check_same(folder: Path, run: str, other: str, units: float = UNITS) -> None:
     """Atoms and predictions of two runs agree."""
     reports = [json.loads((folder / name / "report.json").read_text()) for name in (run, other)]
     assert atoms(reports[0]) == pytest.approx(atoms(reports[1]), abs=BITS)
     first, second = (pq.read_table(folder / name / "heldout.parquet")["prediction"] for name in (run, other))
-    assert np.abs(np.subtract(first.to_numpy(), second.to_numpy())).max() < UNITS
+    assert np.abs(np.subtract(first.to_numpy(), second.to_numpy())).max() < units
 
 
 def test_two_processes_fit_what_one_does(folder: Path) -> None:
@@ -211,3 +211,18 @@ def test_machines_meet_and_must_have_the_same_table(folder: Path, alike: bool) -
         assert [statuses(err)[-1] for err in errors] == [ExitStatus.USAGE] * 2
         said = [line for err in errors for line in told(err) if line.startswith("error: ")]
         assert said == ["error: process 1 has another table than process 0; all must be given the same"]
+
+
+@pytest.mark.slow
+def test_two_processes_stream_what_one_does(tmp_path: Path) -> None:
+    """Each deals the rows to files of its own, and both go through them in the same order."""
+    table = tmp_path / "table.parquet"
+    assert Ended("synth", "mixed", "-o", table, "--rows", 150_000, "--seed", 1, "-q").status == 0
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("folds: 2", "folds: auto") + "memory: 800MB\n")
+    status, _, err = ended(2, *command(tmp_path, "two"))
+    assert status == 0, err
+    assert "streamed" in err
+    assert Ended(*command(tmp_path, "one")).status == 0
+    # Rounding is amplified by some thousand steps.
+    check_same(tmp_path, "one", "two", 10 * UNITS)
+    assert not list(tmp_path.glob("*.partial"))
