@@ -1,4 +1,7 @@
-"""Contract, section "Command line": what only a process of its own shows."""
+"""Contract, section "Command line": what only a process of its own shows; most of it is in tests/cli/test_program.py, too.
+
+Those that fit take long; ``test_installed.py`` runs all of them.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,7 @@ def test_the_module_is_the_program(run: Run, place: Path) -> None:
     assert process("--version", cwd=place).stdout == run("--version").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"GITHUB_ACTIONS": "true"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}])
 def test_no_escape_codes_in_pipes(place: Path, variables: dict[str, str]) -> None:
     """Nor progress bars, also under GITHUB_ACTIONS."""
@@ -57,6 +61,7 @@ def test_no_escape_codes_in_pipes(place: Path, variables: dict[str, str]) -> Non
         assert "\r" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flag", "shown"), [("-q", False), ("-v", True)])
 def test_quiet_and_verbose(place: Path, flag: str, shown: bool) -> None:
     """``-q`` prints no result and no notice, ``-v`` a line per epoch."""
@@ -101,6 +106,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_fit_is_continued(place: Path, fitted: Fitted, number: int, status: int) -> None:
@@ -126,6 +132,7 @@ def _until(happened: object) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_force_replaces_at_the_rename_only(place: Path, fitted: Fitted) -> None:
     """A run that is replaced stays until the new one is complete."""
     shutil.copytree(fitted.folder, place / "data.pidreg")
