@@ -1,4 +1,4 @@
-"""Contract, section "Command line": what only a process of its own shows; most of it is in tests/cli/test_program.py, too.
+"""Contract, section "Command line": what only a process of its own shows. Most is in tests/cli/test_program.py, too.
 
 Those that fit take long; ``test_installed.py`` runs all of them.
 """
