@@ -88,7 +88,8 @@ def fit_arrays(
         progress.notice(notice)
     device = resolve_device(settings.device, processes.place)
     threads = settings.threads or processes.place.threads
-    with limited_threads(threads), determined_targets(usable.names, source.target):
+    # Threads train side by side; within an operation, here as in a step, they cost more than they gain.
+    with limited_threads(1), determined_targets(usable.names, source.target):
         run = ProtocolRun(usable, settings, device, progress, store, threads, processes, dealt)
         outcome = run.run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
@@ -110,7 +111,7 @@ def follow_arrays(
     usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
     device = resolve_device(settings.device, processes.place)
     threads = settings.threads or processes.place.threads
-    with limited_threads(threads), determined_targets(usable.names, source.target):
+    with limited_threads(1), determined_targets(usable.names, source.target):
         ProtocolRun(usable, settings, device, Silent(), None, threads, processes, dealt).follow(protocol)
 
 

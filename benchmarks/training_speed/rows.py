@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WIDTHS = {"a": 20, "b": 20}
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+EVEN = 1.25  # of the cost of a row at most, where it counts as the same
 ONCE = 100_000  # rows from which on one repetition is enough: an epoch of many steps is a mean by itself
 
 
@@ -70,10 +71,16 @@ def says(records: Records) -> list[str]:
     """How cost grows."""
     large = [record for record in records if record["rows"] >= SIZES[1]]
     found = [per_row(record) for record in large]
+    if max(found) < EVEN * min(found):
+        growth = "near linear in rows"
+    elif found == sorted(found, reverse=True):
+        growth = "less than linear in rows, as batches grow with them"
+    else:
+        growth = "not linear in rows"
     last = records[-1]
     return [
         f"From {SIZES[1]:,} rows on, an epoch costs {min(found):.0f} to {max(found):.0f} microseconds a "
-        f"row: cost is {'near linear' if max(found) < 1.25 * min(found) else 'not linear'} in rows. Small "
+        f"row: cost is {growth}. Small "
         "tables train with smaller batches and pay more.",
         f"With {last['rows']:,} rows an epoch takes {last['full']:.0f} s, {ratio(last):.2f} times a bare "
         f"one, and the process needs {last['peak_mb'] / 1024:.1f} GB at its peak, libraries and the table "
