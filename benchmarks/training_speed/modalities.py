@@ -44,7 +44,7 @@ def plot(records: Records, figure: Figure) -> None:
     """Milliseconds against modalities."""
     axes = figure.subplots()
     counts = [record["modalities"] for record in records]
-    curves(axes, counts, records, 1e3 / records[0]["steps"], "CPU milliseconds of a step")
+    curves(axes, counts, records, 1e3 / records[0]["steps"], "CPU time of a step (ms)")
     axes.set_ylim(bottom=0)
     axes.set_xticks(counts)
     axes.set_xlim(right=counts[-1] * 1.1)
