@@ -127,7 +127,6 @@ def fit_table(
     progress: Progress,
     run: RunBuilder | None = None,
     covariates: Sequence[str] = (),
-    processes: Processes = ALONE,
 ) -> FittedTable:
     """Fit the table in ``inputs`` in memory, with checkpoints in ``run`` if there is one; covariates are no features.
 
@@ -141,7 +140,7 @@ def fit_table(
     if covariates:
         roles, notices = without_covariates(roles, covariates)
         roles = replace(roles, notices=notices)
-    return fit_opened(table, roles, settings, progress, run, processes)
+    return fit_opened(table, roles, settings, progress, run)
 
 
 def opened(inputs: Sequence[str | Path], settings: Settings) -> tuple[ParquetTable, Roles]:

@@ -95,7 +95,9 @@ def _leaves(schema: Schema, prefix: Path = ()) -> Iterator[Path]:
 def _described(schema: Schema) -> str:
     schema = _resolved(schema)
     if "anyOf" in schema:
-        options = [option for option in schema["anyOf"] if option.get("type") != "null"]
+        # Examples stand beside the kinds of value that they are of.
+        examples = {"examples": schema["examples"]} if "examples" in schema else {}
+        options = [option | examples for option in schema["anyOf"] if option.get("type") != "null"]
         return " or ".join(map(_described, options))
     if "const" in schema:
         return str(schema["const"])

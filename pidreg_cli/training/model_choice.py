@@ -171,6 +171,7 @@ class ModelChoice:
         if scored not in self._ready:
             transforms = self._inputs(fitted)
             scores = None if fitted is None else fitted.out_of_fold
+            # Those of the other kind go: of a large table two copies would be much.
             self._ready = {
                 scored: (
                     transforms.rows(self.train, self.device, scores)

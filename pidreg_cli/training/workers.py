@@ -10,16 +10,17 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-import torch
 from loky.backend import get_context
 from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from pidreg_cli.errors import TrainingError
+from pidreg_cli.training.device import limited_threads
 from pidreg_cli.training.progress import EpochRecord, Progress
 
 R = TypeVar("R")
@@ -27,7 +28,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 Job = Callable[[Progress], R]
 """Work that tells a listener how it goes; for another process it must be picklable, and so must be its result."""
-HEARTBEAT = 1.0  # seconds between two looks whether the process that asked is still there
+HEARTBEAT = 1.0  # seconds between two looks whether the process that asked, or its listener, is still there
 
 
 class Pending(Protocol[R_co]):
@@ -103,6 +104,7 @@ class _Pool:
         context = get_context("loky")
         self._told = context.SimpleQueue()
         self._progress, self._listeners = progress, dict[int, Progress]()
+        self._unheard: list[BaseException] = []
         self._folder = tempfile.TemporaryDirectory(prefix="pidreg-")
         self._pool = ProcessPoolExecutor(
             count,
@@ -128,22 +130,31 @@ class _Pool:
         number = len(self._listeners)
         self._listeners[number] = self._progress.branch()
         mark = Path(self._folder.name) / str(number)
-        return _Elsewhere(self._pool.submit(_perform, job, number, mark), mark)
+        return _Elsewhere(self._pool.submit(_perform, job, number, mark), mark, self._unheard)
 
     def _listen(self) -> None:
+        """Hear to the end, also what nobody can be told any more: a full queue would stop the processes."""
         while (told := self._told.get()) is not None:
             number, name, values = told
-            getattr(self._listeners[number], name)(*values)
+            if not self._unheard:
+                try:
+                    getattr(self._listeners[number], name)(*values)
+                except BaseException as error:
+                    # A closed pipe, say: for whoever waits for a result.
+                    self._unheard.append(error)
 
 
 class _Elsewhere(Pending[R]):
-    """A job of another process."""
+    """A job of another process. ``unheard``: why its listener fails, once it does."""
 
-    def __init__(self, future: Any, mark: Path) -> None:
-        self._future, self._mark = future, mark
+    def __init__(self, future: Any, mark: Path, unheard: Sequence[BaseException]) -> None:
+        self._future, self._mark, self._unheard = future, mark, unheard
 
     def result(self) -> R:
-        """Waits for it."""
+        """Waits for it. Raises, soon, what its listener raised."""
+        while not wait([self._future], timeout=HEARTBEAT).done:
+            self._check_heard()
+        self._check_heard()
         try:
             found: R = self._future.result()
         except TerminatedWorkerError as error:
@@ -153,6 +164,10 @@ class _Elsewhere(Pending[R]):
                 "continue with --resume, and with --threads 1 if memory is short",
             ) from error
         return found
+
+    def _check_heard(self) -> None:
+        if self._unheard:
+            raise self._unheard[0]
 
     def drop(self) -> None:
         """Taken from the queue, or ended after its epoch."""
@@ -169,10 +184,9 @@ _queue: Any = None
 
 
 def _prepare(queue: Any, parent: int) -> None:
-    """A process starts: it works with one thread, and not for a parent that died."""
+    """A process starts: it does not work for a parent that died."""
     global _queue
     _queue = queue
-    torch.set_num_threads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -183,7 +197,7 @@ def _end_with(parent: int) -> None:
 
 
 def _perform(job: Job[R], number: int, mark: Path) -> R | None:
-    with suppress(_DroppedError):
+    with suppress(_DroppedError), limited_threads(1):
         return job(_Telling(number, mark))
     return None
 

@@ -150,6 +150,26 @@ def test_what_a_job_raises_is_raised_as_it_was() -> None:
     assert (raised.value.code, raised.value.hint) == ("data.some", "give another")
 
 
+class Leaving(Silent):
+    """A listener that is there for the first word alone, as a pipe that ``head`` reads."""
+
+    def branch(self) -> Progress:
+        return Leaving()
+
+    def epoch(self, record: EpochRecord) -> None:
+        raise BrokenPipeError
+
+
+def test_what_a_listener_raises_ends_the_work(tmp_path: Path) -> None:
+    # More than the queue holds: were it not emptied, the job would wait for ever.
+    with Workers(2, Leaving(), 2) as workers:
+        many = workers.start(Asked("x", 5000))
+        endless = workers.start(Endless(tmp_path / "told"))
+        for pending in (endless, many):
+            with pytest.raises(BrokenPipeError):
+                pending.result()
+
+
 def test_a_killed_process_is_an_error_with_a_remedy() -> None:
     with Workers(2, Silent(), 2) as workers:
         pending = workers.start(dying)
