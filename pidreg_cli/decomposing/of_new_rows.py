@@ -18,6 +18,7 @@ from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.decisions import data_checks
+from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.model_reader import ModelReader
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.request import DecomposeRequest
@@ -65,7 +66,6 @@ def decompose_new(
         streamed = streamed_information(
             labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
         )
-        known = table.fingerprint == read_report(folder).data.fingerprint
         facts = TableReport(
             roles,
             labelled,
@@ -74,7 +74,7 @@ def decompose_new(
             request,
             str(place),
             threads,
-            findings=(data_checks.fitted_rows(folder.name),) if known else (),
+            findings=_findings(folder, table),
         )
         report = facts.report(streamed.facts, {}, reader.errors.accuracy())
     return Decomposed(
@@ -85,6 +85,12 @@ def decompose_new(
         ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
+
+
+def _findings(folder: Path, table: ParquetTable) -> tuple[Diagnostic, ...]:
+    """A warning where the rows are those of the fit."""
+    known = table.fingerprint == read_report(folder).data.fingerprint
+    return (data_checks.fitted_rows(folder.name),) if known else ()
 
 
 def as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest:
