@@ -94,7 +94,7 @@ class Rows:
 
 MOST_BATCHES = 500
 """Of a pass over the rows with batches that still grow: a few hundred steps a pass learn no less (400,000 rows of
-``mixed``: the same informations with 256 and 1,024, a quarter less time)."""
+``mixed``: the same informations with 256 and 1,024, in less time for more passes)."""
 
 
 def batch_size_for(rows: int, settings: TrainingSettings) -> int:

@@ -108,6 +108,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_ones(assignment, parts):
     ("assignment", "allowed"),
     [
         ("stage1.max_epochs=many", "a whole number, at least 1, however: 'many'"),
+        ("memory=3", "text, such as 500MB, 2GB, 1.5TB, however"),
         ("stage1.max_epochs=0", "a whole number, at least 1, however: 0"),
         ("stage1.max_epochs=2.5", "a whole number, at least 1, however: 2.5"),
         ("stage1.max_epochs=true", "a whole number, at least 1, however: True"),
