@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +16,9 @@ from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.network.pidreg import ModalityInput, PIDRegNetwork
 
 CHUNK = 4096  # rows evaluated at once: bounds memory, large enough to keep the matrix products efficient
+FEWEST_ROWS = 32  # evaluated at once where a device lacks memory: fewer are no help
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,24 @@ def averaged(readings: Sequence[Reading]) -> Reading:
     return Reading(first.codes, scores, prediction, first.first)
 
 
-def chunks(inputs: Sequence[ModalityInput]) -> list[list[ModalityInput]]:
-    """The rows in runs of ``CHUNK``."""
-    rows = len(inputs[0])
-    starts = range(0, rows, CHUNK)
-    return [[flat[s : s + CHUNK] for flat in inputs] for s in starts]
+def chunks(inputs: Sequence[ModalityInput], size: int) -> Iterator[list[ModalityInput]]:
+    """The rows in runs of ``size``."""
+    for start in range(0, len(inputs[0]), size):
+        yield [flat[start : start + size] for flat in inputs]
+
+
+def by_chunks(inputs: Sequence[ModalityInput], work: Callable[[list[ModalityInput]], T]) -> list[T]:
+    """What ``work`` makes of the rows, in runs of ``CHUNK``, or of fewer where the device has no memory for these.
+
+    Raises OutOfMemoryError where it has none for ``FEWEST_ROWS``.
+    """
+    size = min(CHUNK, len(inputs[0]))
+    while size > FEWEST_ROWS:
+        # Tried again below the block: within it the error holds the tensors of what failed.
+        with suppress(torch.OutOfMemoryError):
+            return [work(chunk) for chunk in chunks(inputs, size)]
+        size = max(size // 2, FEWEST_ROWS)
+    return [work(chunk) for chunk in chunks(inputs, max(size, 1))]
 
 
 def all_masks(modalities: int) -> list[int]:
@@ -67,9 +85,9 @@ def subset_flags(masks: Sequence[int], modalities: int, device: torch.device) ->
     return {m: torch.tensor([float(m >> i & 1) for i in range(modalities)], device=device) for m in several}
 
 
-def as_array(parts: list[Tensor]) -> NDArray[np.float64]:
+def as_array(parts: Sequence[Tensor]) -> NDArray[np.float64]:
     """Chunks joined, as float64 on the host."""
-    return torch.cat(parts).double().cpu().numpy()
+    return torch.cat([*parts]).double().cpu().numpy()
 
 
 @torch.no_grad()
@@ -77,28 +95,24 @@ def read(network: PIDRegNetwork, inputs: Sequence[ModalityInput], masks: Sequenc
     """Codes, predictions, and the heads' scores of the sets in ``masks`` (none where the heads were not trained)."""
     n = len(inputs)
     flags = subset_flags(masks, n, inputs[0].device)
-    codes: list[list[Tensor]] = [[] for _ in range(n)]
-    by_mask: dict[int, list[Tensor]] = {mask: [] for mask in masks}
-    predictions = []
-    for chunk in chunks(inputs):
-        encoded = network.encode(chunk, None)
-        predictions.append(network.predict(encoded))
-        for parts, code in zip(codes, encoded, strict=True):
-            parts.append(code)
-        for i, head in enumerate(network.heads):
-            if 1 << i in by_mask:
-                by_mask[1 << i].append(head(encoded[i]))
-        for mask, present in flags.items():
-            by_mask[mask].append(network.subset_head(encoded, present))
-    joined = {mask: as_array(parts) for mask, parts in by_mask.items()}
+
+    def of(chunk: list[ModalityInput]) -> tuple[Sequence[Tensor], Tensor, dict[int, Tensor]]:
+        codes = network.encode(chunk, None)
+        prediction = network.predict(codes)
+        scores = {1 << i: head(codes[i]) for i, head in enumerate(network.heads) if 1 << i in masks}
+        scores |= {mask: network.subset_head(codes, present) for mask, present in flags.items()}
+        return codes, prediction, scores
+
+    codes, predictions, scores = zip(*by_chunks(inputs, of), strict=True)
+    joined = {mask: as_array([found[mask] for found in scores]) for mask in masks}
     prediction = as_array(predictions)
-    return Reading([as_array(parts) for parts in codes], joined, prediction, prediction)
+    return Reading([as_array(parts) for parts in zip(*codes, strict=True)], joined, prediction, prediction)
 
 
 @torch.no_grad()
 def predict(network: PIDRegNetwork, inputs: Sequence[ModalityInput]) -> Tensor:
     """Predictions of the standardised target, (n,), on the network's device."""
-    return torch.cat([network.predict(network.encode(chunk, None)) for chunk in chunks(inputs)])
+    return torch.cat(by_chunks(inputs, lambda chunk: network.predict(network.encode(chunk, None))))
 
 
 def readout_blocks(
