@@ -54,6 +54,14 @@ class DataError(PidregError):
     status = ExitStatus.DATA
 
 
+class DeviceMemoryError(PidregError):
+    """A device without memory for a step of training: with the status of any lack of memory. Unlike data that are
+    refused, it may do for what is left of a run next time.
+    """
+
+    status = ExitStatus.DATA
+
+
 class ArrayError(DataError, ValueError):
     """Data in memory that cannot be used: also a ValueError, as estimators of scikit-learn raise."""
 

@@ -25,7 +25,7 @@ from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.streamed_evidence import of_whole_table
 from pidreg_cli.training.boosting import scored_sets
 from pidreg_cli.training.checkpoints import CheckpointStore
-from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
+from pidreg_cli.training.device import available_threads, limited_threads, peak_bytes, resolve_device
 from pidreg_cli.training.metrics import accuracy
 from pidreg_cli.training.model_rows import ModelRows
 from pidreg_cli.training.processes import ALONE, Processes
@@ -94,7 +94,8 @@ def fit_arrays(
         outcome = run.run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
-        evidence = replace(evidence, run=replace(evidence.run, device=str(device), threads=threads))
+        facts = replace(evidence.run, device=str(device), threads=threads, device_bytes=peak_bytes(device))
+        evidence = replace(evidence, run=facts)
         if dealt is not None:
             evidence = of_whole_table(evidence, dealt)
         return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings), dealt)
@@ -344,4 +345,5 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
         code_divergence=None if np.isnan(divergence) else divergence,
         boosted=(sum(ledger.boosted for ledger in outcome.histories), len(outcome.histories)),
         tree_shares=tuple(ledger.tree_share for ledger in outcome.histories),
+        batches=tuple(ledger.batch for ledger in outcome.histories),
     )

@@ -128,6 +128,7 @@ def _fitted(
 ) -> Report:
     with run, open_progress(console) as progress:
         # Options, configuration and outputs are known to be good: only now is torch worth its second.
+        from pidreg_cli.decisions.training_checks import DEVICE_MEMORY
         from pidreg_cli.pipeline import fit_run
         from pidreg_cli.training.processes import ALONE
 
@@ -136,5 +137,8 @@ def _fitted(
         fitted = fit_run(
             data, settings, run, progress, keep_heldout=keep_heldout, processes=processes or ALONE
         )
+    for finding in fitted.report.diagnostics:
+        if finding.code == DEVICE_MEMORY:
+            console.detail(finding.message)
     console.notice(f"wrote {fitted.folder}")
     return fitted.report

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.memory import amount
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +24,7 @@ VISIBLE_SYNERGY = 0.1
 """Products of codes with less than one per cent of the fusion, where a tenth of the total shows only
 together.
 """
+DEVICE_MEMORY = "training.device_memory"
 RECENT_EPOCHS = 10
 FEWEST_EPOCHS = 6
 ALTERNATING_SHARE = 0.5
@@ -64,6 +66,36 @@ def tree_share(shares: Sequence[float]) -> Diagnostic | None:
         f"Boosted trees of all modalities are {mean:.0%} of the prediction{over}; the network is the rest.",
         "Nothing to do: validation rows are predicted best so. features.boosted=off fits without.",
         mean,
+    )
+
+
+def smaller_batch(batches: Sequence[int | None]) -> Diagnostic | None:
+    """``batches``: for each model of the run, rows of a batch where the device's memory asked for smaller ones."""
+    found = [batch for batch in batches if batch is not None]
+    if not found:
+        return None
+    which = "" if len(batches) == 1 else f" in {len(found)} of {len(batches)} models"
+    fewest = min(found)
+    return Diagnostic(
+        "training.smaller_batch",
+        "warning",
+        f"The device's memory ran out in training, which went on with smaller batches{which}, down to {fewest} rows.",
+        f"Give --set training.batch_size={fewest} --set training.largest_batch={fewest} to train so from the start, or "
+        "take a device with more memory; a result depends on the batches.",
+        fewest,
+    )
+
+
+def device_memory(device: str, peak: int | None) -> Diagnostic | None:
+    """``peak``: most bytes of a GPU that tensors took; None where the device is none."""
+    if peak is None:
+        return None
+    return Diagnostic(
+        DEVICE_MEMORY,
+        "info",
+        f"The fit took up to {amount(peak)} of the memory of device '{device}'.",
+        "Nothing to do: training.batch_size and the size of the network set most of it.",
+        peak,
     )
 
 

@@ -31,7 +31,7 @@ new-data: labelled rows that came after the fit; features: all rows, without a m
 @dataclass(frozen=True)
 class RunFacts:
     """The command and its surroundings; ``device`` and ``threads`` as resolved, ``created_at`` ISO 8601 in
-    UTC.
+    UTC. ``device_bytes``: most that tensors took of a GPU's memory.
     """
 
     command: str
@@ -39,6 +39,7 @@ class RunFacts:
     seed: int
     device: str
     threads: int | None
+    device_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ class TrainingFacts:
     NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
     whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
     models read boosted scores, and how many there are. ``tree_shares``: of boosted trees in their predictions.
+    ``batches``: rows of their batches, where memory asked for smaller ones.
     """
 
     target: Floats
@@ -168,6 +170,7 @@ class TrainingFacts:
     code_divergence: float | None = None
     boosted: tuple[int, int] = (0, 0)
     tree_shares: tuple[float, ...] = ()
+    batches: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
     if training is not None:
         yield training_checks.boosted_scores(*training.boosted)
         yield training_checks.tree_share(training.tree_shares)
+        yield training_checks.smaller_batch(training.batches)
+    yield training_checks.device_memory(evidence.run.device, evidence.run.device_bytes)
     if training is not None and training.code_divergence is not None:
         yield training_checks.codes_not_normal(training.code_divergence)
     if training is not None and training.head_r2 is not None and training.alone_r2 is not None:

@@ -12,7 +12,7 @@ from pidreg_cli.errors import UsageError
 from pidreg_cli.place import ONLY, Place
 from pidreg_cli.threads import available_threads
 
-__all__ = ["available_threads", "limited_threads", "resolve_device"]
+__all__ = ["available_threads", "limited_threads", "peak_bytes", "release_unused", "resolve_device"]
 
 
 def resolve_device(name: str, place: Place = ONLY) -> torch.device:
@@ -44,6 +44,17 @@ def resolve_device(name: str, place: Place = ONLY) -> torch.device:
     if not place.alone:
         torch.cuda.set_device(device)  # where NCCL looks
     return device
+
+
+def release_unused(device: torch.device) -> None:
+    """Give back what torch keeps of a GPU's memory for tensors to come, in pieces that may suit none of these."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Most bytes that tensors of this process took of a GPU at the same time; None for the CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 @contextmanager

@@ -192,6 +192,7 @@ class ModelChoice:
             first.ledger,
             boosted=fitted is not None,
             history=[record for one in found for record in one.ledger.history],
+            batch=min((one.ledger.batch for one in found if one.ledger.batch is not None), default=None),
         )
         return Trained(FittedModel(self.train.columns, self._inputs(fitted), networks), ledger)
 

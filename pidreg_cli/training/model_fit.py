@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -14,20 +14,17 @@ from pidreg_cli.errors import TrainingError, UsageError
 from pidreg_cli.network.noise import BatchNoise, generator_of
 from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
 from pidreg_cli.training.atoms import StageAtoms, stage_atoms
-from pidreg_cli.training.batches import Rows, TrainingRows, batch_size_for
-from pidreg_cli.training.checkpoints import (
-    CheckpointStore,
-    shared_checkpoint,
-    training_name,
-    write_checkpoint,
-)
-from pidreg_cli.training.device import limited_threads
+from pidreg_cli.training.batches import Rows, TrainingRows
+from pidreg_cli.training.checkpoints import CheckpointStore, training_name
+from pidreg_cli.training.device import limited_threads, release_unused
+from pidreg_cli.training.last_epoch import LastEpoch
 from pidreg_cli.training.objective import loss_terms
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.reading import predict
-from pidreg_cli.training.rounds import round_batches, round_steps
+from pidreg_cli.training.rounds import BatchPlan
 from pidreg_cli.training.seeds import Stream, torch_generator
+from pidreg_cli.training.shortage import changed_batches, no_smaller_batch, not_agreed
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
 
@@ -73,7 +70,9 @@ class TrainedModel:
 
 
 class ModelFit:
-    """Training of one model. All that changes is in ``state``; ``run`` goes on from the last finished epoch."""
+    """Training of one model. ``run`` goes on from the last finished epoch, also where the device's memory runs out
+    within one: with smaller batches. All else that changes is in ``state``.
+    """
 
     def __init__(
         self,
@@ -85,64 +84,100 @@ class ModelFit:
         store: CheckpointStore | None,
         processes: Processes = ALONE,
     ) -> None:
-        self.task, self.settings, self.progress, self.store = task, settings, progress, store
-        self.processes = processes
+        self.task, self.settings, self.progress = task, settings, progress
+        self.processes, self.shape = processes, shape
         self.train, self.valid = rows
         self.device = self.train.device
-        self.batch = batch_size_for(len(self.train), settings.training)
-        check_rows(min(self.batch, len(self.valid)), processes)
-        self.steps = round_steps(len(self.train), self.batch, settings.training.round_rows)
+        self.last_epoch = LastEpoch(store, task.checkpoint, self.device, processes)
+        self._begin(BatchPlan.of(len(self.train), settings.training))
+
+    def _begin(self, plan: BatchPlan) -> None:
+        """Everything as it is before the first step."""
+        training = self.settings.training
+        check_rows(min(plan.rows, len(self.valid)), self.processes)
+        self.plan = plan
         # NOTE[DIFF]: smaller batches, of small tables, make smaller steps in proportion: few rows are overfitted
         # within some ten epochs at the full rate (442 patients: R2 .39; in proportion .48, as ridge).
-        self.share = self.batch / max(self.batch, settings.training.batch_size)
-        seeds = torch_generator(settings.seed, Stream.PARAMETERS, *task.seeds)
-        network = PIDRegNetwork(shape, seeds).to(self.device)
-        self.state = TrainingState(network, settings.training, self.steps)
+        self.share = plan.rows / max(plan.rows, training.batch_size)
+        seeds = torch_generator(self.settings.seed, Stream.PARAMETERS, *self.task.seeds)
+        network = PIDRegNetwork(self.shape, seeds).to(self.device)
+        self.state = TrainingState(network, training, plan.steps)
 
     def run(self) -> TrainedModel:
-        """Train to the end, with one thread. Raises TrainingError when the loss is no longer a number."""
+        """Train to the end, with one thread. Raises TrainingError when the loss is no longer a number, and
+        DeviceMemoryError when there is no memory for the smallest batches.
+        """
         # A step is made of operations of some ten microseconds: threads that share one wait more than they work.
         with limited_threads(1):
             return self._run()
 
     def _run(self) -> TrainedModel:
         self._resume()
-        if self.state.ledger.stage == 1:
-            self._run_stage1()
-        self._run_stage2()
+        while (smaller := self._run_stages()) is not None:
+            self._go_on(smaller)
         network = self.state.evaluated
         network.load_state_dict(self.state.best)
         return TrainedModel(network, self.state.ledger)
 
-    def _resume(self) -> None:
-        found = shared_checkpoint(self.store, self.task.checkpoint, self.device, self.processes)
-        if found is not None:
-            document, tensors = found
-            self.state.ledger = Ledger.from_document(document)
-            self.state.load_tensors(tensors)
+    def _run_stages(self) -> BatchPlan | None:
+        """Train to the end, or until memory runs out: then the batches to go on with."""
+        try:
+            if self.state.ledger.stage == 1:
+                self._run_stage1()
+            self._run_stage2()
+        except torch.OutOfMemoryError as error:
+            # No more than that here: until this function is left, the error holds the tensors of the step that failed.
+            return self._smaller(error)
+        return None
 
-    def _save(self) -> None:
-        if self.store is not None:
-            document = self.state.ledger.to_document()
-            write_checkpoint(self.store, self.task.checkpoint, document, self.state.tensors())
+    def _smaller(self, error: torch.OutOfMemoryError) -> BatchPlan:
+        """Batches to go on with. Raises DeviceMemoryError where there are none."""
+        if not self.processes.alone:
+            raise not_agreed(self.task.name, self.plan, self.processes, error) from error
+        smaller = self.plan.smaller()
+        if smaller is None:
+            raise no_smaller_batch(self.task.name, self.plan, error) from error
+        return smaller
+
+    def _go_on(self, plan: BatchPlan) -> None:
+        """From the last finished epoch, with these batches; nothing of the one that broke off is kept."""
+        told = changed_batches(self.task.name, self.device, self.plan, plan)
+        self.progress.finish()
+        del self.state  # before there is another: memory is short
+        release_unused(self.device)
+        self._begin(plan)
+        self._resume(plan.rows)
+        self.last_epoch.keep(self.state)
+        self.progress.warning(told)
+
+    def _resume(self, batch: int | None = None) -> None:
+        """From the last finished epoch, with batches of ``batch`` rows, by default as large as they were then."""
+        found = self.last_epoch.found()
+        ledger = Ledger() if found is None else Ledger.from_document(found[0])
+        ledger.batch = batch or ledger.batch
+        if ledger.batch is not None and ledger.batch != self.plan.rows:
+            self._begin(replace(self.plan, rows=ledger.batch))
+        self.state.ledger = ledger
+        if found is not None:
+            self.state.load_tensors(found[1])
 
     def _run_stage1(self) -> None:
         settings, ledger = self.settings.stage1, self.state.ledger
-        bound = stage_epochs(settings, self.steps)
+        bound = stage_epochs(settings, self.plan.planned_steps)
         self.progress.begin(f"{self.task.name}, stage 1", bound)
         while ledger.epoch < bound and not (ledger.converged and ledger.epoch >= settings.min_epochs):
-            terms = self._train_epoch(lambda step: warm_up(ledger.epoch * self.steps + step))
+            terms = self._train_epoch(lambda step: warm_up(ledger.epoch * self.plan.steps + step))
             self._close_epoch(terms, self._follow_atoms())
         self.progress.finish()
         ledger.stage, ledger.stage1_epochs, ledger.epoch = 2, ledger.epoch, 0
-        self._save()
+        self.last_epoch.keep(self.state)
 
     def _run_stage2(self) -> None:
         ledger = self.state.ledger
-        bound = stage_epochs(self.settings.stage2, self.steps)
+        bound = stage_epochs(self.settings.stage2, self.plan.planned_steps)
         self.progress.begin(f"{self.task.name}, stage 2", bound)
         while ledger.epoch < bound and not self._stale():
-            terms = self._train_epoch(lambda step: cosine((ledger.epoch + step / self.steps) / bound))
+            terms = self._train_epoch(lambda step: cosine((ledger.epoch + step / self.plan.steps) / bound))
             self._close_epoch(terms, None)
         self.progress.finish()
 
@@ -153,15 +188,15 @@ class ModelFit:
     def _train_epoch(self, rate: Callable[[int], float]) -> dict[str, float]:
         """One round of the training rows; mean of each term of the loss. ``rate``: factor of the learning rate."""
         ledger = self.state.ledger
-        noise = self.processes.noise(self._generator, self.batch)
+        noise = self.processes.noise(self._generator, self.plan.rows)
         sums: dict[str, torch.Tensor] = {}
-        done = ledger.epoch * self.steps
+        done = ledger.epoch * self.plan.steps
         for step, batch in enumerate(self._batches(generator_of(noise))):
             for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach()
         self.state.share_buffers()
         totals = self.processes.add(torch.stack([*sums.values()])).tolist()
-        terms = {name: total / self.steps for name, total in zip(sums, totals, strict=True)}
+        terms = {name: total / self.plan.steps for name, total in zip(sums, totals, strict=True)}
         self._check_agreement()
         # Here, and not at the end of the epoch: atoms of a network that is no longer one would blame the data.
         weights = torch.stack([weight.detach().sum() for weight in self.state.evaluated.parameters()]).sum()
@@ -172,14 +207,12 @@ class ModelFit:
         """The own rows of each batch of this epoch."""
         ledger, seed = self.state.ledger, self.settings.seed
         path = (Stream.ROUNDS, *self.task.seeds, ledger.stage)
-        place = ledger.epoch, self.steps
-        return round_batches(
+        return self.plan.batches(
             self.train,
-            self.batch,
-            place,
+            ledger.epoch,
             noise,
             lambda i: torch_generator(seed, *path, i, device=self.device),
-            self.processes.own(self.batch),
+            self.processes.own(self.plan.rows),
         )
 
     def _generator(self, lane: int) -> torch.Generator:
@@ -261,7 +294,7 @@ class ModelFit:
             self.state.keep_best()
         record = self._record(terms, train, valid, atoms)
         ledger.history.append(record)
-        self._save()
+        self.last_epoch.keep(self.state)
         self.progress.epoch(record)
 
     def _record(
@@ -300,8 +333,7 @@ class NetworkTraining:
 
 def most_steps(rows: int, settings: Settings) -> int:
     """Steps of a training with so many training rows, if no stage ends early."""
-    batch = batch_size_for(rows, settings.training)
-    steps = round_steps(rows, batch, settings.training.round_rows)
+    steps = BatchPlan.of(rows, settings.training).steps
     return steps * sum(stage_epochs(stage, steps) for stage in (settings.stage1, settings.stage2))
 
 

@@ -20,7 +20,7 @@ class Ledger:
     """The plain part of the state, JSON-serialisable.
 
     ``boosted``: whether the encoders read boosted scores; ``tree_share``: of the trees of all modalities in
-    a prediction.
+    a prediction. ``batch``: rows of a batch, where memory did not suffice for those planned.
     """
 
     stage: int = 1
@@ -36,6 +36,7 @@ class Ledger:
     best_epoch: int = 0
     boosted: bool = False
     tree_share: float = 0.0
+    batch: int | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
     def to_document(self) -> dict[str, Any]:

@@ -46,11 +46,16 @@ def command(folder: Path, run: str, *more: str, config: str = "tiny.yaml") -> li
 
 
 @contextmanager
-def started(size: int, *arguments: str, options: Sequence[str] = ("--standalone",)) -> Iterator[Torchrun]:
+def started(
+    size: int,
+    *arguments: str,
+    options: Sequence[str] = ("--standalone",),
+    program: Sequence[str] = ("-m", "pidreg_cli"),
+) -> Iterator[Torchrun]:
     """Processes of torchrun; none outlives the block."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", *options, "--nproc-per-node", str(size)]
     process = subprocess.Popen(
-        [*torchrun, "-m", "pidreg_cli", *arguments],
+        [*torchrun, *program, *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -175,6 +180,42 @@ def check_resumed(folder: Path, run: str, size: int) -> None:
     whole = f"{run}-whole"
     assert Ended(*command(folder, whole, config="long.yaml")).status == 0
     check_same(folder, run, whole)
+
+
+SHORT = """
+import sys
+
+import torch
+from pidreg_cli.__main__ import run
+from pidreg_cli.training.model_fit import ModelFit
+
+step = ModelFit._step
+
+
+def failing(self, *given):
+    if self.processes.rank == RANK and self.state.ledger.epoch == 2:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    return step(self, *given)
+
+
+ModelFit._step = failing
+sys.exit(run())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_when_the_memory_of_one_runs_out_all_end_and_are_told_what_to_do(folder: Path, rank: int) -> None:
+    run, program = f"short{rank}", folder / f"short{rank}.py"
+    program.write_text(SHORT.replace("RANK", str(rank)))
+    with started(2, *command(folder, run, config="long.yaml"), program=[str(program)]) as torchrun:
+        out, err = torchrun.communicate(timeout=SECONDS)
+    assert (out, statuses(err)) == ("", [ExitStatus.DATA] * 2)
+    [error] = [line for line in told(err) if line.startswith("error: ")]
+    assert f"the device of process {rank} has no memory for its part of a batch of 32 rows" in error
+    assert "--set training.batch_size=16 --set training.largest_batch=16" in err
+    assert (folder / f"{run}.partial").exists()
+    assert Ended(*command(folder, run, "--resume", config="long.yaml")).status == 0
 
 
 @pytest.mark.slow

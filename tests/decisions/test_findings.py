@@ -125,6 +125,22 @@ def test_boosted_scores_tell_which_models_read_them() -> None:
     assert some.value == pytest.approx(1 / 3)
 
 
+def test_smaller_batches_name_the_least_and_how_to_train_so() -> None:
+    assert training_checks.smaller_batch(()) is None
+    assert training_checks.smaller_batch((None, None)) is None
+    found = expect(training_checks.smaller_batch((None, 128, 64)), "training.smaller_batch", "64", "2 of 3")
+    assert (found.severity, found.value) == ("warning", 64)
+    assert "--set training.batch_size=64 --set training.largest_batch=64" in found.hint
+    assert "models" not in expect(training_checks.smaller_batch((32,)), "training.smaller_batch").message
+
+
+def test_memory_of_a_device_is_told_where_it_is_known() -> None:
+    assert training_checks.device_memory("cpu", None) is None
+    found = expect(training_checks.device_memory("cuda:1", 320_000_000), "training.device_memory", "320 MB")
+    assert (found.severity, found.value) == ("info", 320_000_000)
+    assert "'cuda:1'" in found.message
+
+
 def test_unconverged_weights_say_by_how_much() -> None:
     assert training_checks.unconverged_weights(True, 0.5, 0.01) is None
     found = expect(

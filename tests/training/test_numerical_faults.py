@@ -62,7 +62,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
     train = model_fit.ModelFit._train_epoch
 
     def counted(self: model_fit.ModelFit, rate: Any) -> dict[str, float]:
-        steps.append(self.steps)
+        steps.append(self.plan.steps)
         return train(self, rate)
 
     with pytest.MonkeyPatch.context() as patch:
