@@ -10,13 +10,15 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 from loky.backend import get_context
+from loky.backend import resource_tracker as loky_tracker
 from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from pidreg_cli.errors import TrainingError
@@ -28,6 +30,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 Job = Callable[[Progress], R]
 """Work that tells a listener how it goes; for another process it must be picklable, and so must be its result."""
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Python looks for modules in no working directory: files there may be a stranger's, and named as a module is."""
 HEARTBEAT = 1.0  # seconds between two looks whether the process that asked, or its listener, is still there
 
 
@@ -101,6 +105,7 @@ class _Pool:
     """Processes, the queue on which they tell how jobs go, and the folder in which jobs are marked as dropped."""
 
     def __init__(self, count: int, progress: Progress) -> None:
+        _start_trackers()
         context = get_context("loky")
         self._told = context.SimpleQueue()
         self._progress, self._listeners = progress, dict[int, Progress]()
@@ -111,7 +116,7 @@ class _Pool:
             context=context,
             initializer=_prepare,
             initargs=(self._told, os.getpid()),
-            env={"OMP_NUM_THREADS": "1"},
+            env={"OMP_NUM_THREADS": "1", **SAFE_PATH},
         )
         self._ear = threading.Thread(target=self._listen, daemon=True)
 
@@ -142,6 +147,28 @@ class _Pool:
                 except BaseException as error:
                     # A closed pipe, say: for whoever waits for a result.
                     self._unheard.append(error)
+
+
+def _start_trackers() -> None:
+    """Processes that outlive this one to remove its semaphores; they would start by themselves, less safely."""
+    with _variables(SAFE_PATH):
+        resource_tracker.ensure_running()
+        loky_tracker.ensure_running()
+
+
+@contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Of processes that start within the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _Elsewhere(Pending[R]):
