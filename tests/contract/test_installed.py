@@ -51,6 +51,22 @@ def installed(wheel: Path) -> Path:
     return programs
 
 
+def every_command(programs: Path, folder: Path, **variables: str) -> None:
+    """Every command of the environment's program works on a small table; results go to ``folder``."""
+    quick = ("--preset", "fast", "--set", "stage1.max_epochs=2", "--set", "stage2.max_epochs=2")
+    for arguments in (
+        ("synth", "unique", "-o", "data.parquet", "--rows", 300),
+        ("fit", "data.parquet", *quick),
+        ("predict", "data.pidreg", "data.parquet", "-o", "p.csv"),
+        ("decompose", "data.pidreg"),
+        ("select-modalities", "data.pidreg"),
+        ("check", "data.pidreg", "--require", "total >= 0"),
+        ("prepare", "data.parquet", "-o", "prepared.parquet"),
+        ("report", "data.pidreg", "--format", "html"),
+    ):
+        ended(programs / "pidreg", *arguments, cwd=folder, **variables)
+
+
 @pytest.mark.slow
 def test_the_contract_holds_of_the_wheel(installed: Path, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests" / "contract"]
@@ -77,13 +93,16 @@ def test_the_lowest_versions_that_are_declared_work(wheel: Path, tmp_path: Path)
     lowest = [requirement.replace(">=", "==") for requirement in declared]
     programs = environment(tmp_path / "lowest")
     ended(programs / "pip", "install", "-q", wheel, *lowest, cwd=tmp_path, PIP_CONSTRAINT="")
-    program = programs / "pidreg"
-    ended(program, "synth", "unique", "-o", "data.parquet", "--rows", 300, cwd=tmp_path)
-    quick = ("--preset", "fast", "--set", "stage1.max_epochs=2", "--set", "stage2.max_epochs=2")
-    ended(program, "fit", "data.parquet", *quick, cwd=tmp_path)
-    ended(program, "predict", "data.pidreg", "data.parquet", "-o", "p.csv", cwd=tmp_path)
-    ended(program, "decompose", "data.pidreg", cwd=tmp_path)
-    ended(program, "select-modalities", "data.pidreg", cwd=tmp_path)
-    ended(program, "check", "data.pidreg", "--require", "total >= 0", cwd=tmp_path)
-    ended(program, "prepare", "data.parquet", "-o", "prepared.parquet", cwd=tmp_path)
-    ended(program, "report", "data.pidreg", "--format", "html", cwd=tmp_path)
+    every_command(programs, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_newest_versions_that_the_registry_serves_work(wheel: Path, tmp_path: Path) -> None:
+    programs = environment(tmp_path / "newest")
+    # An empty value would leave a constraint of pip's configuration in force.
+    unconstrained = tmp_path / "unconstrained.txt"
+    unconstrained.touch()
+    line = (programs / "pip", "install", "-q", "--upgrade", wheel)
+    ended(*line, cwd=tmp_path, PIP_CONSTRAINT=str(unconstrained))
+    print(ended(programs / "pip", "freeze", cwd=tmp_path).stdout)  # noqa: T201  shown where a command fails
+    every_command(programs, tmp_path, PYTHONWARNINGS="error::DeprecationWarning")
