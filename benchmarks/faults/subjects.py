@@ -160,10 +160,11 @@ class Workshop:
 
 def digests(place: Path, subject: Subject) -> Digests:
     """Of what the command wrote, less the clock, by output; only of outputs that are there."""
-    return {name: _digest(place / name) for name in subject.outputs if (place / name).exists()}
+    return {name: digest(place / name) for name in subject.outputs if (place / name).exists()}
 
 
-def _digest(output: Path) -> str:
+def digest(output: Path) -> str:
+    """Of a file, or of all files of a folder and their names, less the clock."""
     found = hashlib.sha256()
     files = (path for path in output.rglob("*") if path.is_file()) if output.is_dir() else [output]
     for path in sorted(files):

@@ -29,3 +29,18 @@ def test_the_table_of_faults_names_none_that_lost_something() -> None:
     rows = [line.strip("|").split("|") for line in table.splitlines()[2:]]
     assert {row[0].strip() for row in rows} >= {"kill -9", "SIGTERM", "Ctrl-C", "full disk"}
     assert all(row[-1].strip() == "all" and int(row[3]) > 0 for row in rows)
+
+
+def test_the_table_of_machines_says_of_each_how_far_it_is_from_this_one() -> None:
+    text = (DOCS / "trust.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- machines: begin -->\n")[2].partition("<!-- machines: end -->")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    ran = {row[0]: row[1:] for row in rows if not row[1].startswith("not run (")}
+    assert all(len(row) == len(head) for row in rows)
+    assert set(ran["this machine"]) == {"0", "yes"}
+    assert all(row[head.index("twice the same") - 1] == "yes" for row in ran.values())
+    # What the page concludes: another machine changes less than another seed.
+    changed = {name: float(row[0]) for name, row in ran.items()}
+    seeds = [bits for name, bits in changed.items() if name.startswith("seed")]
+    assert max(bits for name, bits in changed.items() if not name.startswith("seed")) < min(seeds)
