@@ -32,6 +32,7 @@ from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
 from pidreg_cli.training.seeds import Stream, numpy_generator
+from pidreg_cli.training.workers import KeptProcesses
 
 Floats = NDArray[np.float64]
 
@@ -77,11 +78,12 @@ def fit_arrays(
     store: CheckpointStore | None = None,
     processes: Processes = ALONE,
     dealt: DealtTable | None = None,
+    kept: KeptProcesses | None = None,
 ) -> Fit:
     """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind.
 
     With several ``processes`` this is for the first of them; the others call ``follow_arrays``. ``dealt``: the table of
-    which ``arrays`` are the sample, where it is streamed.
+    which ``arrays`` are the sample, where it is streamed. ``kept``: processes for this fit and others after it.
     """
     usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
     for notice in protocol.notices:
@@ -90,7 +92,7 @@ def fit_arrays(
     threads = settings.threads or processes.place.threads
     # Threads train side by side; within an operation, here as in a step, they cost more than they gain.
     with limited_threads(1), determined_targets(usable.names, source.target):
-        run = ProtocolRun(usable, settings, device, progress, store, threads, processes, dealt)
+        run = ProtocolRun(usable, settings, device, progress, store, threads, processes, dealt, kept)
         outcome = run.run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)

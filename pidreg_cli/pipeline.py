@@ -36,6 +36,7 @@ from pidreg_cli.streaming import choose_way, deal, keep_way, stored_way, streame
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome
+from pidreg_cli.training.workers import KeptProcesses
 from pidreg_cli.version import __version__
 
 
@@ -127,10 +128,11 @@ def fit_table(
     progress: Progress,
     run: RunBuilder | None = None,
     covariates: Sequence[str] = (),
+    kept: KeptProcesses | None = None,
 ) -> FittedTable:
     """Fit the table in ``inputs`` in memory, with checkpoints in ``run`` if there is one; covariates are no features.
 
-    Raises PidregError.
+    ``kept``: processes for this fit and others after it. Raises PidregError.
     """
     if settings.memory is not None:
         progress.notice(
@@ -140,7 +142,7 @@ def fit_table(
     if covariates:
         roles, notices = without_covariates(roles, covariates)
         roles = replace(roles, notices=notices)
-    return fit_opened(table, roles, settings, progress, run)
+    return fit_opened(table, roles, settings, progress, run, kept=kept)
 
 
 def opened(inputs: Sequence[str | Path], settings: Settings) -> tuple[ParquetTable, Roles]:
@@ -156,6 +158,7 @@ def fit_opened(
     progress: Progress,
     run: RunBuilder | None,
     processes: Processes = ALONE,
+    kept: KeptProcesses | None = None,
 ) -> FittedTable:
     """Fit a table in memory, with checkpoints in ``run`` if there is one. Raises PidregError."""
     loaded = load_arrays(table, roles)
@@ -165,7 +168,7 @@ def fit_opened(
     check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     checkpoints = None if run is None else run.checkpoints
-    fit = fit_arrays(loaded.arrays, source, settings, progress, checkpoints, processes)
+    fit = fit_arrays(loaded.arrays, source, settings, progress, checkpoints, processes, kept=kept)
     return FittedTable(fit, roles, source)
 
 

@@ -18,6 +18,7 @@ from pidreg_cli.runs import RunBuilder
 from pidreg_cli.selecting.beyond_covariates import select_beyond
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
 from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.workers import KeptProcesses
 
 
 def select_table(
@@ -27,7 +28,9 @@ def select_table(
 
     Raises PidregError of every kind.
     """
-    return _report(fit_table(inputs, settings, progress), settings, progress, verify=verify)
+    with KeptProcesses(progress) as kept:
+        fitted = fit_table(inputs, settings, progress, kept=kept)
+        return _report(fitted, settings, progress, kept, verify=verify)
 
 
 def select_table_beyond(
@@ -50,15 +53,18 @@ def select_and_keep(
     inputs: Sequence[str | Path], settings: Settings, progress: Progress, run: RunBuilder, *, verify: bool
 ) -> Report:
     """The same, and the fit is kept as a run before anything is verified. ``run`` is entered by the caller."""
-    fitted = fit_table(inputs, settings, progress, run)
-    write_run(run, fitted.fit, fitted.roles, keep_heldout=True)
-    progress.notice(f"wrote {run.commit()}")
-    return _report(fitted, settings, progress, verify=verify)
+    with KeptProcesses(progress) as kept:
+        fitted = fit_table(inputs, settings, progress, run, kept=kept)
+        write_run(run, fitted.fit, fitted.roles, keep_heldout=True)
+        progress.notice(f"wrote {run.commit()}")
+        return _report(fitted, settings, progress, kept, verify=verify)
 
 
-def _report(fitted: FittedTable, settings: Settings, progress: Progress, *, verify: bool) -> Report:
+def _report(
+    fitted: FittedTable, settings: Settings, progress: Progress, kept: KeptProcesses, *, verify: bool
+) -> Report:
     report = fitted.fit.report.model_copy(update={"command": "select-modalities"})
     if not verify:
         return report
-    retraining = Retraining(fitted.fit.arrays, fitted.source, settings, progress)
+    retraining = Retraining(fitted.fit.arrays, fitted.source, settings, progress, kept)
     return verified(report, HeldErrors.of_fit(fitted.fit), retraining)

@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.leaks import check_errors, determined_targets
 from pidreg_cli.decisions.findings import listed
 from pidreg_cli.decisions.selection import Contest, Rule
 from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.decisions.verdicts import Comparison, verdict
-from pidreg_cli.fitting import Fit, TableSource, fit_arrays, row_labels
+from pidreg_cli.fitting import Fit, TableSource, checked, row_labels
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.reports.model import Report, Selection, Verification
+from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.evaluation import Readouts, jackknife_groups
 from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.protocol import ProtocolRun
+from pidreg_cli.training.retraining import judged
 from pidreg_cli.training.seeds import Stream, numpy_generator
+from pidreg_cli.training.workers import KeptProcesses
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
@@ -71,20 +76,30 @@ class HeldErrors:
 
 @dataclass(frozen=True)
 class Retraining:
-    """How sets are trained: rows with a target, their table, the settings of the fit, and whom to tell."""
+    """How sets are trained: rows with a target, their table, the settings of the fit, and whom to tell.
+
+    ``kept``: processes that the fit began.
+    """
 
     arrays: MultimodalArrays
     source: TableSource
     settings: Settings
     progress: Progress
+    kept: KeptProcesses | None = None
 
     def of(self, names: tuple[str, ...]) -> HeldErrors:
         """Train on these modalities alone. Raises PidregError of every kind."""
         left = tuple(name for name in self.arrays.names if name not in names)
         self.progress.notice(f"verification: retraining {listed(names)} without {listed(left)}")
-        return HeldErrors.of_fit(
-            fit_arrays(self.arrays.only(*names), self.source, narrowed(self.settings, names), self.progress)
-        )
+        settings = narrowed(self.settings, names)
+        usable, protocol = checked(self.arrays.only(*names), self.source, settings)
+        threads = settings.threads or available_threads()
+        with limited_threads(1), determined_targets(usable.names, self.source.target):
+            device = resolve_device(settings.device)
+            run = ProtocolRun(usable, settings, device, self.progress, None, threads, kept=self.kept)
+            found = judged(run, protocol)
+            check_errors(found.readouts.score_errors, usable.names, self.source.target)
+        return HeldErrors.of(found.readouts, found.prediction, row_labels(found.readouts.rows, usable))
 
 
 def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:

@@ -8,7 +8,7 @@ validation), results are pooled; the deployed model is trained once more on all 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from pidreg_cli.data.splits import Protocol, assign_split, carve_validation, fol
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.completion import CodeMoments
-from pidreg_cli.memory import available_bytes, bytes_of, resident_bytes
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.calibration_rows import CalibrationRows, code_moments
 from pidreg_cli.training.checkpoints import CheckpointStore
@@ -28,22 +27,19 @@ from pidreg_cli.training.evaluation import ReadoutRows, Readouts, code_divergenc
 from pidreg_cli.training.fitted import FittedModel
 from pidreg_cli.training.metrics import Accuracy, accuracy
 from pidreg_cli.training.model_choice import ModelChoice, Trained, networks_of, training_files
-from pidreg_cli.training.model_fit import ModelTask, most_steps
+from pidreg_cli.training.model_fit import ModelTask
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
 from pidreg_cli.training.outcomes import HeldOut, load_outcome, outcome_name, save_outcome
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
 from pidreg_cli.training.state import Ledger
-from pidreg_cli.training.workers import Workers
+from pidreg_cli.training.workers import KeptProcesses, Workers
+from pidreg_cli.training.worthwhile import worthwhile_processes
 
 Index = NDArray[np.intp]
+Given: TypeAlias = "tuple[MultimodalArrays, Settings, torch.device, CheckpointStore | None, int, Processes]"
 FEWEST_GROUPS = 2  # of validation rows
-STEPS_WORTH_PROCESSES = 2000
-"""In all trainings together: they take five seconds or more, and the start of a process takes two."""
-PROCESS_BYTES = 500_000_000  # of memory that a process takes before it holds rows
-TABLES_IN_PROCESS = 4
-"""As much memory as so many tables of features, in single precision: rows as they came, and as networks read them."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,10 @@ class ProtocolOutcome:
 
 
 class ProtocolRun:
-    """A fit of all models of a run, on rows that have a target; ``dealt``: the table of which they are a sample."""
+    """A fit of all models of a run, on rows that have a target; ``dealt``: the table of which they are a sample.
+
+    ``kept``: processes that train side by side here and in fits after this one; without, this fit has its own.
+    """
 
     def __init__(
         self,
@@ -99,10 +98,11 @@ class ProtocolRun:
         threads: int = 1,
         processes: Processes = ALONE,
         dealt: DealtTable | None = None,
+        kept: KeptProcesses | None = None,
     ) -> None:
         self.arrays, self.settings, self.device = arrays, settings, device
         self.progress, self.store, self.threads = progress, store, threads
-        self.processes, self.dealt = processes, dealt
+        self.processes, self.dealt, self.kept = processes, dealt, kept
 
     def run(self, protocol: Protocol) -> ProtocolOutcome:
         """Train, hold out, pool."""
@@ -111,16 +111,16 @@ class ProtocolRun:
     def follow(self, protocol: Protocol) -> None:
         """The trainings of ``run`` in their order, and nothing else: what processes beside the first do."""
         if protocol.kind == "split":
-            self.train("model", 0, self._split()[1])
+            self.train("model", 0, self.split()[1])
             return
         folds = protocol.folds
-        assigned = self._assigned(folds)
+        assigned = self.assigned(folds)
         for number in range(folds):
             if not self._finished(number):
-                self._train_fold(number, folds, assigned)
+                self.train_fold(number, folds, assigned)
         self.train("deployed model", folds, self._deployed(folds))
 
-    def _split(self) -> tuple[NDArray[np.str_], Parts]:
+    def split(self) -> tuple[NDArray[np.str_], Parts]:
         """Part of each row, and the rows of each part."""
         split = assign_split(self.arrays, self._rng(Stream.SPLIT))
         parts = Parts(*(np.flatnonzero(split == part) for part in (TRAIN, VALID, TEST)))
@@ -128,12 +128,12 @@ class ProtocolRun:
         return split, parts
 
     def _run_split(self) -> ProtocolOutcome:
-        split, parts = self._split()
+        split, parts = self.split()
         trained = self.train("model", 0, parts)
         moments = self._moments(trained, parts)
         held = self._held_out(trained, 0, parts, moments, "valid")
         selection = validation_readouts(held.models[0], self.settings)
-        valid = self._predict(trained.model, parts.valid)
+        valid = self.predict(trained.model, parts.valid)
         prediction = np.concatenate([valid, held.prediction])
         rows = np.concatenate([parts.valid, parts.held])
         scored = Scored(rows, split[rows], prediction)
@@ -152,10 +152,9 @@ class ProtocolRun:
             )
 
     def _run_folds(self, folds: int) -> ProtocolOutcome:
-        assigned, parts = self._assigned(folds), self._deployed(folds)
-        with self._workers(folds + 1, len(parts.train)) as workers:
-            threads = 1 if workers.several else self.threads
-            given = (self.arrays, self.settings, self.device, self.store, threads, self.processes)
+        assigned, parts = self.assigned(folds), self._deployed(folds)
+        with self.workers(folds + 1, len(parts.train)) as workers:
+            given = self.given(workers)
             fitted = [workers.start(_FoldOf(*given, number, folds, assigned)) for number in range(folds)]
             deployed = workers.start(_DeployedOf(*given, folds, parts))
             outcomes, trained = [fold.result() for fold in fitted], deployed.result()
@@ -163,14 +162,19 @@ class ProtocolRun:
         split[parts.valid] = VALID
         held = HeldOut.pooled([held for held, _ in outcomes])
         histories = (*(ledger for _, ledger in outcomes), trained.ledger)
-        valid = self._accuracy(parts.valid, self._predict(trained.model, parts.valid))
+        valid = self._accuracy(parts.valid, self.predict(trained.model, parts.valid))
         scored = Scored(held.readouts.rows, np.full(len(held.prediction), TEST), held.prediction)
         moments = self._moments(trained, parts)
         seen = ReadoutRows.of(trained.model, self.arrays, parts.valid, self.settings)
         spared = self._calibration(trained.model, moments, seen, parts.valid)
         return ProtocolOutcome(trained, moments, spared, split, held, held.readouts, valid, scored, histories)
 
-    def _assigned(self, folds: int) -> Index:
+    def given(self, workers: Workers) -> Given:
+        """What this run is of, for a job of these workers: beside others each has one thread."""
+        threads = 1 if workers.several else self.threads
+        return self.arrays, self.settings, self.device, self.store, threads, self.processes
+
+    def assigned(self, folds: int) -> Index:
         """Fold of each row."""
         return fold_assignment(self.arrays.rows, folds, self._rng(Stream.FOLDS), self.arrays.groups)
 
@@ -184,7 +188,7 @@ class ProtocolRun:
         stored = self.store is not None and self.store.path(outcome_name(number)) is not None
         return bool(self.processes.number_of_first(stored))
 
-    def _train_fold(self, number: int, folds: int, assigned: Index) -> tuple[Trained, Parts]:
+    def train_fold(self, number: int, folds: int, assigned: Index) -> tuple[Trained, Parts]:
         """The model that holds out a fold."""
         held = np.flatnonzero(assigned == number)
         parts = self._carved(np.flatnonzero(assigned != number), number, held)
@@ -194,7 +198,7 @@ class ProtocolRun:
         """One fold, from its stored outcome where it was finished before."""
         if self._finished(number) and (stored := load_outcome(self.store, number)):
             return stored
-        trained, parts = self._train_fold(number, folds, assigned)
+        trained, parts = self.train_fold(number, folds, assigned)
         moments = self._moments(trained, parts)
         outcome = self._held_out(trained, number, parts, moments, "held"), trained.ledger
         save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
@@ -209,26 +213,21 @@ class ProtocolRun:
         """One model: of a fold, or the deployed one."""
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
-        with self._workers(networks_of(self.settings), len(parts.train)) as workers:
+        with self.workers(networks_of(self.settings), len(parts.train)) as workers:
             given = (self.settings, self.device, self.progress, self.store, workers)
             return ModelChoice(task, rows, *given, self.dealt, self.processes).run()
 
-    def _workers(self, trainings: int, rows: int) -> Workers:
+    def workers(self, trainings: int, rows: int) -> Workers:
         """For so many independent trainings of so many rows; processes where these are worth their start.
 
         A GPU is kept busy by one training; processes that train together do one after the other; and where rows lie in
         files there is memory for one.
         """
-        long = trainings * most_steps(rows, self.settings) >= STEPS_WORTH_PROCESSES
-        together = self.device.type != "cpu" or self.dealt is not None or not self.processes.alone
-        if not long or together:
+        if self.device.type != "cpu" or self.dealt is not None or not self.processes.alone:
             return Workers(self.threads, self.progress)
-        table = sum(block.nbytes for block in self.arrays.features.values())
-        spare = available_bytes()
-        if self.settings.memory is not None:
-            spare = min(spare, max(0, bytes_of(self.settings.memory) - resident_bytes()))
-        affordable = spare // (PROCESS_BYTES + TABLES_IN_PROCESS * table)
-        return Workers(self.threads, self.progress, max(1, min(trainings, affordable)))
+        running = 0 if self.kept is None else self.kept.count
+        worth = running or worthwhile_processes(trainings, rows, self.arrays, self.settings)
+        return Workers(self.threads, self.progress, min(trainings, worth), self.kept)
 
     def _moments(self, trained: Trained, parts: Parts) -> CodeMoments:
         return code_moments(trained.model, self.arrays.take(parts.train))
@@ -238,7 +237,7 @@ class ProtocolRun:
     ) -> CalibrationRows:
         heads = self.settings.loss.sufficiency > 0
         arrays = self.arrays.take(index)
-        return CalibrationRows.of(model, moments, rows, arrays, self._predict(model, index), heads=heads)
+        return CalibrationRows.of(model, moments, rows, arrays, self.predict(model, index), heads=heads)
 
     def _held_out(
         self,
@@ -249,9 +248,7 @@ class ProtocolRun:
         calibrating: Literal["valid", "held"],
     ) -> HeldOut:
         model, arrays, settings = trained.model, self.arrays, self.settings
-        rows = ModelRows(
-            number, *(ReadoutRows.of(model, arrays, p, settings) for p in (parts.held, parts.valid))
-        )
+        rows = self.readout_rows(model, number, parts)
         seen, index = (rows.valid, parts.valid) if calibrating == "valid" else (rows.held, parts.held)
         found = Estimates.of(rows, settings)
         train, new = arrays.take(parts.train), arrays.take(parts.held)
@@ -259,7 +256,7 @@ class ProtocolRun:
             models=(rows,),
             calibration=self._calibration(model, moments, seen, index),
             readouts=found.readouts,
-            prediction=self._predict(model, parts.held),
+            prediction=self.predict(model, parts.held),
             ridge=ridge_predictions(train, new),
             ridge_alone=np.column_stack(
                 [ridge_predictions(train.only(name), new.only(name)) for name in new.names]
@@ -272,7 +269,15 @@ class ProtocolRun:
             debiased=found.debiased,
         )
 
-    def _predict(self, model: FittedModel, rows: Index) -> NDArray[np.float64]:
+    def readout_rows(self, model: FittedModel, number: int, parts: Parts) -> ModelRows:
+        """The rows that judge model ``number``."""
+        judging = (parts.held, parts.valid)
+        return ModelRows(
+            number, *(ReadoutRows.of(model, self.arrays, rows, self.settings) for rows in judging)
+        )
+
+    def predict(self, model: FittedModel, rows: Index) -> NDArray[np.float64]:
+        """Of these rows, (n,) in the target's units."""
         return model.predict(self.arrays.take(rows))
 
     def _accuracy(self, rows: Index, prediction: NDArray[np.float64]) -> Accuracy:
@@ -283,7 +288,7 @@ class ProtocolRun:
 
 
 @dataclass(frozen=True)
-class _ModelOf:
+class ModelOf:
     """A model of a run still to do, by any process: what ``ProtocolRun`` is given, less the listener."""
 
     arrays: MultimodalArrays
@@ -293,25 +298,26 @@ class _ModelOf:
     threads: int
     processes: Processes
 
-    def _run(self, progress: Progress) -> ProtocolRun:
+    def run(self, progress: Progress) -> ProtocolRun:
+        """Of a fit that knows nothing of other processes."""
         given = (self.arrays, self.settings, self.device, progress, self.store, self.threads)
         return ProtocolRun(*given, self.processes)
 
 
 @dataclass(frozen=True)
-class _FoldOf(_ModelOf):
+class _FoldOf(ModelOf):
     number: int
     folds: int
     assigned: Index
 
     def __call__(self, progress: Progress) -> tuple[HeldOut, Ledger]:
-        return self._run(progress).fold(self.number, self.folds, self.assigned)
+        return self.run(progress).fold(self.number, self.folds, self.assigned)
 
 
 @dataclass(frozen=True)
-class _DeployedOf(_ModelOf):
+class _DeployedOf(ModelOf):
     number: int
     parts: Parts
 
     def __call__(self, progress: Progress) -> Trained:
-        return self._run(progress).train("deployed model", self.number, self.parts)
+        return self.run(progress).train("deployed model", self.number, self.parts)

@@ -49,13 +49,15 @@ class Workers:
     """Up to ``processes`` jobs at the same time. With one, a job is done when its result is asked for, in this process.
 
     ``threads``: that this process and the others may use together. A context: processes that still work when it ends
-    are killed. Should this process die, they end within seconds.
+    are killed, but for those that are ``kept`` for more. Should this process die, they end within seconds.
     """
 
-    def __init__(self, threads: int, progress: Progress, processes: int = 1) -> None:
+    def __init__(
+        self, threads: int, progress: Progress, processes: int = 1, kept: KeptProcesses | None = None
+    ) -> None:
         self.threads, self.progress, self.processes = threads, progress, min(threads, processes)
-        self._pool: _Pool | None = None
         self._stack = ExitStack()
+        self._processes = self._stack.enter_context(KeptProcesses(progress)) if kept is None else kept
 
     def __enter__(self) -> Self:
         """Processes start with the first job."""
@@ -79,9 +81,38 @@ class Workers:
         """Begin ``job``, in the order of the calls. Its result raises TrainingError where its process was killed."""
         if not self.several:
             return _Later(job, self.progress)
+        return self._processes.pool(self.processes).start(job)
+
+
+class KeptProcesses:
+    """Processes of fits that follow one another: begun by the first that needs some, killed when the context ends.
+
+    The start of a process takes as long as many a training: two seconds, most of them for libraries.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._pool: _Pool | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """None is needed yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self._stack.close()
+
+    @property
+    def count(self) -> int:
+        """Of processes that were begun."""
+        return 0 if self._pool is None else self._pool.count
+
+    def pool(self, count: int) -> _Pool:
+        """Those that there are, else so many new ones."""
         if self._pool is None:
-            self._pool = self._stack.enter_context(_Pool(self.processes, self.progress))
-        return self._pool.start(job)
+            self._pool = self._stack.enter_context(_Pool(count, self._progress))
+        return self._pool
 
 
 class _Later(Pending[R]):
@@ -105,6 +136,7 @@ class _Pool:
     """Processes, the queue on which they tell how jobs go, and the folder in which jobs are marked as dropped."""
 
     def __init__(self, count: int, progress: Progress) -> None:
+        self.count = count
         _start_trackers()
         context = get_context("loky")
         self._told = context.SimpleQueue()
@@ -131,11 +163,13 @@ class _Pool:
         self._folder.cleanup()
 
     def start(self, job: Job[R]) -> Pending[R]:
-        """Queue ``job``."""
+        """Queue ``job``. Raises TrainingError where a process was killed before."""
         number = len(self._listeners)
         self._listeners[number] = self._progress.branch()
         mark = Path(self._folder.name) / str(number)
-        return _Elsewhere(self._pool.submit(_perform, job, number, mark), mark, self._unheard)
+        with _telling_of_a_loss():
+            future = self._pool.submit(_perform, job, number, mark)
+        return _Elsewhere(future, mark, self._unheard)
 
     def _listen(self) -> None:
         """Hear to the end, also what nobody can be told any more: a full queue would stop the processes."""
@@ -182,14 +216,8 @@ class _Elsewhere(Pending[R]):
         while not wait([self._future], timeout=HEARTBEAT).done:
             self._check_heard()
         self._check_heard()
-        try:
+        with _telling_of_a_loss():
             found: R = self._future.result()
-        except TerminatedWorkerError as error:
-            raise TrainingError(
-                "training.worker_lost",
-                "a process that trained a network was killed, perhaps for want of memory",
-                "continue with --resume, and with --threads 1 if memory is short",
-            ) from error
         return found
 
     def _check_heard(self) -> None:
@@ -200,6 +228,18 @@ class _Elsewhere(Pending[R]):
         """Taken from the queue, or ended after its epoch."""
         if not self._future.cancel():
             self._mark.touch()
+
+
+@contextmanager
+def _telling_of_a_loss() -> Iterator[None]:
+    try:
+        yield
+    except TerminatedWorkerError as error:
+        raise TrainingError(
+            "training.worker_lost",
+            "a process that trained a network was killed, perhaps for want of memory",
+            "continue with --resume, and with --threads 1 if memory is short",
+        ) from error
 
 
 class _DroppedError(Exception):

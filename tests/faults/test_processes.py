@@ -102,6 +102,41 @@ def test_a_killed_worker_ends_the_fit_with_what_to_do(folder: Path, unbroken: by
     assert (folder / "lost.pidreg" / "model.safetensors").read_bytes() == unbroken
 
 
+SELECT = ("select-modalities", "table.parquet", *FIT[2:-1], "--verify")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(("whose", "status"), [("all", 130), ("worker", 5)])
+def test_an_interrupted_verification_leaves_no_process_and_the_run(
+    folder: Path, unbroken: bytes, whose: str, status: int
+) -> None:
+    run = folder / f"verified-{status}.pidreg"
+    with subprocess.Popen(
+        [sys.executable, "-m", "pidreg_cli", *SELECT, "--run", run.name],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as select:
+        assert select.stderr is not None
+        told = iter(select.stderr.readline, "")
+        assert any("verification: retraining" in line for line in told)
+        others = psutil.Process(select.pid).children(recursive=True)
+        if whose == "all":
+            os.killpg(select.pid, signal.SIGINT)  # as a terminal does
+        else:
+            max(others, key=lambda process: process.memory_info().rss).kill()
+        said = select.stderr.read()
+        assert select.wait() == status
+    assert len(others) >= 2
+    assert "Traceback" not in said
+    _until(lambda: not any(_lives(process) for process in others))
+    assert (run / "model.safetensors").read_bytes() == unbroken
+
+
 def _done(folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pidreg_cli", *arguments]
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)

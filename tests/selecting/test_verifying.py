@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
@@ -13,9 +16,12 @@ from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.decisions.selection import Rule
 from pidreg_cli.fitting import TableSource, fit_arrays
 from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.selecting.of_table import select_table
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, compared, narrowed, verified
-from pidreg_cli.training.progress import Silent
-from tests.training.conftest import quick_settings
+from pidreg_cli.training import workers, worthwhile
+from pidreg_cli.training.progress import Progress, Silent
+from tests.training.conftest import linear_arrays, quick_settings
 
 Floats = NDArray[np.float64]
 SOURCE = TableSource(("table.parquet",), "sha256:0", "y")
@@ -143,6 +149,74 @@ def test_three_of_five_matter_and_the_expensive_useless_ones_go() -> None:
     assert outcome(report) == (("a", "c", "e"), True)
     assert report.selection is not None
     assert "at a cost of 1300" in report.selection.reason
+
+
+class Tasks(Silent):
+    """What was trained, with everything told beside it."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def begin(self, task: str, epochs: int) -> None:
+        self.begun.append(task)
+
+
+def split_of(arrays: MultimodalArrays) -> MultimodalArrays:
+    part = np.array(["train"] * 7 + ["valid"] + ["test"] * 2)
+    return replace(arrays, split=np.resize(part, arrays.rows))
+
+
+IN_FOLDS = replace(linear_arrays(400), groups=np.repeat(np.arange(100), 4))
+SPLIT_ONCE = split_of(linear_arrays(2000))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "folds", "models"),
+    [(IN_FOLDS, 2, {"fold 1 of 2", "fold 2 of 2"}), (SPLIT_ONCE, "auto", {"model"})],
+)
+def test_retraining_errs_as_a_fit_of_these_modalities_and_trains_no_model_to_deploy(
+    arrays: MultimodalArrays, folds: object, models: set[str]
+) -> None:
+    chosen = settings(folds=folds, stage2__max_epochs=3)
+    tasks = Tasks()
+    found = Retraining(arrays, SOURCE, chosen, tasks).of(("a",))
+    fit = fit_arrays(arrays.only("a"), SOURCE, chosen, Silent())
+    for name, expected in vars(HeldErrors.of_fit(fit)).items():
+        np.testing.assert_array_equal(getattr(found, name), expected, err_msg=name)
+    assert {task.split(",")[0] for task in tasks.begun} == models
+
+
+@pytest.fixture
+def pools(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Processes, however short the trainings are: how many were begun each time."""
+    monkeypatch.setattr(worthwhile, "STEPS_WORTH_PROCESSES", 0)
+    made: list[int] = []
+    real = workers._Pool
+
+    def counted(count: int, progress: Progress) -> workers._Pool:
+        made.append(count)
+        return real(count, progress)
+
+    monkeypatch.setattr(workers, "_Pool", counted)
+    return made
+
+
+def test_side_by_side_the_same_is_verified_by_processes_begun_once(pools: list[int], tmp_path: Path) -> None:
+    arrays = linear_arrays()
+    columns = {f"{name}__{i}": block[:, i] for name, block in arrays.features.items() for i in range(3)}
+    file = tmp_path / "table.parquet"
+    pq.write_table(pa.table(columns | {"target": arrays.required_target}), file)
+    one, two = (
+        select_table([file], settings(threads=threads), Silent(), verify=True).model_copy(
+            update={"created_at": "-", "threads": 1}
+        )
+        for threads in (1, 2)
+    )
+    assert one.selection is not None
+    assert one.selection.verification is not None
+    assert one.selection.verification.protocol == "folds"
+    assert to_json(one) == to_json(two)
+    assert pools == [2]
 
 
 def test_all_are_kept_where_the_least_needed_is_missed() -> None:

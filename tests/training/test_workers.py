@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from pidreg_cli.errors import DataError, TrainingError
-from pidreg_cli.training import protocol
+from pidreg_cli.training import worthwhile
 from pidreg_cli.training.progress import EpochRecord, Progress, Silent
-from pidreg_cli.training.workers import Workers
+from pidreg_cli.training.workers import KeptProcesses, Workers
 from tests.training.conftest import FolderStore, linear_arrays
 from tests.training.test_fit import files, fitted
 from tests.training.test_model_choice import TREES, Noticing, steps
@@ -179,6 +179,33 @@ def test_a_killed_process_is_an_error_with_a_remedy() -> None:
     assert "--resume" in raised.value.hint
 
 
+def test_kept_processes_do_the_jobs_of_several_fits_and_end_with_them() -> None:
+    with KeptProcesses(Silent()) as kept:
+        assert kept.count == 0
+        found = [_round(kept, count) for count in (2, 3)]
+        assert kept.count == 2
+    both = found[0] | found[1]
+    assert 1 <= len(both) <= 2
+    assert os.getpid() not in both
+    assert not any(psutil.pid_exists(pid) and _lives(psutil.Process(pid)) for pid in both)
+
+
+def _round(kept: KeptProcesses, count: int) -> set[int]:
+    """The processes that do three jobs of a fit."""
+    with Workers(count, Silent(), count, kept) as workers:
+        return {job.result()[1] for job in [workers.start(Asked(name)) for name in "xyz"]}
+
+
+def test_a_process_that_is_killed_between_two_fits_is_an_error_with_a_remedy() -> None:
+    with KeptProcesses(Silent()) as kept:
+        _, only = kept.pool(1).start(Asked("x")).result()
+        os.kill(only, signal.SIGKILL)
+        until(lambda: not psutil.pid_exists(only), "its end")
+        with pytest.raises(TrainingError, match="was killed") as raised:
+            _round(kept, 2)
+    assert raised.value.code == "training.worker_lost"
+
+
 def test_an_error_ends_the_processes(tmp_path: Path) -> None:
     path = tmp_path / "told"
 
@@ -199,7 +226,7 @@ ORPHANING = """
 import sys
 from pathlib import Path
 from pidreg_cli.training.progress import Silent
-from pidreg_cli.training.workers import Workers
+from pidreg_cli.training.workers import KeptProcesses, Workers
 from tests.training.test_workers import Endless
 
 with Workers(2, Silent(), 2) as workers:
@@ -224,7 +251,7 @@ def _lives(process: psutil.Process) -> bool:
 @pytest.fixture
 def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes, however short the trainings are."""
-    monkeypatch.setattr(protocol, "STEPS_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(worthwhile, "STEPS_WORTH_PROCESSES", 0)
 
 
 def without_threads(found: tuple[str, str, bytes]) -> tuple[str, str, bytes]:
@@ -253,7 +280,7 @@ def test_folds_side_by_side_are_those_of_one_process(store: FolderStore) -> None
 @pytest.mark.usefixtures("side_by_side")
 def test_processes_are_as_many_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pidreg_cli.training.workers._Pool", None)
-    monkeypatch.setattr(protocol, "PROCESS_BYTES", psutil.virtual_memory().total)
+    monkeypatch.setattr(worthwhile, "PROCESS_BYTES", psutil.virtual_memory().total)
     assert fitted(linear_arrays(), threads=2, folds=2).report.threads == 2
 
 
