@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from pidreg_cli.config.loading import dump_settings, load_settings, parse_settings
 from pidreg_cli.config.settings import Preset, Settings
 from pidreg_cli.data.arrays import Floats
-from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, held_modalities, modalities_of
+from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, known_modalities, modalities_of
+from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
 from pidreg_cli.errors import ArrayError, DataError, RunError, UsageError
@@ -95,7 +96,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: pd.DataFrame | ArrayLike) -> Floats:
         """Predictions (n,) in the units of the target, of each row from the modalities that it has.
 
-        Raises DataError where columns of a modality are missing; all of them may be.
+        Raises DataError where columns of a modality are missing; all of them may be, but not those of every modality.
         """
         return self._predicted(X, Request()).prediction
 
@@ -121,8 +122,8 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "predictor_")
         with array_errors():
             frame = self._frame(X, reset=False)
+            held = known_modalities(frame, self.columns_)
             arrays = frame_arrays(frame, self.columns_, None, absent=self._widths())
-        held = held_modalities(frame, self.columns_)
         if len(held) < len(self.columns_):
             request = replace(
                 request, use=sum(1 << i for i, name in enumerate(self.columns_) if name in held)
@@ -132,20 +133,40 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return self.predictor_.predict(arrays, request, self.settings_.threads or available_threads())
 
     def _frame(self, X: pd.DataFrame | ArrayLike, *, reset: bool) -> pd.DataFrame:
-        """X as a DataFrame; an array is checked as scikit-learn does, a DataFrame may bring other columns too."""
+        """X as a DataFrame; an array is checked as scikit-learn does, a DataFrame may bring other columns too.
+
+        An array after a fit on named columns has them by position, of which scikit-learn warns.
+        """
         if isinstance(X, pd.DataFrame):
             if reset:
                 self.n_features_in_ = X.shape[1]
                 self.feature_names_in_ = np.asarray(X.columns, dtype=object)
             return X
         if not reset and self.fit_ is None:
-            # A run knows the columns that it reads, not how many others the array of the fit had.
-            return as_frame(check_array(X, dtype="numeric", ensure_all_finite="allow-nan"))
+            return self._of_loaded(check_array(X, dtype="numeric", ensure_all_finite="allow-nan"))
         fewest = 2 if reset else 1
         checked = validate_data(
             self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan", ensure_min_samples=fewest
         )
-        return as_frame(checked)
+        names = getattr(self, "feature_names_in_", None)
+        return as_frame(checked) if names is None else pd.DataFrame(checked, columns=names)
+
+    def _of_loaded(self, table: NDArray[Any]) -> pd.DataFrame:
+        """An array for a run: it knows columns by name, so their positions only where these are their names.
+
+        How many others the array of the fit had it does not know. Raises DataError.
+        """
+        columns = [column for group in self.columns_.values() for column in group]
+        positions = {str(position) for position in range(table.shape[1])}
+        unknown = [column for column in columns if column not in positions]
+        if unknown:
+            raise DataError(
+                "data.unknown_column",
+                f"X is an array, its columns are 0 to {table.shape[1] - 1}; those that the run was fitted on are not "
+                f"in X: {listing(unknown)}",
+                "give a DataFrame that has them by name",
+            )
+        return as_frame(table)
 
     def _widths(self) -> dict[str, int]:
         return {name: len(columns) for name, columns in self.predictor_.model.columns.items()}

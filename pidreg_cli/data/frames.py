@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.features import feature_names
+from pidreg_cli.data.naming import listing
 from pidreg_cli.errors import DataError
 
 ColumnsByModality = Mapping[str, Sequence[Any]]
@@ -44,6 +45,20 @@ def modalities_of(frame: pd.DataFrame) -> dict[str, list[Any]]:
 def held_modalities(frame: pd.DataFrame, modalities: ColumnsByModality) -> list[str]:
     """The modalities of which the frame has a column."""
     return [name for name, columns in modalities.items() if any(_held(frame, column) for column in columns)]
+
+
+def known_modalities(frame: pd.DataFrame, modalities: ColumnsByModality) -> list[str]:
+    """The same. Raises DataError where there is none: rows could only get the mean, which nobody asks a model for."""
+    held = held_modalities(frame, modalities)
+    if not held:
+        wanted = [column for columns in modalities.values() for column in columns]
+        raise DataError(
+            "data.missing_columns",
+            f"X has no column of any modality ({listing(list(modalities))}); the model was fitted on columns such as "
+            f"{listing(wanted, 3)}",
+            f"columns of X are: {list(frame.columns)[:20]}",
+        )
+    return held
 
 
 def frame_arrays(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_regressors_train, parametrize_with_checks
 
-from pidreg_cli import PIDRegressor
+from pidreg_cli import PIDRegressor, load_model
 from pidreg_cli.errors import ArrayError, DataError
 
 TINY = {
@@ -79,6 +80,35 @@ def test_clones_and_frames_without_prefixes() -> None:
     by_position = clone(tiny()).fit(plain.to_numpy(), y)
     np.testing.assert_array_equal(model.predict(plain), by_position.predict(plain.to_numpy()))
     assert tiny().fit(X, y).columns_ == {"a": ["a__0", "a__1"], "b": ["b__0", "b__1"]}
+
+
+def test_arrays_for_a_fit_on_a_frame_go_by_position(tmp_path: Path) -> None:
+    X, y = drawn(60)
+    X = X.assign(other=0.0)[["b__0", "other", "a__0", "a__1", "b__1"]]
+    model = tiny().fit(X, y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        found = model.predict(X.to_numpy())
+    np.testing.assert_array_equal(found, model.predict(X))
+    assert np.ptp(found) > 0
+    with (
+        pytest.warns(UserWarning, match="does not have valid feature names"),
+        pytest.raises(ValueError, match="X has 4 features, but PIDRegressor is expecting 5"),
+    ):
+        model.predict(X.to_numpy()[:, 1:])
+    # A run does not know where in a table its columns were.
+    loaded = load_model(model.save(tmp_path / "run"))
+    with pytest.raises(ArrayError, match="fitted on are not in X: 'b__0', 'b__1', 'a__0', 'a__1'"):
+        loaded.predict(X.to_numpy())
+
+
+def test_another_table_is_refused_and_does_not_get_the_mean() -> None:
+    X, y = drawn(60)
+    model = tiny().fit(X, y)
+    with pytest.raises(ArrayError, match="no column of any modality") as found:
+        model.predict(y.to_frame("target"))
+    assert "columns of X are: ['target']" in found.value.hint
+    with pytest.raises(ArrayError, match="no column of any modality"):
+        tiny().fit(X.to_numpy(), y).predict(X)
 
 
 def test_errors_are_ours_and_those_of_scikit_learn() -> None:
