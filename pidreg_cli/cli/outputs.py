@@ -8,14 +8,19 @@ from pathlib import Path
 
 from pidreg_cli.atomic import atomic_write_text, refuse_odd_file
 from pidreg_cli.cli.console import Console
+from pidreg_cli.data.formats import PARQUET
+from pidreg_cli.data.reading_again import reads
 from pidreg_cli.errors import OutputError, UsageError
 
 
-def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, force: bool) -> None:
-    """Check every output that was asked for, None for those that were not.
+def check_outputs(
+    outputs: Iterable[Path | None], inputs: Sequence[str], *, force: bool, suffixes: tuple[str, ...] = PARQUET
+) -> None:
+    """Check every output that was asked for, None for those that were not. ``suffixes``: of files read in folders.
 
     Raises:
-        UsageError: two are the same file, one is an input, a link or a folder, or exists and there is no ``force``.
+        UsageError: two are the same file, one is an input, or would be the next time, or is within a run that is read,
+            a link or a folder, or exists and there is no ``force``.
         OutputError: there is no folder to write it to.
     """
     asked = [path for path in outputs if path is not None]
@@ -24,11 +29,10 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, forc
             raise UsageError(
                 "output.twice", f"{one} is asked for twice", "give each output a name of its own"
             )
-    read = {Path(one).resolve() for one in inputs}
     for path in asked:
         refuse_odd_file(path)
-        if path.resolve() in read:
-            raise UsageError("output.is_input", f"{path} is an input", "give another name")
+        for one in inputs:
+            _refuse_input(path, one, suffixes)
         if path.is_dir():
             raise UsageError("output.is_folder", f"{path} is a folder", "give the name of a file")
         if path.exists() and not force:
@@ -41,6 +45,26 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Sequence[str], *, forc
                 f"There is no folder '{path.parent}' to write {path.name} to.",
                 "Make it first.",
             )
+
+
+def _refuse_input(path: Path, one: str, suffixes: tuple[str, ...]) -> None:
+    """Refuse to replace what is read, and to write what would be read when the command is repeated."""
+    from pidreg_cli.runs import holds_run
+
+    if path.resolve() == Path(one).resolve():
+        raise UsageError("output.is_input", f"{path} is an input", "give another name")
+    if holds_run(Path(one)):
+        if path.resolve().is_relative_to(Path(one).resolve()):
+            raise UsageError(
+                "output.in_run", f"{path} is within the run {one}, which is read", "write it outside the run"
+            )
+    elif reads(one, path, suffixes):
+        what = "is an input" if path.exists() else "would be an input the next time"
+        raise UsageError(
+            "output.is_input",
+            f"{path} {what}: {one} takes it in",
+            "give another name, or another folder",
+        )
 
 
 def write_result(console: Console, text: str, output: Path | None) -> None:

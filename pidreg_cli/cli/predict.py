@@ -14,6 +14,7 @@ from pidreg_cli.cli import predict_options as own
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.outputs import check_outputs
 from pidreg_cli.cli.row_progress import open_row_progress
+from pidreg_cli.data.formats import TABLES
 from pidreg_cli.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def predict(
     console: Console = context.obj
     console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
     path = _destination(output)
-    check_outputs([path, report], data, force=force)
+    check_outputs([path, report], [str(run), *data], force=force, suffixes=TABLES)
     _check_run(run)
     from pidreg_cli.predicting.request import PredictRequest
 

@@ -15,6 +15,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
 from pidreg_cli.cli.outputs import check_outputs
 from pidreg_cli.cli.row_progress import open_row_progress
+from pidreg_cli.data.formats import TABLES
 from pidreg_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -208,17 +209,7 @@ def _check_destination(output: Path | None, inputs: list[str], *, dry_run: bool,
     from pidreg_cli.data.preparation.output_names import check_suffix, sidecar_path
 
     check_suffix(output)
-    check_outputs([output, sidecar_path(output)], inputs, force=force or dry_run)
-    if output.exists() and not dry_run:
-        _check_not_read(output, inputs)
-
-
-def _check_not_read(output: Path, inputs: list[str]) -> None:
-    """Refuse to replace a file of a folder or glob that is read: its rows would count again the next time."""
-    from pidreg_cli.data.sources.opening import input_files
-
-    if output.resolve() in {Path(str(file.path)).resolve() for one in inputs for file in input_files([one])}:
-        raise UsageError("output.is_input", f"{output} is an input", "give another name, or another folder")
+    check_outputs([output, sidecar_path(output)], inputs, force=force or dry_run, suffixes=TABLES)
 
 
 def _settings(config: Path | None, assignments: list[str] | None, given: dict[str, object]) -> Settings:

@@ -8,10 +8,11 @@ from glob import glob, has_magic
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
+from pidreg_cli.data.formats import PARQUET
+from pidreg_cli.data.reading_again import is_hidden
 from pidreg_cli.data.remote import Place, files_at, is_address, local_path
 from pidreg_cli.errors import DataError
 
-SUFFIXES = (".parquet", ".pq")
 # How writers of partitioned folders spell a missing value.
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -25,7 +26,7 @@ class InputFile:
 
 
 def expand_inputs(
-    inputs: Sequence[str | Path], suffixes: tuple[str, ...] = SUFFIXES, kind: str = "Parquet file"
+    inputs: Sequence[str | Path], suffixes: tuple[str, ...] = PARQUET, kind: str = "Parquet file"
 ) -> tuple[InputFile, ...]:
     """Files of the inputs, in the order given; those of a folder or a glob sorted by path.
 
@@ -106,7 +107,7 @@ def _files_of_address(address: str, search: _Search) -> Iterable[InputFile]:
     root, files = files_at(address, search.accepts)
     if files is None:
         return [InputFile(root)]
-    shown = [file for file in files if not _is_hidden(file.path.relative_to(root.path))]
+    shown = [file for file in files if not is_hidden(file.path.relative_to(root.path))]
     if not shown:
         raise search.found_nothing(root)
     in_order = sorted(shown, key=lambda file: file.path)
@@ -126,14 +127,10 @@ def _files_of_folder(folder: Path, base: Path, search: _Search) -> list[InputFil
     # A folder that may not be listed looks empty to rglob: ask for it by name first.
     next(folder.iterdir(), None)
     found = (path for path in folder.rglob("*") if search.finds(path))
-    shown = sorted(path for path in found if not _is_hidden(path.relative_to(folder)))
+    shown = sorted(path for path in found if not is_hidden(path.relative_to(folder)))
     if not shown:
         raise search.found_nothing(folder)
     return [_partitioned(path, base) for path in shown]
-
-
-def _is_hidden(relative: PurePath) -> bool:
-    return any(part.startswith((".", "_")) and "=" not in part for part in relative.parts)
 
 
 def _partitioned(path: Path, base: Path) -> InputFile:

@@ -72,9 +72,10 @@ def test_a_report_comes_through_a_pipe(run):
         (["--baseline", "nowhere.json", "--max-drift", "1"], 4, "report.missing"),
         (["--rules", "nowhere.yaml"], 2, "check.rules"),
         (["--require", "total > 0", "--use", "both"], 2, "usage.arguments"),
-        (["--require", "total > 0", "-o", "{run}/report.json"], 2, "output.exists"),
+        (["--require", "total > 0", "-o", __file__], 2, "output.exists"),
+        (["--require", "total > 0", "-o", "{run}/report.json"], 2, "output.in_run"),
         (["--require", "total > 0", "-o", "{run}"], 2, "output.is_input"),
-        (["--require", "total > 0", "-o", "{run}/no/where.txt"], 6, "output.no_folder"),
+        (["--require", "total > 0", "-o", "{run}.no/where.txt"], 6, "output.no_folder"),
     ],
 )
 def test_mistakes_are_told_apart(pidreg, run, arguments, status, code):

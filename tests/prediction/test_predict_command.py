@@ -180,6 +180,29 @@ def test_existing_files_stay_without_force(fitted: Fitted, tmp_path: Path) -> No
     assert predict(fitted.folder, path, "-o", path, "--force").status == 2
 
 
+def test_no_output_is_laid_among_what_is_read(
+    fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("rows")
+    folder.mkdir()
+    shutil.copy(fitted.file, folder / "p1.parquet")
+    shutil.copytree(fitted.folder, "run")
+    for data, output, what in (
+        ("rows/*.parquet", "rows/p1.parquet", "is an input"),
+        ("rows", "rows/p1.parquet", "is an input"),
+        ("rows", "rows/new.csv", "would be an input the next time"),
+        (fitted.file, "run/heldout.parquet", "is within the run run"),
+        (fitted.file, "run/new.parquet", "is within the run run"),
+    ):
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        done = predict("run", data, "-o", output, "--force")
+        assert (done.status, what in done.err) == (2, True), done.err
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    done = predict("run", fitted.file, "-o", "-", "--report", "run/report.json", "--force")
+    assert (done.status, "is within the run" in done.err) == (2, True)
+
+
 BAD_TABLES = {
     "another table": (lambda t: t[[]].assign(other=1.0), "has no column of any modality ('a', 'b', 'c')"),
     "some columns": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pidreg_cli.data.formats import FEATHER, PARQUET, TABLES, TEXT
 from pidreg_cli.data.inputs import InputFile, expand_inputs
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.remote import Place, open_bytes
@@ -16,9 +17,6 @@ from pidreg_cli.data.sources.text_options import TextOptions
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.errors import DataError
 
-PARQUET = (".parquet", ".pq")
-FEATHER = (".feather", ".arrow", ".ipc")
-TEXT = tuple(suffix + packed for suffix in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 _FOREIGN = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".sav", ".dta", ".h5", ".pkl", ".zip")
 
 
@@ -42,7 +40,7 @@ def open_source(inputs: Sequence[str | Path], options: TextOptions) -> Source:
 
 def input_files(inputs: Sequence[str | Path]) -> tuple[InputFile, ...]:
     """The files of these inputs, whatever their format. Raises DataError as ``expand_inputs``."""
-    return expand_inputs(inputs, (*PARQUET, *FEATHER, *TEXT), "table")
+    return expand_inputs(inputs, TABLES, "table")
 
 
 def any_text(inputs: Sequence[str | Path]) -> bool:
