@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
-from pidreg_cli.config.loading import dump_settings, load_settings, parse_settings
+from pidreg_cli.config.loading import dump_settings, load_settings
 from pidreg_cli.config.settings import Preset, Settings
 from pidreg_cli.data.arrays import Floats
 from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, known_modalities, modalities_of
@@ -27,8 +27,8 @@ from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.pipeline import write_run
 from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.reports.model import Report
-from pidreg_cli.reports.serialise import from_json
-from pidreg_cli.runs import CONFIG, RunBuilder
+from pidreg_cli.run_evidence import read_report, read_settings
+from pidreg_cli.runs import RunBuilder
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 from pidreg_cli.training.progress import Silent
 
@@ -207,7 +207,7 @@ def load_model(folder: str | Path, device: str = "auto") -> PIDRegressor:
     """The fitted model of a run folder: ``predict`` and ``report_``. Raises RunError for a damaged folder."""
     path = Path(folder)
     predictor, roles = read_predictor(path, resolve_device(device))
-    settings = parse_settings(_read(path / CONFIG), str(path / CONFIG))
+    settings = read_settings(path)
     regressor = PIDRegressor(
         {name: list(columns) for name, columns in roles.modalities.items()},
         preset=settings.preset,
@@ -217,7 +217,7 @@ def load_model(folder: str | Path, device: str = "auto") -> PIDRegressor:
     )
     regressor.columns_ = dict(regressor.modalities or {})
     regressor.settings_, regressor.predictor_, regressor.fit_ = settings, predictor, None
-    regressor.report_ = from_json(_read(path / "report.json"), str(path / "report.json"))
+    regressor.report_ = read_report(path)
     regressor.n_features_in_ = sum(map(len, regressor.columns_.values()))
     return regressor
 
@@ -229,13 +229,6 @@ def array_errors() -> Iterator[None]:
         yield
     except DataError as error:
         raise ArrayError(error.code, error.message, error.hint) from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError("run.unreadable", f"{path} cannot be read: {error}", "give a run folder") from error
 
 
 def _target(y: ArrayLike, rows: int) -> NDArray[np.float64]:

@@ -13,23 +13,29 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pidreg_cli.data.features import feature_names
+from pidreg_cli.data.new_rows import list_width
 from pidreg_cli.data.transforms import FeatureTransform, TargetTransform
 from pidreg_cli.errors import RunError
 from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
 from pidreg_cli.network.pidreg import NetworkShape
 from pidreg_cli.network.stored import restored, shape_from
+from pidreg_cli.sealed_tensors import check_seal, digest_of, header_of, metadata_of, sealed
 from pidreg_cli.training.boosting import BoostedScores, scored_sets
 from pidreg_cli.training.fitted import FittedModel, Transforms
 from pidreg_cli.version import __version__
 
 ARCHITECTURE = "model.json"
 WEIGHTS = "model.safetensors"
-FORMAT_VERSION = "3.0"
+FORMAT_VERSION = "3.1"
 MOST_BYTES = 2**31  # of a file: the largest models of many columns are a tenth of it
+UNTIED = "3.0"  # the version that was written without digests
+TIED = "architecture"  # in the header of the tensors: digest of ``model.json``
 BOOSTED = "boosted."  # tensors of the trees start like this, no weight of the network does
 
 
@@ -66,8 +72,8 @@ def architecture_text(model: FittedModel, roles: ModelRoles) -> str:
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def weights_bytes(model: FittedModel) -> bytes:
-    """Content of ``model.safetensors``."""
+def weights_bytes(model: FittedModel, architecture: str) -> bytes:
+    """Content of ``model.safetensors``, tied to that of ``model.json``."""
     tensors = {
         f"{number}.{name}": tensor.detach().cpu().contiguous()
         for number, network in enumerate(model.networks)
@@ -76,18 +82,19 @@ def weights_bytes(model: FittedModel) -> bytes:
     if model.transforms.boosted is not None:
         trees = model.transforms.boosted.to_tensors()
         tensors |= {BOOSTED + name: tensor for name, tensor in trees.items()}
-    return save(tensors)
+    return save(tensors, sealed({TIED: digest_of(architecture.encode())}, _arrays(tensors)))
 
 
 def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRoles]:
     """The model of a run folder. Raises RunError where a file is missing, damaged or of another major version."""
-    document = _document(folder)
-    weights, trees = _separated(_tensors(folder / WEIGHTS))
+    document, digest = _document(folder)
+    tensors = _tensors(folder / WEIGHTS, digest, str(document["format_version"]))
+    weights, trees = _separated(tensors)
     try:
         columns, transforms, share = _described(document)
         shapes = [shape_from(stored) for stored in document["networks"]]
         _check_inputs(shapes, transforms)
-        folds, roles = _folds(document), _roles(document["roles"])
+        folds, roles = _folds(document), _roles(document["roles"], columns)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
     try:
@@ -99,29 +106,48 @@ def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRo
     return model, roles
 
 
-def _document(folder: Path) -> Mapping[str, Any]:
+def _document(folder: Path) -> tuple[Mapping[str, Any], str]:
+    """The description of the model, and the digest of its file."""
     path = folder / ARCHITECTURE
     try:
         refuse_special_file(path)
-        document = json.loads(limited_bytes(path, MOST_BYTES), parse_constant=_refuse_constant)
+        content = limited_bytes(path, MOST_BYTES)
+        document = json.loads(content, parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         _refuse(path, str(error), error)
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
         _refuse(path, f"its format version is {version!r}, this pidreg reads {FORMAT_VERSION}", None)
-    return dict(document)
+    return dict(document), digest_of(content)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _tensors(path: Path, architecture: str, version: str) -> dict[str, Tensor]:
+    """The tensors of a model whose ``model.json`` has this digest and format version."""
     try:
         refuse_special_file(path)
-        return load(limited_bytes(path, MOST_BYTES))
-    except (OSError, SafetensorError, RuntimeError, ValueError, OverflowError) as error:
+        content = limited_bytes(path, MOST_BYTES)
+        tensors, metadata = load(content), metadata_of(content)
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, OverflowError) as error:
         _refuse(path, str(error).splitlines()[0], error)
+    if not metadata and version == UNTIED:
+        return tensors
+    try:
+        header = header_of(metadata)
+        check_seal(header, _arrays(tensors), version)
+    except (TypeError, ValueError) as error:
+        _refuse(path, str(error), error)
+    if header.get(TIED) != architecture:
+        why = f"it was changed since the fit, or belongs to another model than {WEIGHTS}"
+        _refuse(path.with_name(ARCHITECTURE), why, None)
+    return tensors
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def _described(document: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], Transforms, float]:
@@ -155,11 +181,18 @@ def _check_inputs(shapes: Sequence[NetworkShape], transforms: Transforms) -> Non
         raise ValueError("encoders of other codes than the network's")
 
 
-def _roles(stored: Mapping[str, Any]) -> ModelRoles:
+def _roles(stored: Mapping[str, Any], features: Mapping[str, Sequence[str]]) -> ModelRoles:
+    """Columns of the table. Raises ValueError where the model's ``features`` are not those of these columns."""
     roles = ModelRoles(**stored)
     names = [*roles.modalities, *(column for block in roles.modalities.values() for column in block)]
     if not all(isinstance(name, str) for name in (*names, roles.target, roles.id or "")):
         raise ValueError("roles must name columns")
+    if list(roles.modalities) != list(features):
+        raise ValueError("roles of other modalities than the model's")
+    for name, columns in roles.modalities.items():
+        made = [made for c in columns for made in feature_names(c, list_width(c, features[name]))]
+        if made != list(features[name]):
+            raise ValueError(f"features of {name!r} of other columns than its roles")
     return roles
 
 

@@ -207,8 +207,9 @@ def tell(table: ParquetTable, roles: Roles, notices: Sequence[str], progress: Pr
 def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:
     """Every file of the run beside its configuration."""
     model = fit.outcome.deployed.model
-    run.write_text(ARCHITECTURE, architecture_text(model, model_roles(roles)))
-    weights = weights_bytes(model)
+    architecture = architecture_text(model, model_roles(roles))
+    weights = weights_bytes(model, architecture)
+    run.write_text(ARCHITECTURE, architecture)
     run.write_bytes(WEIGHTS, weights)
     run.write_bytes(PREDICTION, prediction_bytes(fit.calibrated, weights))
     run.write_text(HISTORY, "".join(history_lines(fit.outcome)))

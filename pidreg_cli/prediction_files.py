@@ -4,8 +4,6 @@ fits.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,11 +21,11 @@ from pidreg_cli.errors import RunError
 from pidreg_cli.information.completion import CodeMoments
 from pidreg_cli.limited_reading import refuse_special_file
 from pidreg_cli.model_files import WEIGHTS, ModelRoles, read_model
+from pidreg_cli.sealed_tensors import check_seal, digest_of, header_of, sealed
 from pidreg_cli.training.fitted import FittedModel
 
 PREDICTION = "prediction.safetensors"
-FORMAT_VERSION = "1.0"
-HEADER = "pidreg"  # the one key of the file's metadata: the order of several would be by chance
+FORMAT_VERSION = "1.1"  # 1.0: without a digest of its own content
 
 
 def prediction_bytes(calibrated: Calibrated, weights: bytes) -> bytes:
@@ -42,12 +40,13 @@ def prediction_bytes(calibrated: Calibrated, weights: bytes) -> bytes:
         arrays |= {f"set.{mask}.{name}": array for name, array in predictor.to_arrays().items()}
     header = {
         "format_version": FORMAT_VERSION,
-        "weights": _digest(weights),
+        "weights": digest_of(weights),
         "protocol": calibrated.protocol,
         "heads": calibrated.heads,
         "trees": calibrated.trees,
     }
-    return save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {HEADER: json.dumps(header)})
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save(arrays, sealed(header, arrays))
 
 
 def read_predictor(folder: Path, device: torch.device) -> tuple[Predictor, ModelRoles]:
@@ -64,7 +63,7 @@ def read_predictor(folder: Path, device: torch.device) -> tuple[Predictor, Model
             "fit again, or copy the whole run folder",
         )
     header, arrays = _content(path)
-    if header["weights"] != _digest((folder / WEIGHTS).read_bytes()):
+    if header["weights"] != digest_of((folder / WEIGHTS).read_bytes()):
         _refuse(path, f"it was calibrated for another model than that in {WEIGHTS}")
     try:
         return Predictor(model, _built(header, arrays, model)), roles
@@ -76,7 +75,7 @@ def _content(path: Path) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
     try:
         refuse_special_file(path)
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
+            header = header_of(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         version = str(header["format_version"])
         header["weights"], header["protocol"], bool(header["heads"]), bool(header["trees"])
@@ -84,6 +83,10 @@ def _content(path: Path) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
         _refuse(path, str(error), error)
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         _refuse(path, f"its format version is {version}, this pidreg reads {FORMAT_VERSION}")
+    try:
+        check_seal(header, arrays, version)
+    except ValueError as error:
+        _refuse(path, str(error), error)
     return header, arrays
 
 
@@ -109,7 +112,23 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], model:
         sets, moments, arrays["far"], arrays["far_rows"], header["heads"], header["trees"], header["protocol"]
     )
     _check_widths(found, model)
+    _check_moments(found)
     return found
+
+
+def _check_moments(calibrated: Calibrated) -> None:
+    """Raise ValueError where the covariance of the codes is none."""
+    moments = calibrated.moments
+    n, d = moments.mean.shape
+    matrix = moments.covariance.reshape(n * d, n * d)
+    if not np.allclose(matrix, matrix.T):
+        raise ValueError("the covariance of the codes is not symmetric")
+    try:
+        # What predictions make of it, and keep.
+        moments.distances(list(moments.mean[:, None]))
+        calibrated.completions  # noqa: B018
+    except np.linalg.LinAlgError as error:
+        raise ValueError("the covariance of the codes is not positive definite") from error
 
 
 def _check_widths(calibrated: Calibrated, model: FittedModel) -> None:
@@ -123,10 +142,6 @@ def _check_widths(calibrated: Calibrated, model: FittedModel) -> None:
             raise ValueError(
                 f"weights of set {mask} are of {len(predictor.weights.slopes)} scores, not {width}"
             )
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _refuse(path: Path, why: str, cause: Exception | None = None) -> NoReturn:

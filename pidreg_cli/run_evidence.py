@@ -6,7 +6,6 @@ table and without the network. Plain tensors, the same bytes for equal fits.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,13 +25,12 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.opening import MOST_BYTES
 from pidreg_cli.reports.serialise import from_json
 from pidreg_cli.runs import CONFIG
+from pidreg_cli.sealed_tensors import check_seal, header_of, sealed
 from pidreg_cli.training.evaluation import Readouts
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
 
 EVIDENCE = "evidence.safetensors"
-FORMAT_VERSION = "1.0"
-HEADER = "pidreg"
-"""The one key of the file's metadata: with several their order, and with it the bytes, would be by chance."""
+FORMAT_VERSION = "1.1"  # 1.0: without a digest of its content
 
 Labels = NDArray[np.int64]
 Kind = Literal["split", "folds"]
@@ -84,7 +82,7 @@ def evidence_bytes(protocol: Kind, models: Sequence[ModelRows]) -> bytes:
         for name, array in rows.to_arrays().items()
     }
     header = {"format_version": FORMAT_VERSION, "protocol": protocol, "models": len(models)}
-    return save(arrays, metadata={HEADER: json.dumps(header)})
+    return save(arrays, metadata=sealed(header, arrays))
 
 
 def read_evidence(folder: Path) -> RunEvidence:
@@ -142,7 +140,7 @@ def _models(path: Path) -> tuple[Kind, tuple[ModelRows, ...]]:
     try:
         refuse_special_file(path)
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
+            header = header_of(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _built(header, arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -155,6 +153,7 @@ def _built(
     version = str(header["format_version"])
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise ValueError(f"its format version is {version}, this pidreg reads {FORMAT_VERSION}")
+    check_seal(header, arrays, version)
     parts: dict[int, dict[str, NDArray[np.generic]]] = {}
     for name, array in arrays.items():
         number, _, rest = name.partition(".")

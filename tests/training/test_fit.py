@@ -34,7 +34,8 @@ def fitted(
 def files(fit: Fit) -> tuple[str, str, bytes]:
     model = fit.outcome.deployed.model
     report = fit.report.model_copy(update={"created_at": "-"})
-    return to_json(report), architecture_text(model, ModelRoles({}, "y", None)), weights_bytes(model)
+    text = architecture_text(model, ModelRoles({}, "y", None))
+    return to_json(report), text, weights_bytes(model, text)
 
 
 class Stopping(Silent):

@@ -24,6 +24,7 @@ from pidreg_cli.training import model_choice
 from pidreg_cli.training.boosting import FittedScores, ScoreFits
 from pidreg_cli.training.model_choice import best_share
 from pidreg_cli.training.progress import EpochRecord, Silent
+from tests.earlier_runs import without_digests
 from tests.training.conftest import FolderStore, linear_arrays
 from tests.training.test_fit import Stopping, files, fitted
 
@@ -260,8 +261,9 @@ def test_a_cell_that_training_never_missed_reads_as_its_median(stepped: tuple[Fi
 
 def saved(fit: Fit, folder: Path) -> None:
     model = fit.outcome.deployed.model
-    (folder / ARCHITECTURE).write_text(architecture_text(model, ModelRoles({}, "y", None)))
-    (folder / WEIGHTS).write_bytes(weights_bytes(model))
+    text = architecture_text(model, ModelRoles(model.columns, "y", None))
+    (folder / ARCHITECTURE).write_text(text)
+    (folder / WEIGHTS).write_bytes(weights_bytes(model, text))
 
 
 def test_a_model_read_back_predicts_the_same(stepped: tuple[Fit, list[str]], tmp_path: Path) -> None:
@@ -270,7 +272,8 @@ def test_a_model_read_back_predicts_the_same(stepped: tuple[Fit, list[str]], tmp
     again, _ = read_model(tmp_path, torch.device("cpu"))
     rows = steps(100)
     np.testing.assert_array_equal(again.predict(rows), fit.outcome.deployed.model.predict(rows))
-    assert weights_bytes(again) == weights_bytes(fit.outcome.deployed.model)
+    text = (tmp_path / ARCHITECTURE).read_text()
+    assert weights_bytes(again, text) == weights_bytes(fit.outcome.deployed.model, text)
 
 
 @pytest.mark.parametrize("damage", ["byte", "unnamed", "no folds"])
@@ -278,6 +281,7 @@ def test_damaged_trees_of_a_model_are_refused(
     stepped: tuple[Fit, list[str]], tmp_path: Path, damage: str
 ) -> None:
     saved(stepped[0], tmp_path)
+    without_digests(tmp_path)
     weights, text = tmp_path / WEIGHTS, tmp_path / ARCHITECTURE
     match damage:
         case "byte":
