@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pidreg_cli.cli.options import whole_number
+from pidreg_cli.cli.options import device_name, thread_count, whole_number
 
 
 class MeasureName(StrEnum):
@@ -104,7 +104,10 @@ Output: TypeAlias = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead of printing it."),
 ]
 Device: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where the model reads DATA. Default: auto.")
+    str | None,
+    typer.Option(
+        parser=device_name, metavar="auto|cpu|cuda[:I]", help="Where the model reads DATA. Default: auto."
+    ),
 ]
 Seed: TypeAlias = Annotated[
     int | None,
@@ -112,6 +115,6 @@ Seed: TypeAlias = Annotated[
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    typer.Option(parser=whole_number, metavar="N", help="CPU threads. Default: the run's, or all cores."),
+    typer.Option(parser=thread_count, metavar="N", help="CPU threads. Default: the run's, or all cores."),
 ]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Print a line per pass.")]

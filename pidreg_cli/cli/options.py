@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from pidreg_cli.devices import RULE, is_device
+
 
 class ReportFormat(StrEnum):
     """How a report is printed."""
@@ -27,6 +29,29 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def thread_count(text: str) -> int:
+    """The number of threads that ``text`` writes out.
+
+    Raises:
+        typer.BadParameter: it is none, or below 1.
+    """
+    found = whole_number(text)
+    if found < 1:
+        raise typer.BadParameter(f"{text} is not a number of threads; it must be at least 1")
+    return found
+
+
+def device_name(text: str) -> str:
+    """The device that ``text`` names.
+
+    Raises:
+        typer.BadParameter: it can be none.
+    """
+    if not is_device(text):
+        raise typer.BadParameter(f"{text!r} is no device; it must be {RULE}")
+    return text
 
 
 def number_or_word(text: str | None) -> int | str | None:
@@ -92,10 +117,11 @@ Seed: TypeAlias = Annotated[
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    typer.Option(parser=whole_number, metavar="N", help="CPU threads, of each process. Default: all cores."),
+    typer.Option(parser=thread_count, metavar="N", help="CPU threads, of each process. Default: all cores."),
 ]
 Device: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto.")
+    str | None,
+    typer.Option(parser=device_name, metavar="auto|cpu|cuda[:I]", help="Where to train. Default: auto."),
 ]
 Memory: TypeAlias = Annotated[
     str | None,

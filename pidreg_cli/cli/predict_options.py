@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from pidreg_cli.cli.options import device_name
+
 
 def share(text: str) -> float:
     """The number that ``text`` writes out, between 0 and 1.
@@ -57,6 +59,7 @@ Report: TypeAlias = Annotated[
     typer.Option("--report", metavar="FILE", help="Write counts, drift and, with a target, metrics as JSON."),
 ]
 Device: TypeAlias = Annotated[
-    str, typer.Option(metavar="auto|cpu|cuda[:I]", help="Where to predict. Default: auto.")
+    str,
+    typer.Option(parser=device_name, metavar="auto|cpu|cuda[:I]", help="Where to predict. Default: auto."),
 ]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Print more on stderr.")]

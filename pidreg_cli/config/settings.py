@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pidreg_cli.devices import NAMES
 from pidreg_cli.memory import PATTERN
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
@@ -188,9 +189,7 @@ class Settings(_Settings):
     preset: Preset
     seed: int = Field(default=0, ge=0, lt=2**32)
     threads: int | None = Field(default=None, ge=1)
-    device: str = Field(
-        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:1"]
-    )
+    device: str = Field(default="auto", pattern=NAMES, examples=["auto", "cpu", "cuda", "cuda:1"])
     memory: str | None = Field(
         default=None,
         pattern=PATTERN,

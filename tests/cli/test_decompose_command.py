@@ -292,6 +292,8 @@ REFUSALS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "rows without features": (("run", "thin.parquet"), 3, "data.missing_features", "gait__0"),
     "device without model": ((*NO_MODEL, "--device", "cpu"), 2, "usage.option", "--device"),
     "device that is not there": (("run", "later.parquet", "--device", "cuda:9"), 2, "usage.device", "cuda:9"),
+    "no device": (("run", "later.parquet", "--device", "gpu"), 2, "usage.arguments", "'gpu' is no device"),
+    "no threads": ((*NO_MODEL, "--threads", "0"), 2, "usage.arguments", "at least 1"),
     "rows by suffix": (("run", "--per-row", "rows.txt"), 2, "usage.per_row", ".parquet or .csv"),
     "rows of plugin": (("run", "--per-row", "r.csv", "--estimator", "plugin"), 2, "usage.per_row", "plugin"),
     "outputs alike": (("run", "--per-row", "r.csv", "-o", "./r.csv"), 2, "output.twice", "r.csv"),

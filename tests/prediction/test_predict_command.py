@@ -156,6 +156,10 @@ REFUSED = {
     "folder": (["-o", "nowhere/p.csv"], 6, "no folder"),
     "id": (["-o", "-", "--id", "idd"], 3, "Did you mean 'id'"),
     "device": (["-o", "-", "--device", "cuda:99"], 2, "not available"),
+    "no device": (["-o", "-", "--device", "gpu"], 2, "'gpu' is no device; it must be auto, cpu, cuda"),
+    "empty device": (["-o", "-", "--device", ""], 2, "'' is no device"),
+    "no threads": (["-o", "-", "--threads", "0"], 2, "0 is not a number of threads"),
+    "fewer threads": (["-o", "-", "--threads", "-1"], 2, "must be at least 1"),
 }
 
 

@@ -51,3 +51,14 @@ def test_processes_share_no_gpu(gpus: list[torch.device]) -> None:
         resolve_device("auto", Place(2, 3, 2, 3))
     assert resolve_device("cuda:1", Place(1, 2, 0, 1)) == torch.device("cuda:1")  # one on each machine
     assert resolve_device("cpu", Place(2, 3, 2, 3)) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:x", "cuda:-1", "", "meta", "mps", "cpu\n"])
+def test_what_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="is none: it must be auto, cpu, cuda"):
+        resolve_device(name)
+
+
+def test_a_number_beyond_any_gpu_is_not_available() -> None:
+    with pytest.raises(UsageError, match="'cuda:999999999999' is not available"):
+        resolve_device("cuda:999999999999")
