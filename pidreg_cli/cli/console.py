@@ -18,6 +18,7 @@ class Console:
     """The streams of a process and how much to say on them. Tests put their own streams in.
 
     ``quiet`` silences results, notices and progress, not warnings and errors. ``verbose`` adds details.
+    ``closed``: stdout was so before the start, and what is written to it is lost.
     """
 
     stdout: TextIO
@@ -26,6 +27,7 @@ class Console:
     verbose: bool = False
     debug: bool = False
     animated: bool = True
+    closed: bool = False
 
     @classmethod
     def of_process(cls) -> Console:
@@ -39,7 +41,7 @@ class Console:
                 stdout = open(  # noqa: SIM115
                     stdout.fileno(), "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False
                 )
-        return cls(stdout, sys.stderr or _nowhere())
+        return cls(stdout, sys.stderr or _nowhere(), closed=sys.stdout is None)
 
     def silent(self) -> Console:
         """A console that says nothing: of all but one of several processes."""

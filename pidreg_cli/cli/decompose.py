@@ -169,7 +169,10 @@ def _check_per_row(path: Path | None, estimator: own.EstimatorName) -> None:
 def _decomposed(
     console: Console, inputs: list[str], roles: _Roles, request: DecomposeRequest, *, no_model: bool
 ) -> Decomposed:
-    # Options and outputs are known to be good: only now are the libraries worth their seconds.
+    from pidreg_cli.data.inputs import check_inputs
+
+    check_inputs(inputs if no_model else inputs[1:])
+    # Options, inputs and outputs are known to be good: only now are the libraries worth their seconds.
     with open_row_progress(console) as progress:
         if no_model:
             from pidreg_cli.data.roles import RoleRequest

@@ -127,7 +127,10 @@ def _fitted(
     processes: Processes | None = None,
 ) -> Report:
     with run, open_progress(console) as progress:
-        # Options, configuration and outputs are known to be good: only now is torch worth its second.
+        from pidreg_cli.data.inputs import check_inputs
+
+        check_inputs(data)
+        # Options, configuration, inputs and outputs are known to be good: only now is torch worth its second.
         from pidreg_cli.decisions.training_checks import DEVICE_MEMORY
         from pidreg_cli.pipeline import fit_run
         from pidreg_cli.training.processes import ALONE

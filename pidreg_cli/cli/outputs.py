@@ -12,6 +12,8 @@ from pidreg_cli.data.formats import PARQUET
 from pidreg_cli.data.reading_again import reads
 from pidreg_cli.errors import OutputError, UsageError
 
+STDOUT = "-"
+
 
 def check_outputs(
     outputs: Iterable[Path | None], inputs: Sequence[str], *, force: bool, suffixes: tuple[str, ...] = PARQUET
@@ -30,6 +32,12 @@ def check_outputs(
                 "output.twice", f"{one} is asked for twice", "give each output a name of its own"
             )
     for path in asked:
+        if str(path) == STDOUT:
+            raise UsageError(
+                "output.name",
+                "'-' is no name for a file here",
+                "give the name of a file, or leave the option out",
+            )
         refuse_odd_file(path)
         for one in inputs:
             _refuse_input(path, one, suffixes)

@@ -12,10 +12,10 @@ import typer
 from pidreg_cli.cli import options
 from pidreg_cli.cli import predict_options as own
 from pidreg_cli.cli.console import Console
-from pidreg_cli.cli.outputs import check_outputs
+from pidreg_cli.cli.outputs import STDOUT, check_outputs
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.data.formats import TABLES
-from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.errors import OutputError, RunError, UsageError
 
 if TYPE_CHECKING:
     from pidreg_cli.data.growing_files import TableWriter
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pidreg_cli.predicting.request import PredictRequest
     from pidreg_cli.predicting.tally import Tally
 
-STDOUT = "-"
 SUFFIXES = (".parquet", ".pq", ".csv")
 
 
@@ -51,7 +50,7 @@ def predict(
     """
     console: Console = context.obj
     console.listen(quiet=quiet, verbose=verbose, debug=debug, animated=not no_progress)
-    path = _destination(output)
+    path = _destination(output, console)
     check_outputs([path, report], [str(run), *data], force=force, suffixes=TABLES)
     _check_run(run)
     from pidreg_cli.predicting.request import PredictRequest
@@ -60,13 +59,15 @@ def predict(
     _predicted(console, run, data, request, path, report)
 
 
-def _destination(output: str | None) -> Path | None:
-    """Where predictions go; None for stdout. Raises UsageError."""
+def _destination(output: str | None, console: Console) -> Path | None:
+    """Where predictions go; None for stdout. Raises UsageError, and OutputError where stdout is closed."""
     if output is None:
         raise UsageError(
             "usage.output", "predict needs -o FILE", "give -o predictions.parquet, or -o - for CSV here"
         )
     if output == STDOUT:
+        if console.closed:
+            raise OutputError("output.closed", "-o - writes to stdout, which is closed", "give -o FILE")
         return None
     path = Path(output)
     if path.suffix.lower() not in SUFFIXES:
@@ -103,8 +104,11 @@ def _predicted(
     path: Path | None,
     report: Path | None,
 ) -> None:
+    from pidreg_cli.data.inputs import check_inputs
+
+    check_inputs(data, TABLES, "table")
     with open_row_progress(console) as progress:
-        # Options and outputs are known to be good: only now are the libraries worth their seconds.
+        # Options, inputs and outputs are known to be good: only now are the libraries worth their seconds.
         from pidreg_cli.predicting import summary
         from pidreg_cli.predicting.prediction_run import PredictionRun
 

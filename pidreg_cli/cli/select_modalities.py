@@ -239,6 +239,9 @@ def _of_table(
     settings = load_settings(layers[0], layers[1], layers[2] or [], given | request.options())
     console.detail(dump_settings(settings).rstrip())
     _refuse("--resume" if resume and keep_run is None else None, "without --run nothing is kept")
+    from pidreg_cli.data.inputs import check_inputs
+
+    check_inputs(inputs)
     if keep_run is None:
         with open_progress(console) as progress:
             # Options and outputs are known to be good: only now is torch worth its second.

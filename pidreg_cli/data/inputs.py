@@ -45,6 +45,16 @@ def expand_inputs(
     return files
 
 
+def check_inputs(
+    inputs: Sequence[str | Path], suffixes: tuple[str, ...] = PARQUET, kind: str = "Parquet file"
+) -> None:
+    """Raise what ``expand_inputs`` does of inputs on this machine; addresses are not asked.
+
+    For a word about a wrong name before the libraries that read what is there are imported, which takes seconds.
+    """
+    expand_inputs([one for one in inputs if not is_address(str(one))], suffixes, kind)
+
+
 def _real(place: Place) -> Place:
     return place.resolve() if isinstance(place, Path) else place
 

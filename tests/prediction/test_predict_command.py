@@ -156,6 +156,7 @@ REFUSED = {
     "folder": (["-o", "nowhere/p.csv"], 6, "no folder"),
     "id": (["-o", "-", "--id", "idd"], 3, "Did you mean 'id'"),
     "device": (["-o", "-", "--device", "cuda:99"], 2, "not available"),
+    "report on stdout": (["-o", "-", "--report", "-"], 2, "'-' is no name for a file"),
     "no device": (["-o", "-", "--device", "gpu"], 2, "'gpu' is no device; it must be auto, cpu, cuda"),
     "empty device": (["-o", "-", "--device", ""], 2, "'' is no device"),
     "no threads": (["-o", "-", "--threads", "0"], 2, "0 is not a number of threads"),
@@ -294,6 +295,41 @@ def test_what_is_no_run_is_said(fitted: Fitted, tmp_path: Path) -> None:
 
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+IMPORTS = """
+import os, sys
+from pidreg_cli.cli.app import main
+status = main(sys.argv[1:])
+sys.stderr.write(str(sorted({"torch", "sklearn", "scipy", "pandas"} & set(sys.modules))))
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("command", ["predict", "fit"])
+@pytest.mark.parametrize("data", ["gone.parquet", "gone*.parquet"])
+def test_a_wrong_name_is_told_before_the_libraries_are_imported(
+    fitted: Fitted, command: str, data: str, tmp_path: Path
+) -> None:
+    arguments = [fitted.folder, data, "-o", "-"] if command == "predict" else [data, "-o", "new"]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, command, *arguments],
+        env={**environment(), "PYTHONPATH": str(Path.cwd())},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert data in done.stderr
+    assert done.stderr.endswith("[]")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_predictions_are_not_lost_in_a_stdout_that_is_closed(fitted: Fitted) -> None:
+    line = f"'{sys.executable}' -m pidreg_cli predict '{fitted.folder}' '{fitted.file}' -o - >&-"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, env=environment(), check=False)  # noqa: S602
+    assert (done.returncode, "stdout, which is closed" in done.stderr) == (6, True)
 
 
 def test_a_closed_pipe_ends_quietly(fitted: Fitted, tmp_path: Path) -> None:
