@@ -22,7 +22,7 @@ from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredicti
 from pidreg_cli.errors import DataError, UsageError
 from pidreg_cli.model_files import ModelRoles
 from pidreg_cli.predicting.columns import PredictionColumns
-from pidreg_cli.predicting.raw_rows import hinting_at_prepare
+from pidreg_cli.predicting.raw_rows import hinting_at_prepare, hints_naming_prepare
 from pidreg_cli.predicting.request import PredictRequest
 from pidreg_cli.predicting.tally import Tally
 from pidreg_cli.prediction_files import read_predictor
@@ -47,6 +47,7 @@ class PredictionRun:
     left_out: tuple[str, ...]
 
     @classmethod
+    @hints_naming_prepare()
     def open(cls, folder: Path, inputs: Sequence[str | Path], request: PredictRequest) -> PredictionRun:
         """Read the run and see what the table has. Raises PidregError of every kind."""
         predictor, roles = read_predictor(folder, resolve_device(request.device))
@@ -82,9 +83,10 @@ class PredictionRun:
         progress.begin(TASK, self.rows.source.rows)
         # One thread for the sums of a batch, whatever the number of batches at the same time: numbers do not depend
         # on it, and batches share nothing that they would have to wait for.
-        with limited_threads(1), closing(self._predicted()) as batches:
+        with limited_threads(1), hints_naming_prepare(), closing(self._predicted()) as batches:
             for done in batches:
                 tally.add(done.found, done.present, done.target)
+                tally.nameless += done.table["id"].null_count
                 writer.write(done.table)
                 progress.advance(done.table.num_rows)
         progress.finish()

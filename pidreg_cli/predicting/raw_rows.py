@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pidreg_cli.data.naming import SEPARATORS
 from pidreg_cli.data.preparation.output_names import sidecar_path
 from pidreg_cli.errors import DataError
 
+_OF_PREPARE = re.compile(r"(?<![\w-])--(delimiter|decimal|encoding|missing|key)\b")
 OTHER_COLUMNS = ("data.missing_columns", "data.missing_features", "data.feature_type")
 
 
@@ -35,6 +38,21 @@ def hinting_at_prepare(
         f"{error.hint} If 'pidreg prepare' made the table of the fit, make this one the same way: "
         f"{shlex.join(command)}",
     )
+
+
+def naming_prepare(text: str) -> str:
+    """A hint or notice about how a table is written, with the command that has its options: predict has none."""
+    return _OF_PREPARE.sub(r"pidreg prepare \g<0>", text)
+
+
+@contextmanager
+def hints_naming_prepare() -> Iterator[None]:
+    """The same of hints of the DataErrors in the block."""
+    try:
+        yield
+    except DataError as error:
+        error.hint = naming_prepare(error.hint)
+        raise
 
 
 def _recipe(folder: Path) -> str:

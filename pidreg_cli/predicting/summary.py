@@ -13,6 +13,7 @@ from pidreg_cli.decisions.prediction.drift import EXPECTED, Drift
 from pidreg_cli.information.conformal import conformal_rank
 from pidreg_cli.predicting.columns import set_name
 from pidreg_cli.predicting.prediction_run import PredictionRun
+from pidreg_cli.predicting.raw_rows import naming_prepare
 from pidreg_cli.predicting.tally import Tally
 from pidreg_cli.version import __version__
 
@@ -63,10 +64,20 @@ def warnings_before(run: PredictionRun) -> Iterator[str]:
 def notices_before(run: PredictionRun) -> Iterator[str]:
     """What was asked for and what it costs."""
     expected = Expectations(run)
-    yield from run.rows.source.notices
+    yield from map(naming_prepare, run.rows.source.notices)
+    yield from _columns_not_used(run)
     if run.left_out:
         serving = run.predictor.calibrated.serving(expected.full & ~run.mask(run.left_out))
         yield f"without {listing(list(run.left_out))}, as asked: {expected.line(serving)} with the others"
+
+
+def _columns_not_used(run: PredictionRun) -> Iterator[str]:
+    """Where the table has another column of ids or target than the run expects."""
+    columns, roles = run.rows.source.schema.names, run.roles
+    if run.rows.id is None and roles.id is not None:
+        yield f"the table has no column {roles.id!r}, the id of the run: ids are row numbers"
+    if run.rows.target is None and roles.target in columns:
+        yield f"column {roles.target!r}, the target of the run, is not numeric here: there are no metrics"
 
 
 def _narrow(run: PredictionRun) -> Iterator[str]:
@@ -114,7 +125,9 @@ def _gaps(run: PredictionRun, tally: Tally) -> Iterator[str]:
 
 
 def notices_after(tally: Tally, level: float) -> Iterator[str]:
-    """How the predictions did, where the target is known."""
+    """Rows without an id; how the predictions did, where the target is known."""
+    if tally.nameless:
+        yield f"{tally.nameless:,} of {tally.rows:,} rows have no id: theirs is empty"
     found = tally.errors.accuracy()
     if found is None:
         return

@@ -44,12 +44,13 @@ class Errors:
 class Tally:
     """Counts over all rows. ``sets``: rows by the modalities that predicted them; ``seen`` and ``far`` (n,): rows that
     have each modality, and of these the ones unlike the training rows; ``codes`` (n, d): sums of their codes;
-    ``unbounded``: rows with an infinite interval.
+    ``unbounded``: rows with an infinite interval; ``nameless``: rows with a null id.
     """
 
     modalities: int
     rows: int = 0
     unbounded: int = 0
+    nameless: int = 0
     sets: Counter[int] = field(default_factory=Counter)
     errors: Errors = field(default_factory=Errors)
 

@@ -25,6 +25,7 @@ from pidreg_cli.cli.app import main
 from pidreg_cli.cli.console import Console
 from pidreg_cli.errors import DataError
 from pidreg_cli.predicting.raw_rows import hinting_at_prepare
+from tests.earlier_runs import edit_json, without_digests
 from tests.prediction.conftest import Fitted
 
 
@@ -244,6 +245,33 @@ def test_words_among_numbers_are_named_with_their_row(fitted: Fitted, tmp_path: 
     assert done.status == 3
     assert "'a__0' of modality 'a' holds 899 numbers and 1 text, first 'low' in row 5" in done.err
     assert "leave cells empty" in done.err
+
+
+def test_hints_name_no_option_that_predict_lacks(fitted: Fitted, tmp_path: Path) -> None:
+    rows = fitted.new[:50].drop(columns="id")
+    rows.to_csv(tmp_path / "p1.csv", index=False, sep=";")
+    done = predict(fitted.folder, tmp_path / "p1.csv", "-o", "-")
+    assert "with the delimiter ';' (pidreg prepare --delimiter says otherwise)" in done.err
+    rows.drop(columns="target").to_csv(tmp_path / "p2.csv", index=False, sep=";")
+    done = predict(fitted.folder, tmp_path / "p1.csv", tmp_path / "p2.csv", "-o", "-")
+    assert (done.status, "give pidreg prepare --key COLUMN" in done.err) == (3, True)
+    (tmp_path / "p1.csv").write_text((tmp_path / "p1.csv").read_text() + "1;2\n")
+    done = predict(fitted.folder, tmp_path / "p1.csv", "-o", "-")
+    assert (done.status, "as in pidreg prepare --delimiter ';'" in done.err) == (3, True)
+
+
+def test_ids_and_targets_that_are_not_used_are_said(fitted: Fitted, tmp_path: Path) -> None:
+    rows = fitted.new[:50].assign(target="low")
+    rows.loc[:4, "id"] = None
+    rows.to_parquet(tmp_path / "new.parquet")
+    done = predict(fitted.folder, tmp_path / "new.parquet", "-o", "-", "--id", "id")
+    assert (done.status, "on 50 rows with a target" in done.err) == (0, False)
+    assert "column 'target', the target of the run, is not numeric here: there are no metrics" in done.err
+    assert "5 of 50 rows have no id" in done.err
+    run = Path(shutil.copytree(fitted.folder, tmp_path / "run"))
+    edit_json(without_digests(run), lambda document: document["roles"].update(id="patient"))
+    done = predict(run, tmp_path / "new.parquet", "-o", "-")
+    assert "no column 'patient', the id of the run: ids are row numbers" in done.err
 
 
 def test_raw_rows_of_a_prepared_table_are_told_what_to_type(tmp_path: Path, fitted: Fitted) -> None:
