@@ -18,7 +18,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from pidreg_cli.config.loading import dump_settings, load_settings
 from pidreg_cli.config.settings import Preset, Settings
 from pidreg_cli.data.arrays import Floats
-from pidreg_cli.data.frames import arrays_fingerprint, as_frame, frame_arrays, known_modalities, modalities_of
+from pidreg_cli.data.frames import (
+    arrays_fingerprint,
+    as_frame,
+    check_modalities,
+    frame_arrays,
+    known_modalities,
+    modalities_of,
+)
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.decisions.prediction.rows import Predictor, Request, RowPredictions
@@ -78,6 +85,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         frame = self._frame(X, reset=True)
         target = _target(y, len(frame))
         self.columns_ = dict(self.modalities or modalities_of(frame))
+        check_modalities(self.columns_)
         arrays = frame_arrays(frame, self.columns_, target, groups)
         name = str(getattr(y, "name", None) or "target")
         source = TableSource((), arrays_fingerprint(arrays), name)
@@ -123,7 +131,7 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         with array_errors():
             frame = self._frame(X, reset=False)
             held = known_modalities(frame, self.columns_)
-            arrays = frame_arrays(frame, self.columns_, None, absent=self._widths())
+            arrays = frame_arrays(frame, self.columns_, None, known=self.predictor_.model.columns)
         if len(held) < len(self.columns_):
             request = replace(
                 request, use=sum(1 << i for i, name in enumerate(self.columns_) if name in held)
@@ -138,6 +146,10 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         An array after a fit on named columns has them by position, of which scikit-learn warns.
         """
         if isinstance(X, pd.DataFrame):
+            if X.empty:
+                raise DataError(
+                    "data.no_rows", f"X is empty: its shape is {X.shape}", "give a table with rows"
+                )
             if reset:
                 self.n_features_in_ = X.shape[1]
                 self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -167,9 +179,6 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "give a DataFrame that has them by name",
             )
         return as_frame(table)
-
-    def _widths(self) -> dict[str, int]:
-        return {name: len(columns) for name, columns in self.predictor_.model.columns.items()}
 
     def __sklearn_tags__(self) -> Tags:
         """Missing values are legal in features."""

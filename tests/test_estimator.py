@@ -36,3 +36,11 @@ def test_a_saved_model_predicts_what_the_fitted_one_does(kind: str, tmp_path: Pa
 def test_a_limit_of_memory_is_refused_where_rows_are_in_memory() -> None:
     with pytest.raises(UsageError, match="'memory' is for tables in files"):
         PIDRegressor(settings={"memory": "2GB"}).fit(np.zeros((30, 2)), np.arange(30.0))
+
+
+def test_columns_and_names_of_modalities_are_checked_as_the_command_does() -> None:
+    X, y = pd.DataFrame(np.zeros((40, 3)), columns=["p", "q", "r"]), np.arange(40.0)
+    with pytest.raises(DataError, match="Column 'q' has two roles: feature of 'a' and feature of 'b'"):
+        PIDRegressor({"a": ["p", "q"], "b": ["q", "r"]}).fit(X, y)
+    with pytest.raises(UsageError, match=r"cannot be named 'a\+b'"):
+        PIDRegressor({"a+b": ["p", "q"], "c": ["r"]}).fit(X, y)

@@ -39,8 +39,8 @@ def check_outputs(
                 "give the name of a file, or leave the option out",
             )
         refuse_odd_file(path)
-        for one in inputs:
-            _refuse_input(path, one, suffixes)
+        for given in inputs:
+            _refuse_input(path, given, suffixes)
         if path.is_dir():
             raise UsageError("output.is_folder", f"{path} is a folder", "give the name of a file")
         if path.exists() and not force:
@@ -55,22 +55,24 @@ def check_outputs(
             )
 
 
-def _refuse_input(path: Path, one: str, suffixes: tuple[str, ...]) -> None:
+def _refuse_input(path: Path, given: str, suffixes: tuple[str, ...]) -> None:
     """Refuse to replace what is read, and to write what would be read when the command is repeated."""
     from pidreg_cli.runs import holds_run
 
-    if path.resolve() == Path(one).resolve():
+    if path.resolve() == Path(given).resolve():
         raise UsageError("output.is_input", f"{path} is an input", "give another name")
-    if holds_run(Path(one)):
-        if path.resolve().is_relative_to(Path(one).resolve()):
+    if holds_run(Path(given)):
+        if path.resolve().is_relative_to(Path(given).resolve()):
             raise UsageError(
-                "output.in_run", f"{path} is within the run {one}, which is read", "write it outside the run"
+                "output.in_run",
+                f"{path} is within the run {given}, which is read",
+                "write it outside the run",
             )
-    elif reads(one, path, suffixes):
+    elif reads(given, path, suffixes):
         what = "is an input" if path.exists() else "would be an input the next time"
         raise UsageError(
             "output.is_input",
-            f"{path} {what}: {one} takes it in",
+            f"{path} {what}: {given} takes it in",
             "give another name, or another folder",
         )
 

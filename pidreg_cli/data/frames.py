@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.features import feature_names
-from pidreg_cli.data.naming import listing
+from pidreg_cli.data.frame_cells import numbers_of, width_of
+from pidreg_cli.data.modalities import two_roles
+from pidreg_cli.data.naming import check_modality_name, listing
+from pidreg_cli.data.new_rows import list_width
 from pidreg_cli.errors import DataError
 
 ColumnsByModality = Mapping[str, Sequence[Any]]
@@ -66,53 +69,62 @@ def frame_arrays(
     modalities: ColumnsByModality,
     target: NDArray[np.float64] | None,
     groups: ArrayLike | None = None,
-    absent: Mapping[str, int] | None = None,
+    known: Mapping[str, Sequence[str]] | None = None,
 ) -> MultimodalArrays:
     """Blocks of the named columns; ids are row numbers. Raises DataError for columns that cannot be used.
 
-    ``absent``: where modalities may lack all their columns, the number of features of each.
+    ``known``: of a model, the names of the features of each modality; modalities may then lack all their columns.
     """
-    features, held = {}, held_modalities(frame, modalities)
+    features, names, held = {}, {}, held_modalities(frame, modalities)
     for name, columns in modalities.items():
-        if absent is not None and name not in held:
-            features[name] = np.full((len(frame), absent[name]), np.nan, np.float32)
+        if known is not None and name not in held:
+            features[name] = np.full((len(frame), len(known[name])), np.nan, np.float32)
+            names[name] = tuple(known[name])
         else:
-            features[name] = _block(frame, name, columns)
-    names = {name: _feature_names(features[name], columns) for name, columns in modalities.items()}
+            features[name], names[name] = _block(frame, name, columns, None if known is None else known[name])
     labels = None if groups is None else np.asarray(groups)
     return MultimodalArrays(features, names, target, np.arange(len(frame)), labels)
-
-
-def _numbers(block: pd.DataFrame) -> NDArray[np.float32]:
-    """Columns as numbers; one column of lists, a ready-made embedding, as its elements, NaN where a list is null."""
-    if block.shape[1] == 1 and isinstance(_first(block.iloc[:, 0]), (list, tuple, np.ndarray)):
-        cells = block.iloc[:, 0].to_list()
-        width = len(_first(block.iloc[:, 0]))
-        blank = [np.nan] * width
-        return np.asarray([blank if _is_null(cell) else cell for cell in cells], dtype=np.float32)
-    return block.to_numpy(dtype=np.float32, na_value=np.nan)
-
-
-def _first(cells: pd.Series[Any]) -> Any:
-    """The first cell that is not null, None without any."""
-    return next((cell for cell in cells if not _is_null(cell)), None)
-
-
-def _is_null(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, float) and np.isnan(cell))
-
-
-def _feature_names(block: NDArray[np.float32], columns: Sequence[Any]) -> tuple[str, ...]:
-    if block.shape[1] == len(columns):
-        return tuple(str(column) for column in columns)
-    return tuple(feature_names(str(columns[0]), block.shape[1]))
 
 
 def _held(frame: pd.DataFrame, column: Any) -> bool:
     return column in frame.columns or column in {str(known) for known in frame.columns}
 
 
-def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArray[np.float32]:
+def _block(
+    frame: pd.DataFrame, modality: str, columns: Sequence[Any], known: Sequence[str] | None
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Numbers (n, p) of a modality, and the names of its features."""
+    found = _columns(frame, modality, columns)
+    # Of a model by what it was fitted on: new lists may all be null.
+    widths = [
+        width_of(found.iloc[:, place]) if known is None else list_width(str(column), known)
+        for place, column in enumerate(columns)
+    ]
+    try:
+        block = numbers_of(found, widths)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "data.not_numeric",
+            f"modality {modality!r} has a column that is not numeric: {error}",
+            "encode categories as numbers",
+        ) from error
+    names = [
+        name
+        for column, width in zip(columns, widths, strict=True)
+        for name in feature_names(str(column), width)
+    ]
+    if np.isinf(block).any():
+        row, position = np.argwhere(np.isinf(block))[0]
+        raise DataError(
+            "data.infinite",
+            f"column {names[position]!r} is infinite, or beyond single precision, in row {row}",
+            "replace infinite values or mark them as missing (NaN)",
+        )
+    return block, tuple(names)
+
+
+def _columns(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> pd.DataFrame:
+    """The columns of a modality. Raises DataError where some are not in the frame, or twice."""
     # A run folder names columns by text, also those that were positions of an array.
     by_text = {str(column): column for column in frame.columns}
     columns = [column if column in frame.columns else by_text.get(column, column) for column in columns]
@@ -124,22 +136,25 @@ def _block(frame: pd.DataFrame, modality: str, columns: Sequence[Any]) -> NDArra
             else f"modality {modality!r} is empty"
         )
         raise DataError("data.unknown_column", what, f"columns of X are: {list(frame.columns)[:20]}")
-    try:
-        block = _numbers(frame[list(columns)])
-    except (TypeError, ValueError) as error:
+    found = frame[columns]
+    if found.shape[1] != len(columns):
         raise DataError(
-            "data.not_numeric",
-            f"modality {modality!r} has a column that is not numeric: {error}",
-            "encode categories as numbers",
-        ) from error
-    if np.isinf(block).any():
-        row, position = np.argwhere(np.isinf(block))[0]
-        raise DataError(
-            "data.infinite",
-            f"column {columns[position]!r} is infinite, or beyond single precision, in row {row}",
-            "replace infinite values or mark them as missing (NaN)",
+            "data.repeated_columns",
+            f"X has several columns of one name in modality {modality!r}",
+            "give each column a name of its own",
         )
-    return block
+    return found
+
+
+def check_modalities(modalities: ColumnsByModality) -> None:
+    """Raise UsageError for a name that no modality may have, and DataError for a column that has two roles."""
+    owners: dict[str, str] = {}
+    for name, columns in modalities.items():
+        check_modality_name(name)
+        for column in map(str, columns):
+            if column in owners:
+                raise two_roles(column, [f"feature of {owners[column]!r}", f"feature of {name!r}"])
+            owners[column] = name
 
 
 def arrays_fingerprint(arrays: MultimodalArrays) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from decimal import Decimal
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ import torch
 from pidreg_cli import load_model
 from pidreg_cli.data.frames import frame_arrays
 from pidreg_cli.decisions.prediction.rows import Predictor, Request
-from pidreg_cli.errors import DataError
+from pidreg_cli.errors import ArrayError, DataError
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes, read_predictor
 from pidreg_cli.training.calibration_rows import served_sets
 from tests.prediction.conftest import Fitted
@@ -191,5 +193,50 @@ def test_lists_in_frames_are_embeddings() -> None:
     np.testing.assert_array_equal(arrays.features["emb"][[0, 2]], [[1, 2, 3], [4, 5, 6]])
     assert np.isnan(arrays.features["emb"][1]).all()
     assert arrays.columns["emb"] == ("emb[0]", "emb[1]", "emb[2]")
-    with pytest.raises(DataError, match="not numeric"):
-        frame_arrays(pd.DataFrame({"emb": [[1.0, 2.0], [1.0]]}), {"emb": ["emb"]}, None)
+
+
+CELLS = {
+    "uneven": ([[1.0, 2.0], [1.0]], "unequal length: 2 elements, 1 in row 1"),
+    "null element": ([[1.0, 2.0], [1.0, None]], "null element"),
+    "text in lists": ([["1", "2"]], "not numeric"),
+    "numbers among lists": ([[1.0, 2.0], 3.0], "unequal length"),
+    "digits": (["1.5", "2"], "not numeric: it holds '1.5'"),
+    "dates": (pd.to_datetime(["2020-01-01"]), "not numeric: it holds datetime64"),
+    "categories": (pd.Categorical(["1", "2"]), "not numeric: it holds '1'"),
+    "infinite": ([1.0, np.inf], "infinite"),
+    "too large": ([1.0, 1e300], "beyond single precision"),
+}
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_cells_that_a_file_could_not_have_are_refused_in_frames(case: str) -> None:
+    cells, message = CELLS[case]
+    with pytest.raises(DataError, match=message):
+        frame_arrays(pd.DataFrame({"emb": cells}), {"emb": ["emb"]}, None)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[1, 2, None], [True, False, None], [Decimal(1), Decimal(2), None], pd.array([1, 2, pd.NA])],
+    ids=["object", "bool", "decimal", "nullable"],
+)
+def test_cells_of_any_kind_of_number_are_read(cells: Any) -> None:
+    found = frame_arrays(pd.DataFrame({"a": pd.Series(cells)}), {"a": ["a"]}, None).features["a"][:, 0]
+    np.testing.assert_array_equal(found[:2], np.asarray([float(cell) for cell in cells[:2]]))
+    assert np.isnan(found[2])
+
+
+def test_new_lists_are_of_the_width_of_the_fit() -> None:
+    known = {"emb": ("emb[0]", "emb[1]")}
+    empty = frame_arrays(pd.DataFrame({"emb": [None, None]}), {"emb": ["emb"]}, None, known=known)
+    assert empty.features["emb"].shape == (2, 2)
+    assert np.isnan(empty.features["emb"]).all()
+    with pytest.raises(DataError, match="2 elements, 3 in row 0"):
+        frame_arrays(pd.DataFrame({"emb": [[1.0, 2.0, 3.0]]}), {"emb": ["emb"]}, None, known=known)
+    # One element is a list too.
+    assert frame_arrays(pd.DataFrame({"emb": [[1.0]]}), {"emb": ["emb"]}, None).columns["emb"] == ("emb[0]",)
+
+
+def test_no_rows_are_an_error_of_the_data(fitted: Fitted) -> None:
+    with pytest.raises(ArrayError, match="X is empty"):
+        fitted.model.predict(fitted.new.head(0))
