@@ -41,18 +41,23 @@ def check_outputs(
         refuse_odd_file(path)
         for given in inputs:
             _refuse_input(path, given, suffixes)
-        if path.is_dir():
-            raise UsageError("output.is_folder", f"{path} is a folder", "give the name of a file")
-        if path.exists() and not force:
-            raise UsageError(
-                "output.exists", f"{path} already exists", "give another name, or --force to replace it"
-            )
-        if not path.parent.is_dir():
-            raise OutputError(
-                "output.no_folder",
-                f"There is no folder '{path.parent}' to write {path.name} to.",
-                "Make it first.",
-            )
+        _check_free(path, force=force)
+
+
+def _check_free(path: Path, *, force: bool) -> None:
+    """Refuse a folder, what exists without ``force``, and what has no folder."""
+    if path.is_dir():
+        raise UsageError("output.is_folder", f"{path} is a folder", "give the name of a file")
+    if path.exists() and not force:
+        raise UsageError(
+            "output.exists", f"{path} already exists", "give another name, or --force to replace it"
+        )
+    if not path.parent.is_dir():
+        raise OutputError(
+            "output.no_folder",
+            f"There is no folder '{path.parent}' to write {path.name} to.",
+            "Make it first.",
+        )
 
 
 def _refuse_input(path: Path, given: str, suffixes: tuple[str, ...]) -> None:
