@@ -29,6 +29,14 @@ class Group:
         self.steps = [torch.zeros((), device=p.device) for p in parameters]
         self.means = [torch.zeros_like(p, requires_grad=False) for p in parameters]
         self.squares = [torch.zeros_like(p, requires_grad=False) for p in parameters]
+        self._chosen: dict[tuple[int, ...], tuple[list[Tensor], ...]] = {}
+
+    def lists(self, places: tuple[int, ...]) -> tuple[list[Tensor], ...]:
+        """Parameters, means, squares and steps at ``places``, made once: few sets of places ever have gradients."""
+        if places not in self._chosen:
+            every = (self.parameters, self.means, self.squares, self.steps)
+            self._chosen[places] = tuple([values[i] for i in places] for values in every)
+        return self._chosen[places]
 
 
 class AdamW:
@@ -41,14 +49,15 @@ class AdamW:
     def step(self, factor: float) -> None:
         """Move every parameter that has a gradient, at ``factor`` times its learning rate."""
         for group in self.groups:
-            used = [(i, p.grad) for i, p in enumerate(group.parameters) if p.grad is not None]
+            gradients = {i: p.grad for i, p in enumerate(group.parameters) if p.grad is not None}
+            parameters, means, squares, steps = group.lists(tuple(gradients))
             adamw(
-                [group.parameters[i] for i, _ in used],
-                [gradient for _, gradient in used],
-                [group.means[i] for i, _ in used],
-                [group.squares[i] for i, _ in used],
+                parameters,
+                [*gradients.values()],
+                means,
+                squares,
                 [],
-                [group.steps[i] for i, _ in used],
+                steps,
                 fused=True,
                 amsgrad=False,
                 beta1=BETAS[0],
