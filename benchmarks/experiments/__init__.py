@@ -15,9 +15,10 @@ PIDReg ([arXiv 2512.22102](https://arxiv.org/abs/2512.22102)) learns a target fr
 tables whose true information is known. Bits: one bit halves the spread of what remains unknown of the target, two
 quarter it. *Found* is what a fit reports from rows that trained nothing.
 
-`python -m benchmarks.experiments` runs all of them and writes this page, its figures and numbers
-([experiments/](experiments)); `python -m benchmarks.experiments.NAME` one of them; `--render` writes page and figures
-again from the saved numbers. All that follows is made by these commands. The machine had other work: seconds are rough.
+`python -m benchmarks.experiments --save` runs all of them and writes this page, its figures and numbers
+([experiments/](experiments)); `python -m benchmarks.experiments.NAME --save` one of them; `--render --save` writes page
+and figures again from the saved numbers. Without `--save` all goes to a folder of its own. What follows is made by
+these commands. The machine had other work: seconds are rough.
 """
 
 PAGE = Page(

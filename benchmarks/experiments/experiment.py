@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,14 @@ Record = Mapping[str, Any]
 Records = Sequence[Record]
 Case = Sequence[Any]
 """What one measurement is of, such as a system and a seed; JSON can hold it."""
+OPTIONS = {
+    "preset": "--preset",
+    "rows": "--rows",
+    "seeds": "--seeds",
+    "threads": "--threads",
+    "assignments": "--set",
+}
+"""What a command can ask for: fields of ``Setting`` and the options that give them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,11 @@ class Setting:
     def training_rows(self) -> int:
         """About so many of ``rows`` train."""
         return round(self.rows * SHARES[0])
+
+    @property
+    def over(self) -> str:
+        """What a line of a table is of."""
+        return f"means over {self.seeds} seeds" if self.seeds > 1 else "one fit each"
 
     def settings(self, seed: int, *assignments: str) -> Settings:
         """Settings of a fit, with further assignments on top."""
@@ -65,8 +78,10 @@ class Experiment:
     """A question, the fits that answer it, and how their records are shown.
 
     ``name``: of the command and the files. ``done``: what was done, ``columns``: what the table's columns are, each in
-    a sentence or two. ``caption``: what the figure shows. ``measure``: records of one of the ``cases``. ``says``: the
-    findings, unwelcome ones too.
+    a sentence or two; ``{over}`` in it becomes what a line is of (``Setting.over``). ``caption``: what the figure
+    shows. ``setting``: the one that made the saved results. ``measure``: records of one of the ``cases``. ``says``: the
+    findings, unwelcome ones too. ``options``: fields of the setting that the measurement heeds. ``revision``: counts up
+    when the way of measuring changes, so that older results show as such.
     """
 
     name: str
@@ -82,11 +97,19 @@ class Experiment:
     table: Callable[[Records], Table]
     draw: Callable[[Records, Figure], None]
     says: Callable[[Records], list[str]]
+    options: tuple[str, ...] = tuple(OPTIONS)
+    revision: int = 1
+
+    def with_options(self, chosen: Mapping[str, Any]) -> Setting:
+        """Its setting, changed by those of the chosen options that it heeds."""
+        return replace(self.setting, **{key: value for key, value in chosen.items() if key in self.options})
 
 
 @dataclass(frozen=True)
 class Results:
-    """Records of one run, with its setting, the version that fitted, the machine, and the seconds it took."""
+    """Records of one run, with its setting, the version that fitted, the machine, the seconds it took, and the revision
+    of the experiment.
+    """
 
     experiment: str
     version: str
@@ -94,6 +117,7 @@ class Results:
     setting: Setting
     seconds: float
     records: Records
+    revision: int = 1
 
     def save(self, folder: Path) -> None:
         """As ``NAME.json``, a record a line, so that a change of one shows as such."""

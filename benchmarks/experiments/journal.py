@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.experiments.experiment import Case, Record, Setting
+from benchmarks.experiments.experiment import Case, Experiment, Record, Setting
 
 
 class Journal:
-    """A file of lines: the setting, then each finished case with its records and seconds.
+    """A file of lines: what runs and how, then each finished case with its records and seconds.
 
-    A file of another setting is begun anew; of a case that two runs finished at once, one counts.
+    Every setting has a file of its own, so that trying another one loses nothing. A line that an interruption tore is
+    dropped; of a case that two runs finished at once, one counts.
     """
 
-    def __init__(self, path: Path, setting: Setting) -> None:
-        self.path = path
+    def __init__(self, folder: Path, experiment: Experiment, setting: Setting) -> None:
+        head = json.dumps({"revision": experiment.revision, **asdict(setting)})
+        key = hashlib.sha256(head.encode()).hexdigest()[:8]
+        self.path = folder / f"{experiment.name}-{key}.partial"
         self.done: dict[str, dict[str, Any]] = {}
-        head = json.loads(json.dumps(asdict(setting)))
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        if lines and json.loads(lines[0]) == head:
-            for line in lines[1:]:
-                self._keep(line)
-        else:
-            path.write_text(json.dumps(head) + "\n", encoding="utf-8")
+        found = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        lines = [line for line in found.splitlines()[1:] if self._keep(line)]
+        whole = "".join(line + "\n" for line in (head, *lines))
+        if found != whole:
+            self.path.write_text(whole, encoding="utf-8")
 
     def holds(self, case: Case) -> bool:
         """Whether the case is finished."""
@@ -39,6 +41,10 @@ class Journal:
             file.write(line + "\n")
         self._keep(line)
 
+    def remove(self) -> None:
+        """When the results are saved."""
+        self.path.unlink(missing_ok=True)
+
     @property
     def records(self) -> list[Record]:
         """Of all finished cases."""
@@ -49,6 +55,11 @@ class Journal:
         """That the finished cases took."""
         return float(sum(line["seconds"] for line in self.done.values()))
 
-    def _keep(self, line: str) -> None:
-        found = json.loads(line)
+    def _keep(self, line: str) -> bool:
+        """Note the case of a line, if it is whole."""
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            return False
         self.done.setdefault(json.dumps(found["case"]), found)
+        return True

@@ -126,8 +126,8 @@ EXPERIMENT = Experiment(
         "b also make a product. What there is to know therefore grows with their number."
     ),
     columns=(
-        "Found / true in bits, means over seeds. Largest errors: of the information of any set, and of the "
-        "share of any modality by Shapley value, of any seed. Seconds: of a fit on one thread, all sets "
+        "Found / true in bits, {over}. Largest errors: of the information of any set, and of the share of any "
+        "modality by Shapley value, in any fit. Seconds: of a fit on one thread, all sets "
         "estimated."
     ),
     caption="Information by number of modalities: the truth (pale, above) and what fits find (full, below).",

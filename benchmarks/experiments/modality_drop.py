@@ -130,12 +130,12 @@ EXPERIMENT = Experiment(
     title="Can a modality without weight be left out?",
     question="Does a fit give a weak modality no weight, and does it cost nothing then to leave it out?",
     done="Each system is fitted with both modalities, and again without each of them.",
-    columns="Weights of the fusion as the report gives them, of one in all; RMSE on test rows; means over seeds.",
+    columns="Weights of the fusion as the report gives them, of one in all; RMSE on test rows; {over}.",
     caption=(
         "Left: weight of a modality's code and of its product with the other. Right: growth of the error "
         "of a fit that does without it."
     ),
-    setting=Setting("fast", 7200, 2, 1),
+    setting=Setting("fast", 5000, 1, 1),
     height=2.9,
     cases=cases,
     measure=measure,

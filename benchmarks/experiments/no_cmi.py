@@ -152,14 +152,14 @@ EXPERIMENT = Experiment(
         "which set what can be told at all."
     ),
     columns=(
-        "R2 from the code / from the features, means over seeds. Leakage: the first less the second, mean "
-        "of both ways. Whole: found less true information in bits. Largest error: of any set and seed."
+        "R2 from the code / from the features, {over}. Leakage: the first less the second, mean of both ways. "
+        "Whole: found less true information in bits. Largest error: of any set in any fit."
     ),
     caption=(
         "How well one modality can be predicted from the code of the other (marks, one per fit), against "
         "the weight of the term; dashed: from the other's features themselves."
     ),
-    setting=Setting("fast", 7200, 2, 1),
+    setting=Setting("fast", 5000, 1, 1),
     height=3.9,
     cases=cases,
     measure=measure,

@@ -237,14 +237,14 @@ EXPERIMENT = Experiment(
         "single batches would give."
     ),
     columns=(
-        "Largest change of a weight from one time to the next, mean over times and seeds, of weights that "
-        f"sum to 1; the first column over the last {LAST} epochs. Last column: weights at the end."
+        "Largest change of a weight from one time to the next, mean over times, of weights that "
+        f"sum to 1 ({{over}}); the first column over the last {LAST} epochs. Last column: weights at the end."
     ),
     caption=(
         "Left: mean change of the weights from epoch to epoch, and from batch to batch if they followed "
         "single batches. Right: weights over the epochs of one fit with small and one with large batches."
     ),
-    setting=Setting("fast", 7200, 2, 1),
+    setting=Setting("fast", 5000, 1, 1),
     height=4.2,
     cases=cases,
     measure=measure,

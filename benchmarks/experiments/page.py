@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.experiments.experiment import Experiment, Results
+from benchmarks.experiments.experiment import OPTIONS, Experiment, Records, Results
 
+SHORT = 90  # seconds: less is not told in minutes
+STALE = (
+    "*These numbers are older than the way of measuring that is described here; they await another run of the "
+    "command.*"
+)
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -47,29 +53,50 @@ class Page:
 
     def _section(self, experiment: Experiment, results: Results) -> str:
         """What one experiment asked, did and found."""
+        findings = [*experiment.says(results.records), *diagnostics_of(results.records)]
+        stale = results.revision != experiment.revision
         return "\n\n".join(
             (
                 f"## {experiment.title}",
                 f"**{experiment.question}** {experiment.done}",
                 f"![{experiment.caption}]({self.name}/{experiment.name}.svg)",
                 f"*{experiment.caption}*",
-                "\n".join(f"- {finding}" for finding in experiment.says(results.records)),
-                experiment.columns,
+                "\n".join(f"- {finding}" for finding in findings),
+                experiment.columns.format(over=results.setting.over),
                 experiment.table(results.records).markdown(),
-                origin(self.package, results) + "\n",
+                *([STALE] if stale else []),
+                origin(self.package, experiment, results) + "\n",
             )
         )
 
 
-def origin(package: str, results: Results) -> str:
+def diagnostics_of(records: Records) -> list[str]:
+    """How often reports warned: a finding, where records tell. Records with the same error are of the same fit."""
+    fits = {(r["system"], r["seed"], r["rmse"]): set(r["diagnostics"]) for r in records if "diagnostics" in r}
+    if not fits:
+        return []
+    counts = Counter(code for codes in fits.values() for code in codes)
+    told = ", ".join(
+        f"`{code}` in {count}" for code, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    )
+    return [f"What the reports of {len(fits)} fits warn of or note: {told or 'nothing'}."]
+
+
+def origin(package: str, experiment: Experiment, results: Results) -> str:
     """The command that made a section, where, and how long it takes."""
     s = results.setting
-    changes = "".join(f" --set {assignment}" for assignment in s.assignments)
-    command = (
-        f"python -m {package}.{results.experiment} --preset {s.preset} --rows {s.rows} --seeds {s.seeds}"
-    )
-    threads = "one thread" if s.threads == 1 else f"{s.threads} threads"
-    return (
-        f"`{command}{changes}`: {results.seconds / 60:.0f} minutes, {threads}. pidreg {results.version}, "
-        f"{results.machine}."
-    )
+    values = {"preset": s.preset, "rows": s.rows, "seeds": s.seeds}
+    if s.threads > 1:
+        values["threads"] = s.threads
+    chosen = [f"{OPTIONS[key]} {value}" for key, value in values.items() if key in experiment.options]
+    chosen += [f"--set {assignment}" for assignment in s.assignments]
+    command = " ".join((f"python -m {package}.{results.experiment}", *chosen))
+    threads = ""
+    if "threads" in experiment.options:
+        threads = ", one thread" if s.threads == 1 else f", {s.threads} threads"
+    return f"`{command}`: {duration(results.seconds)}{threads}. pidreg {results.version}, {results.machine}."
+
+
+def duration(seconds: float) -> str:
+    """In words."""
+    return f"{seconds / 60:.0f} minutes" if seconds >= SHORT else f"{seconds:.0f} seconds"

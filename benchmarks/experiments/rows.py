@@ -143,7 +143,7 @@ EXPERIMENT = Experiment(
     question="How much of the information is found with few training rows, and how much with many?",
     done="Two systems are drawn in sizes that double.",
     columns=(
-        "Found / true in bits, means over seeds. Largest error: of any set of modalities and seed. "
+        "Found / true in bits, {over}. Largest error: of any set of modalities in any fit. "
         "Seconds: of a fit on one thread."
     ),
     caption="Share of the true information that fits find, against training rows; small marks are single fits.",

@@ -199,13 +199,13 @@ EXPERIMENT = Experiment(
         "`two-humped` has one more signal in a, which chooses the hump."
     ),
     columns=(
-        "Found / true in bits, means over seeds, truth of the same quantity; largest error of any set and "
-        "seed. By errors in units: what R2 of the same predictions in the target's own units would say of "
-        "the whole. Entropy: the most that can be known of a target of few values. Warned: fits that "
+        "Found / true in bits, {over}, truth of the same quantity; largest error of any set in any fit. By "
+        "errors in units: what R2 of the same predictions in the target's own units would say of the whole. "
+        "Entropy: the most that can be known of a target of few values. Warned: fits that "
         "report `data.target_not_continuous`."
     ),
     caption="Six targets (histograms without the outer 2 %) and the information about them, true (pale) and found.",
-    setting=Setting("fast", 7200, 2, 1),
+    setting=Setting("fast", 5000, 1, 1),
     height=5.6,
     cases=cases,
     measure=measure,

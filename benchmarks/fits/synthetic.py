@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.fits.options import enough_rows, positive
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.frames import arrays_fingerprint, frame_arrays
-from pidreg_cli.data.splits import CROSS_FIT_BELOW
 from pidreg_cli.data.synthetic.generate import generate
 from pidreg_cli.data.synthetic.systems import SYSTEMS, SyntheticSystem, system_named
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
@@ -103,20 +103,11 @@ def parser(description: str | None, systems: Sequence[str]) -> argparse.Argument
     made.add_argument("--rows", type=enough_rows, default=6000)
     made.add_argument("--systems", nargs="+", default=list(systems), choices=list(SYSTEMS), metavar="SYSTEM")
     made.add_argument("--preset", default="balanced", choices=["fast", "balanced", "thorough", "paper"])
-    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--threads", type=positive, default=1)
     made.add_argument(
-        "--seeds", type=int, default=1, help="tables and fits per line, of which means are shown"
+        "--seeds", type=positive, default=1, help="tables and fits per line, of which means are shown"
     )
     return made
-
-
-def enough_rows(text: str) -> int:
-    """A number of rows of which one part is held out; with fewer a fit would pool folds, and no model saw none."""
-    if int(text) < CROSS_FIT_BELOW:
-        raise argparse.ArgumentTypeError(
-            f"at least {CROSS_FIT_BELOW} rows, so that one model scores all others"
-        )
-    return int(text)
 
 
 def tell(text: str) -> None:

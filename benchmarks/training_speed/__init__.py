@@ -12,10 +12,13 @@ INTRODUCTION = """\
 weights that follow the decomposition, no terms that shape the codes, no heads for sets of modalities. Times are CPU
 time of one thread, but of whole fits and commands the time that passes; all lines of a table were measured in turns.
 
-`python -m benchmarks.training_speed` measures everything and writes this page, its figures and numbers
-([speed/](speed)); `python -m benchmarks.training_speed.NAME` one section; `--render` writes the page again from the
-saved numbers. Where time goes, and what was done about it: [benchmarks/README.md](../benchmarks/README.md). Time of the
-information core: `python -m benchmarks.information_speed`.
+`python -m benchmarks.training_speed --save` measures everything and writes this page, its figures and numbers
+([speed/](speed)); `python -m benchmarks.training_speed.NAME --save` one section; `--render --save` writes the page
+again from the saved numbers. Without `--save` all goes to a folder of its own. Where time goes, and what was done about
+it: [benchmarks/README.md](../benchmarks/README.md). Time of the information core: `python -m
+benchmarks.information_speed`.
+
+All of it is of a CPU. On a GPU nothing was measured: none was at hand.
 """
 
 PAGE = Page(

@@ -120,6 +120,7 @@ EXPERIMENT = Experiment(
     table=table,
     draw=plot,
     says=says,
+    options=("rows", "seeds", "assignments"),
 )
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ EXPERIMENT = Experiment(
     table=table,
     draw=plot,
     says=says,
+    options=("preset", "rows", "seeds", "assignments"),
 )
 
 if __name__ == "__main__":

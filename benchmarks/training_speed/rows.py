@@ -102,6 +102,7 @@ EXPERIMENT = Experiment(
     table=table,
     draw=plot,
     says=says,
+    options=("preset", "rows", "seeds", "assignments"),
 )
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ EXPERIMENT = Experiment(
     table=table,
     draw=plot,
     says=says,
+    options=("seeds",),
 )
 
 if __name__ == "__main__":

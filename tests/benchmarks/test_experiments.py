@@ -12,11 +12,12 @@ import pytest
 
 from benchmarks import experiments, training_speed
 from benchmarks.experiments import modality_drop, oscillation, rows, truth
-from benchmarks.experiments.command import main, results_of
+from benchmarks.experiments.command import main, run
 from benchmarks.experiments.drawing import svg_of
 from benchmarks.experiments.experiment import Experiment, Results, Setting, Table
 from benchmarks.experiments.measuring import parts, worst_error
-from benchmarks.experiments.page import DOCS, Page
+from benchmarks.experiments.options import TRIAL
+from benchmarks.experiments.page import DOCS, STALE, Page, diagnostics_of
 
 PAGES = [experiments.PAGE, training_speed.PAGE]
 CASES = [
@@ -70,6 +71,78 @@ def test_results_survive_in_a_file(tmp_path: Path) -> None:
     assert len((tmp_path / "one.json").read_text(encoding="utf-8").splitlines()) > 10
 
 
+@pytest.mark.parametrize("experiment", experiments.PAGE.experiments, ids=lambda one: one.name)
+def test_the_command_without_options_is_the_one_that_made_the_page(experiment: Experiment) -> None:
+    assert Results.load(experiments.PAGE.folder(DOCS), experiment.name).setting == experiment.setting
+
+
+def section(page: Page, experiment: Experiment, results: Results, tmp_path: Path) -> str:
+    """Of a page that has these results alone."""
+    page.folder(tmp_path).mkdir(exist_ok=True)
+    results.save(page.folder(tmp_path))
+    return page.rendered(tmp_path).partition(f"## {experiment.title}")[2]
+
+
+@pytest.mark.parametrize(("seeds", "over"), [(1, "one fit each"), (3, "means over 3 seeds")])
+def test_means_are_told_where_there_are_several_fits(seeds: int, over: str, tmp_path: Path) -> None:
+    saved = Results.load(experiments.PAGE.folder(DOCS), "truth")
+    told = replace(saved, setting=replace(saved.setting, seeds=seeds))
+    assert f"in bits, {over}." in section(experiments.PAGE, truth.EXPERIMENT, told, tmp_path)
+
+
+def test_results_of_an_older_way_of_measuring_show_as_such(tmp_path: Path) -> None:
+    saved = replace(Results.load(experiments.PAGE.folder(DOCS), "truth"), revision=0)
+    assert STALE in section(experiments.PAGE, truth.EXPERIMENT, saved, tmp_path)
+    assert STALE not in experiments.PAGE.rendered(DOCS)
+
+
+def test_a_section_names_only_options_that_its_command_has() -> None:
+    (command,) = re.findall(
+        r"`(python -m benchmarks.training_speed.startup .*?)`", training_speed.PAGE.rendered(DOCS)
+    )
+    assert command == "python -m benchmarks.training_speed.startup --seeds 7"
+
+
+def test_diagnostics_count_fits_not_records() -> None:
+    fit = {"system": "one", "seed": 0, "rmse": 0.5, "diagnostics": ["b.c", "a.b", "b.c"]}
+    other = {**fit, "seed": 1, "rmse": 0.6, "diagnostics": ["b.c"]}
+    (found,) = diagnostics_of([fit, {**fit, "left_out": "b"}, other])
+    assert found == "What the reports of 2 fits warn of or note: `b.c` in 2, `a.b` in 1."
+    assert diagnostics_of([{**fit, "diagnostics": []}])[0].endswith("nothing.")
+    assert diagnostics_of([{"batch": 32}]) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "options", "told"),
+    [
+        (experiments.PAGE, "truth", "--seeds 0", "--seeds: must be at least 1, however: 0"),
+        (experiments.PAGE, "truth", "--seeds -1", "must be at least 1, however: -1"),
+        (experiments.PAGE, "truth", "--threads 0", "--threads: must be at least 1"),
+        (experiments.PAGE, "truth", "--rows abc", "--rows: not a whole number: 'abc'"),
+        (experiments.PAGE, "truth", "--rows 100", "--rows: must be at least 2000, so that"),
+        (experiments.PAGE, "truth", "--set nonsense", "expected KEY=VALUE"),
+        (experiments.PAGE, "truth", "--set nonsense=3", "unknown key nonsense"),
+        (experiments.PAGE, "truth", "--set training.batch_size=none", "training.batch_size"),
+        (experiments.PAGE, "truth", "--render", "no saved numbers in"),
+        (experiments.PAGE, "truth", "-o here --save", "not allowed with"),
+        (training_speed.PAGE, "startup", "--preset fast", "unrecognized arguments: --preset fast"),
+        (training_speed.PAGE, "steps", "--preset fast", "unrecognized arguments: --preset fast"),
+        (training_speed.PAGE, "cores", "--threads 2", "unrecognized arguments: --threads 2"),
+    ],
+)
+def test_wrong_options_are_errors_of_usage_and_save_nothing(
+    page: Page, name: str, options: str, told: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (experiment,) = (one for one in page.experiments if one.name == name)
+    with pytest.raises(SystemExit) as ended:
+        main(page, experiment, options.split())
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
 def squares(measured: list[int]) -> Experiment:
     """An experiment without fits, which notes what it measures."""
 
@@ -82,20 +155,46 @@ def squares(measured: list[int]) -> Experiment:
         name="squares",
         cases=lambda setting: [(number,) for number in range(setting.seeds)],
         measure=measure,
+        table=lambda records: Table(("square",), tuple((str(r["square"]),) for r in records)),
+        draw=lambda records, figure: None,
+        says=lambda records: ["Squares."],
     )
 
 
 def test_a_run_goes_on_from_the_cases_that_it_finished(tmp_path: Path) -> None:
     measured: list[int] = []
     experiment, setting = squares(measured), Setting("fast", 2000, 3, 1)
-    assert results_of(experiment, setting, tmp_path, 2) is None
-    results = results_of(experiment, setting, tmp_path, 2)
-    assert results is not None
-    assert results.records == [{"square": 0}, {"square": 1}, {"square": 4}]
-    assert measured == [0, 1, 2]
-    # Of another setting nothing is taken over.
-    assert results_of(experiment, replace(setting, rows=3000), tmp_path, 1) is None
-    assert measured == [0, 1, 2, 0]
+    assert not run(experiment, setting, tmp_path, 2)
+    # Of another setting nothing is taken over, and trying it costs nothing of the first.
+    assert not run(experiment, replace(setting, rows=3000), tmp_path, 1)
+    assert measured == [0, 1, 0]
+    assert run(experiment, setting, tmp_path, 2)
+    assert measured == [0, 1, 0, 2]
+    records = Results.load(tmp_path, "squares").records
+    assert records == [{"square": 0}, {"square": 1}, {"square": 4}]
+    assert len([*tmp_path.glob("*.partial")]) == 1
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_torn_last_line_costs_its_case_alone(cut: int, tmp_path: Path) -> None:
+    measured: list[int] = []
+    experiment, setting = squares(measured), Setting("fast", 2000, 3, 1)
+    assert not run(experiment, setting, tmp_path, 2)
+    (journal,) = tmp_path.glob("*.partial")
+    journal.write_bytes(journal.read_bytes()[:-cut])
+    assert run(experiment, setting, tmp_path)
+    assert measured in ([0, 1, 2], [0, 1, 1, 2])
+    records = Results.load(tmp_path, "squares").records
+    assert records == [{"square": 0}, {"square": 1}, {"square": 4}]
+
+
+def test_a_trial_stays_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = (DOCS / "experiments.md").read_bytes()
+    main(experiments.PAGE, squares([]), ["--seeds", "1"])
+    assert (tmp_path / TRIAL / "experiments" / "squares.json").exists()
+    assert (DOCS / "experiments.md").read_bytes() == before
+    assert not (DOCS / "experiments" / "squares.json").exists()
 
 
 def test_a_table_aligns_numbers() -> None:
