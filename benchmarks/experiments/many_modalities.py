@@ -101,7 +101,8 @@ def says(records: Records) -> list[str]:
     lost = mean(many, lambda record: total("found")(record) - total("true")(record))
     shift = mean(many, part("found", "only together")) - part("true", "only together")(many[0])
     single = max(single_error(record) for record in many)
-    return [
+    unique = [parts(one[0]["true"])[0] for one in (few, many)]
+    sentences = [
         f"With {few[0]['count']} modalities the largest error of any set is "
         f"{max(abs(worst_error(r)) for r in few):.2f} bits, with {number} it is "
         f"{max(abs(worst_error(r)) for r in many):.2f}. There single modalities are off by at most "
@@ -109,12 +110,16 @@ def says(records: Records) -> list[str]:
         f"only {shift:+.2f}.",
         f"Shares by Shapley value are off by at most {max(shapley_error(r) for r in many):.2f} bits for "
         f"any of the {number} modalities.",
-        "Unwelcome, and of the measure rather than of the fit: the truth itself has "
-        f"{parts(few[0]['true'])[0]:.2f} bits in one modality alone with {few[0]['count']} modalities and "
-        f"{parts(many[0]['true'])[0]:.2f} with {number}, though each of them shows something that no other "
-        "does. One modality has a unique part only where it tells more than all others together; with "
-        "many, read the Shapley values and the informations of sets beside the atoms.",
     ]
+    if unique[1] < unique[0]:
+        sentences.append(
+            f"Unwelcome, and of the measure rather than of the fit: the truth itself has {unique[0]:.2f} bits in "
+            f"one modality alone with {few[0]['count']} modalities and {unique[1]:.2f} with {number}, though each "
+            "of them shows something that no other does. One modality has a unique part only where it tells more "
+            "than all others together; with many, read the Shapley values and the informations of sets beside the "
+            "atoms."
+        )
+    return sentences
 
 
 EXPERIMENT = Experiment(

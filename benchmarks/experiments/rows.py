@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import product, takewhile
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks.experiments import PAGE
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import grid
 from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by, fit_record, mean, part, total, worst_error
-from benchmarks.fits.synthetic import SHARES, draw, fitted
+from benchmarks.fits.synthetic import SHARES, draw, fitted, names_of
 from pidreg_cli.data.splits import CROSS_FIT_BELOW
 from pidreg_cli.reports.figures import palette
 
@@ -66,7 +68,6 @@ def plot(records: Records, figure: Figure) -> None:
     for number, ((system,), found) in enumerate(by(records, "system").items()):
         curve(axes, number, system, found)
     axes.axhline(100, color=palette.INK, linewidth=0.8)
-    axes.text(0.0, 100.4, " all that there is", fontsize=8, transform=axes.get_yaxis_transform())
     axes.set_xscale("log")
     ticks = [rows * SHARES[0] for (rows,) in by(records, "rows")]
     axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
@@ -98,28 +99,55 @@ def curve(axes: Axes, number: int, system: str, records: Records) -> None:
 
 
 def says(records: Records) -> list[str]:
-    """What the fewest and the most rows find."""
+    """What the fewest and the most rows find, of the whole, of single sets and of parts."""
     found = by(records, "rows")
-    few, many = min(found), max(found)
+    (few,), (many,) = min(found), max(found)
+    sentences = [f"With {trained(few)} training rows fits find {shares(found[few,])}"]
+    sentences[0] += f"; with {trained(many)}, {shares(found[many,])}." if many > few else "."
+    sentences += [enough(records, few, many), worst_set(found[few,])]
+    if any(part("true", "only together")(record) > NOTHING for record in records):
+        together, rest = (parts_found(found[few,], combined=combined) for combined in (True, False))
+        sentences.append(
+            f"With {trained(few)} rows {together:.0%} of what shows in combination only is found, in systems "
+            f"that have some, and {rest:.0%} of the rest."
+        )
+    return sentences
 
-    def line(rows: tuple[int]) -> str:
-        systems = by(found[rows], "system")
-        return ", ".join(f"{mean(one, share):.0%} of `{system}`" for (system,), one in systems.items())
 
-    enough = {}
+def trained(rows: int) -> str:
+    """Training rows of a table."""
+    return f"{rows * SHARES[0]:,.0f}"
+
+
+def shares(records: Records) -> str:
+    """What is found of the whole, by system."""
+    return ", ".join(f"{mean(one, share):.0%} of `{name}`" for (name,), one in by(records, "system").items())
+
+
+def enough(records: Records, few: int, many: int) -> str:
+    """How many rows nearly all of the information takes: no number where the fewest do, or the most do not."""
+    needed: dict[str, list[str]] = {}
     for (system,), one in by(records, "system").items():
-        reached = [rows for (rows,), r in by(one, "rows").items() if mean(r, share) >= NEARLY]
-        enough[system] = f"{min(reached) * SHARES[0]:,.0f}" if reached else "more than were tried"
-    together, rest = (parts_found(found[few], combined=combined) for combined in (True, False))
-    return [
-        f"With {few[0] * SHARES[0]:,.0f} training rows fits find {line(few)}; with "
-        f"{many[0] * SHARES[0]:,.0f}, {line(many)}.",
-        f"Rows needed for {NEARLY:.0%} of the truth: "
-        + ", ".join(f"{rows} for `{system}`" for system, rows in enough.items())
-        + ".",
-        f"With the fewest rows {together:.0%} of what shows in combination only is found, in systems that "
-        f"have some, and {rest:.0%} of the rest.",
-    ]
+        reached = [rows for (rows,), fits in by(one, "rows").items() if mean(fits, share) >= NEARLY]
+        least = min(reached, default=0)
+        if not reached:
+            told = f"more than the {trained(many)} tried"
+        else:
+            told = f"{trained(few)} or less, the fewest tried" if least == few else trained(least)
+        needed.setdefault(told, []).append(f"`{system}`")
+    systems = "; ".join(f"{told}, for {' and '.join(names)}" for told, names in needed.items())
+    return f"Training rows needed for {NEARLY:.0%} of the whole: {systems}."
+
+
+def worst_set(records: Records) -> str:
+    """The set whose information is furthest off, which that of the whole does not show."""
+    worst = max(records, key=lambda record: abs(worst_error(record)))
+    mask = int(np.abs(np.subtract(worst["found"], worst["true"])).argmax())
+    return (
+        f"Single sets can be further off than the whole: with {trained(worst['rows'])} rows seed {worst['seed']} of "
+        f"`{worst['system']}` finds {worst['found'][mask]:.2f} of {worst['true'][mask]:.2f} bits of "
+        f"{names_of(mask, worst['modalities'])}."
+    )
 
 
 def parts_found(records: Records, *, combined: bool) -> float:
@@ -146,7 +174,10 @@ EXPERIMENT = Experiment(
         "Found / true in bits, {over}. Largest error: of any set of modalities in any fit. "
         "Seconds: of a fit on one thread."
     ),
-    caption="Share of the true information that fits find, against training rows; small marks are single fits.",
+    caption=(
+        "Share of the true information that fits find, against training rows; small marks are single fits, and at "
+        "the black line is all that there is."
+    ),
     setting=Setting("fast", 16_000, 2, 1),
     height=3.9,
     cases=cases,
