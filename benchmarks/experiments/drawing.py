@@ -33,6 +33,11 @@ def grid(axes: Axes, axis: str = "both") -> None:
     axes.grid(axis=axis, color=palette.GRID, linewidth=0.7)  # type: ignore[arg-type]
 
 
+def plain(value: float, place: int | None = None) -> str:
+    """A number at a tick, with separators of thousands; matplotlib's own at logarithmic ticks is mathematics."""
+    return f"{value:,.10g}"
+
+
 def name_lines(axes: Axes, names: Sequence[str]) -> None:
     """Lines from the top down, named."""
     axes.set_yticks(range(len(names)), names)

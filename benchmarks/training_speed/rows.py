@@ -6,9 +6,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments.command import main
+from benchmarks.experiments.drawing import grid, plain
 from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.training_speed import PAGE
 from benchmarks.training_speed.scaling import curves, measured, ratio
+from pidreg_cli.reports.figures import palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,13 +58,17 @@ def plot(records: Records, figure: Figure) -> None:
     left, right = figure.subplots(1, 2)
     rows = [record["rows"] for record in records]
     curves(left, rows, records, 1.0, "CPU seconds of an epoch")
-    right.plot(rows, [record["peak_mb"] for record in records], marker="o", color="#6e7780")
+    right.plot(rows, [record["peak_mb"] for record in records], marker="o", color=palette.SHARED)
     right.set_ylabel("peak memory of the process (MB)")
     right.set_ylim(bottom=0)
-    right.grid(color="#dfe3e7", linewidth=0.7)
+    right.yaxis.set_major_formatter(plain)
+    grid(right)
     left.set_yscale("log")
+    left.yaxis.set_major_formatter(plain)
     for axes in (left, right):
         axes.set_xscale("log")
+        axes.set_xticks(rows, [f"{count:,}" for count in rows], fontsize=8)
+        axes.minorticks_off()
         axes.set_xlim(right=rows[-1] * 3)
         axes.set_xlabel("training rows")
 

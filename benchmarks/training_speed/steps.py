@@ -107,10 +107,12 @@ def plot(records: Records, figure: Figure) -> None:
     for axes, (network, ratio) in zip(panels, found.items(), strict=True):
         colours = [palette.SHARED if variant == BARE else palette.UNIQUE for variant in ratio]
         bars = axes.barh(range(len(ratio)), list(ratio.values()), height=0.62, color=colours)
-        axes.bar_label(bars, [f" {value:.2f}" for value in ratio.values()], fontsize=8)
+        # Within the bars, where neither the goal's line nor a neighbour runs through them.
+        labels = [f"{value:.2f}" for value in ratio.values()]
+        axes.bar_label(bars, labels, label_type="center", fontsize=8, color=palette.PAGE)
         axes.axvline(LIMIT, color=palette.TOGETHER, linewidth=1, linestyle="--")
         axes.set_xlim(0, max(*ratio.values(), LIMIT) * 1.25)
-        axes.set_title(network)
+        axes.set_title(network.replace(", ", ",\n"))
         axes.set_xlabel("time of a bare step = 1")
     name_lines(panels[0], list(next(iter(found.values()))))
     for axes in panels[1:]:
