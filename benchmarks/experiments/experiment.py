@@ -78,10 +78,10 @@ class Experiment:
     """A question, the fits that answer it, and how their records are shown.
 
     ``name``: of the command and the files. ``done``: what was done, ``columns``: what the table's columns are, each in
-    a sentence or two; ``{over}`` in it becomes what a line is of (``Setting.over``). ``caption``: what the figure
-    shows. ``setting``: the one that made the saved results. ``measure``: records of one of the ``cases``. ``says``: the
-    findings, unwelcome ones too. ``options``: fields of the setting that the measurement heeds. ``revision``: counts up
-    when the way of measuring changes, so that older results show as such.
+    a sentence or two; ``{over}`` in it becomes what a line is of (``Setting.over``), ``{rounds}`` the seeds, ``{rows}``
+    the rows. ``caption``: what the figure shows. ``setting``: the one that made the saved results. ``measure``: records
+    of one of the ``cases``. ``says``: the findings, unwelcome ones too. ``options``: fields of the setting that the
+    measurement heeds. ``revision``: counts up when the way of measuring changes, so that older results show as such.
     """
 
     name: str

@@ -54,17 +54,17 @@ class Page:
     def _section(self, experiment: Experiment, results: Results) -> str:
         """What one experiment asked, did and found."""
         findings = [*experiment.says(results.records), *diagnostics_of(results.records)]
-        stale = results.revision != experiment.revision
+        s, stale = results.setting, results.revision != experiment.revision
         return "\n\n".join(
             (
                 f"## {experiment.title}",
                 f"**{experiment.question}** {experiment.done}",
+                *([STALE] if stale else []),
                 f"![{experiment.caption}]({self.name}/{experiment.name}.svg)",
                 f"*{experiment.caption}*",
                 "\n".join(f"- {finding}" for finding in findings),
-                experiment.columns.format(over=results.setting.over),
+                experiment.columns.format(over=s.over, rounds=s.seeds, rows=f"{s.rows:,}"),
                 experiment.table(results.records).markdown(),
-                *([STALE] if stale else []),
                 origin(self.package, experiment, results) + "\n",
             )
         )

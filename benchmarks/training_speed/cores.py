@@ -83,7 +83,7 @@ def plot(records: Records, figure: Figure) -> None:
     axes, found = figure.subplots(), gains(records)
     shades = [palette.UNIQUE if threads == 1 else palette.SHARED for _, _, threads, *_ in found]
     bars = axes.barh(range(len(found)), [wall for _, _, _, wall, _, _ in found], height=0.7, color=shades)
-    axes.bar_label(bars, [f" {wall:.0f} s" for _, _, _, wall, _, _ in found], fontsize=8)
+    axes.bar_label(bars, [f"{wall:.0f} s" for _, _, _, wall, _, _ in found], fontsize=8, padding=3)
     axes.set_xlabel("seconds of a fit")
     axes.set_xlim(0, max(wall for _, _, _, wall, _, _ in found) * 1.15)
     name_lines(axes, [f"{preset}, {rows:,} rows, {threads} thr." for preset, rows, threads, *_ in found])

@@ -76,7 +76,7 @@ def plot(records: Records, figure: Figure) -> None:
     """Bars."""
     axes, found = figure.subplots(), medians(records)
     bars = axes.barh(range(len(found)), list(found.values()), height=0.6, color=palette.UNIQUE)
-    axes.bar_label(bars, [f" {value:.2f}" for value in found.values()], fontsize=8)
+    axes.bar_label(bars, [f"{value:.2f}" for value in found.values()], fontsize=8, padding=3)
     axes.set_xlabel("seconds until the command has answered")
     axes.set_xlim(0, max(found.values()) * 1.15)
     name_lines(axes, list(found))
@@ -86,9 +86,11 @@ def says(records: Records) -> list[str]:
     """Whether help comes at once."""
     found = medians(records)
     quick = max(list(found.values())[:4])
+    slow = max(found, key=lambda command: found[command])
     return [
         f"Version, help and usage errors take at most {quick:.2f} s (goal: {LIMIT} s); they load neither "
-        "torch nor pandas."
+        "torch nor pandas.",
+        f"The slowest is `{slow}`, {found[slow]:.2f} s.",
     ]
 
 
