@@ -18,13 +18,18 @@ from pidreg_cli.version import __version__
 
 
 def run(experiment: Experiment, setting: Setting, folder: Path, most: int | None = None) -> bool:
-    """Measure the cases, ``most`` of them now, and save the results; False where some are left for the next time.
+    """Measure the cases, ``most`` of them now, and save the results; False where some are left for the next time, or
+    the setting has none.
 
     A run that stopped, or was interrupted, goes on with the same setting from the cases that it finished.
     """
+    cases = experiment.cases(setting)
+    if not cases:
+        tell(f"{experiment.name}: nothing to measure without options of its own command")
+        return False
     journal = Journal(folder, experiment, setting)
     with limited_threads(setting.threads):
-        left = [case for case in experiment.cases(setting) if not journal.holds(case)]
+        left = [case for case in cases if not journal.holds(case)]
         for case in left[:most]:
             start = time.perf_counter()
             records = experiment.measure(setting, *case)
@@ -32,7 +37,7 @@ def run(experiment: Experiment, setting: Setting, folder: Path, most: int | None
             tell(f"{experiment.name} {journal.seconds:.0f} s: {case}")
     if most is not None and len(left) > most:
         return False
-    how = (__version__, machine(), setting, round(journal.seconds))
+    how = (__version__, machine(), setting.published, round(journal.seconds))
     Results(experiment.name, *how, journal.records, experiment.revision).save(folder)
     journal.remove()
     return True
@@ -56,6 +61,8 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     saved = {one.name for one in experiments if (folder / f"{one.name}.json").exists()}
     if given.render and not saved:
         made.error(f"no saved numbers in {folder}; --save: those of the repository")
+    if experiment and not given.render and not experiment.cases(settings[0]):
+        made.error("nothing to measure: which table?")
     folder.mkdir(parents=True, exist_ok=True)
     for one, setting in zip(experiments, settings, strict=True):
         done = one.name in saved

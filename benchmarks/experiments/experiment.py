@@ -25,15 +25,20 @@ OPTIONS = {
     "seeds": "--seeds",
     "threads": "--threads",
     "assignments": "--set",
+    "table": "--table",
+    "target": "--target",
+    "modalities": "--modalities",
 }
 """What a command can ask for: fields of ``Setting`` and the options that give them."""
+OF_FITS = ("preset", "rows", "seeds", "threads", "assignments")
 
 
 @dataclass(frozen=True)
 class Setting:
     """What every fit of a run shares: preset, rows of a table, tables and fits per line (``seeds``), threads.
 
-    ``assignments``: ``KEY=VALUE`` on top of the preset.
+    ``assignments``: ``KEY=VALUE`` on top of the preset. ``table``: a file to fit, with its ``target`` and
+    ``modalities``, where nothing is drawn.
     """
 
     preset: str
@@ -41,11 +46,19 @@ class Setting:
     seeds: int
     threads: int
     assignments: tuple[str, ...] = ()
+    table: str = ""
+    target: str = ""
+    modalities: str = ""
 
     @property
     def training_rows(self) -> int:
         """About so many of ``rows`` train."""
         return round(self.rows * SHARES[0])
+
+    @property
+    def published(self) -> Setting:
+        """With the table's name alone: where it lies is of no interest elsewhere."""
+        return replace(self, table=Path(self.table).name)
 
     @property
     def over(self) -> str:
@@ -97,7 +110,7 @@ class Experiment:
     table: Callable[[Records], Table]
     draw: Callable[[Records, Figure], None]
     says: Callable[[Records], list[str]]
-    options: tuple[str, ...] = tuple(OPTIONS)
+    options: tuple[str, ...] = OF_FITS
     revision: int = 1
 
     def with_options(self, chosen: Mapping[str, Any]) -> Setting:

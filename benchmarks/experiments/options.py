@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.experiments.experiment import OPTIONS, Experiment, Setting
 from benchmarks.experiments.page import Page
-from benchmarks.fits.options import enough_rows, positive
+from benchmarks.fits.options import enough_rows, existing_file, positive
 from pidreg_cli.errors import PidregError
 
 TRIAL = Path("benchmark_results")
@@ -20,6 +20,9 @@ MEANING: Mapping[str, Mapping[str, Any]] = {
     "seeds": {"type": positive, "help": "repetitions of every line"},
     "threads": {"type": positive, "help": "of a fit"},
     "assignments": {"action": "append", "metavar": "KEY=VALUE", "help": "as of fit; repeatable"},
+    "table": {"type": existing_file, "metavar": "PATH", "help": "a Parquet file to fit"},
+    "target": {"metavar": "COLUMN", "help": "of the table"},
+    "modalities": {"metavar": "A,B", "help": "of the table, as of fit"},
 }
 
 
@@ -51,6 +54,8 @@ def settings_asked(
     chosen = {option: vars(given).get(option) for option in OPTIONS}
     chosen["assignments"] = tuple(chosen["assignments"] or ()) or None
     changed = {option: value for option, value in chosen.items() if value is not None}
+    if len({"table", "target", "modalities"} & changed.keys()) not in (0, 3):
+        made.error("--table, --target and --modalities go together")
     found = [one.with_options(changed) for one in experiments]
     try:
         for setting in found:

@@ -85,9 +85,9 @@ def diagnostics_of(records: Records) -> list[str]:
 def origin(package: str, experiment: Experiment, results: Results) -> str:
     """The command that made a section, where, and how long it takes."""
     s = results.setting
-    values = {"preset": s.preset, "rows": s.rows, "seeds": s.seeds}
-    if s.threads > 1:
-        values["threads"] = s.threads
+    values: dict[str, str | int] = {"preset": s.preset, "rows": s.rows, "seeds": s.seeds}
+    values |= {"threads": s.threads} if s.threads != experiment.setting.threads else {}
+    values |= {"table": s.table, "target": s.target, "modalities": s.modalities}
     chosen = [f"{OPTIONS[key]} {value}" for key, value in values.items() if key in experiment.options]
     chosen += [f"--set {assignment}" for assignment in s.assignments]
     command = " ".join((f"python -m {package}.{results.experiment}", *chosen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 from pidreg_cli.data.splits import CROSS_FIT_BELOW
 
@@ -26,6 +27,14 @@ def at_least(least: int, why: str = "") -> Callable[[str], int]:
         return found
 
     return number
+
+
+def existing_file(text: str) -> str:
+    """Path of a file, absolute."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no such file: {text}")
+    return str(path.resolve())
 
 
 positive = at_least(1)

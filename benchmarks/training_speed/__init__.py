@@ -15,12 +15,14 @@ time of one thread, but of whole fits and commands the time that passes; all lin
 `python -m benchmarks.training_speed --save` measures everything and writes this page, its figures and numbers
 ([speed/](speed)); `python -m benchmarks.training_speed.NAME --save` one section; `--render --save` writes the page
 again from the saved numbers. Without `--save` all goes to a folder of its own. Where time goes, and what was done about
-it: [benchmarks/README.md](../benchmarks/README.md). Time of the information core: `python -m
-benchmarks.information_speed`.
+it: [benchmarks/README.md](../benchmarks/README.md).
 
 All of it is of a CPU. On a GPU nothing was measured: none was at hand.
 """
 
 PAGE = Page(
-    "speed", "benchmarks.training_speed", ("steps", "rows", "modalities", "cores", "startup"), INTRODUCTION
+    "speed",
+    "benchmarks.training_speed",
+    ("steps", "rows", "modalities", "cores", "fits", "information", "startup"),
+    INTRODUCTION,
 )
