@@ -58,7 +58,11 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     settings = settings_asked(made, given, experiments)
     docs = DOCS if given.save else given.output
     folder = page.folder(docs)
-    saved = {one.name for one in experiments if (folder / f"{one.name}.json").exists()}
+    saved = {
+        one.name: Results.load(folder, one.name)
+        for one in experiments
+        if (folder / f"{one.name}.json").exists()
+    }
     if given.render and not saved:
         made.error(f"no saved numbers in {folder}; --save: those of the repository")
     if experiment and not given.render and not experiment.cases(settings[0]):
@@ -66,7 +70,8 @@ def main(page: Page, experiment: Experiment | None = None, arguments: Sequence[s
     folder.mkdir(parents=True, exist_ok=True)
     for one, setting in zip(experiments, settings, strict=True):
         done = one.name in saved
-        if not given.render and not (given.missing and done):
+        current = done and saved[one.name].revision == one.revision
+        if not given.render and not (given.missing and current):
             done = run(one, setting, folder, given.cases)
         if done:
             show(one, folder)

@@ -37,7 +37,11 @@ def parser(page: Page, experiments: Sequence[Experiment]) -> argparse.ArgumentPa
     made.add_argument(
         "--cases", type=positive, metavar="N", help="measure N of them and stop; the next run goes on"
     )
-    made.add_argument("--missing", action="store_true", help="only what has no saved numbers yet")
+    made.add_argument(
+        "--missing",
+        action="store_true",
+        help="only what has no saved numbers, or older than its way of measuring",
+    )
     made.add_argument("--render", action="store_true", help="no fits: page and figures from saved numbers")
     place = made.add_mutually_exclusive_group()
     place.add_argument(

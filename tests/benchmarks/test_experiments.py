@@ -188,6 +188,14 @@ def test_a_torn_last_line_costs_its_case_alone(cut: int, tmp_path: Path) -> None
     assert records == [{"square": 0}, {"square": 1}, {"square": 4}]
 
 
+def test_missing_measures_what_is_absent_or_older(tmp_path: Path) -> None:
+    measured: list[int] = []
+    experiment, options = squares(measured), ["--seeds", "1", "--missing", "-o", str(tmp_path)]
+    for one in (experiment, experiment, replace(experiment, revision=2)):
+        main(experiments.PAGE, one, options)
+    assert measured == [0, 0]
+
+
 def test_a_trial_stays_in_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = (DOCS / "experiments.md").read_bytes()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,7 @@ CASES = [
 SLACK = 1e-6  # of an axis or a pixel
 
 
+@cache
 def drawn(page: Page, experiment: Experiment) -> Figure:
     """The figure of the saved numbers, laid out as its file is."""
     records = Results.load(page.folder(DOCS), experiment.name).records
@@ -74,7 +77,7 @@ def beyond(axes: Axes) -> list[object]:
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.rglob("*.svg")), ids=lambda path: path.name)
-def test_no_figure_shows_marks_of_mathematics(path) -> None:
+def test_no_figure_shows_marks_of_mathematics(path: Path) -> None:
     assert "$" not in path.read_text(encoding="utf-8")
 
 
