@@ -10,6 +10,7 @@ from benchmarks.experiments.command import main
 from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
 from benchmarks.experiments.measuring import by
 from benchmarks.training_speed import PAGE
+from benchmarks.training_speed.pairs import GOAL, Spread
 from benchmarks.training_speed.scaling import curves, kinds, measured, middle, ratio
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def says(records: Records) -> list[str]:
         f"A step of {many} modalities, with its share of the atoms, takes {growth:.1f} times one of {few}.",
         course({count: ratio(one).median for count, one in found.items()}),
     ]
+    sentences += beyond_goal({count: ratio(one, kinds(records)[0]) for count, one in found.items()}, records)
     if "alone" in records[0]:
         alone, full = ratio(found[few], "alone"), ratio(found[few])
         sentences.append(
@@ -76,6 +78,15 @@ def says(records: Records) -> list[str]:
             f"steps, make it {full}."
         )
     return sentences
+
+
+def beyond_goal(found: Mapping[int, Spread], records: Records) -> list[str]:
+    """With how many modalities a step, alone where that was measured, takes longer than it should."""
+    over = [str(count) for count, spread in found.items() if spread.median > GOAL]
+    what = TITLES[kinds(records)[0]]
+    some = f"{', '.join(over)} modalities of so few features"
+    told = f"With {some} a step ({what}) takes more than {GOAL} times a bare one"
+    return [f"{told}, the goal of the section on a step of training."] if over else []
 
 
 def course(found: Mapping[int, float]) -> str:

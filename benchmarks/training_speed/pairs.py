@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+GOAL = 1.5
+"""A full step over a bare one, at most."""
+
 
 @dataclass(frozen=True)
 class Spread:

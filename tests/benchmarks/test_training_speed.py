@@ -110,6 +110,14 @@ def test_modalities_say_how_the_ratio_goes(found: dict[int, float], told: str) -
     )
 
 
+def test_modalities_beyond_the_goal_are_named() -> None:
+    records = epoch_records("modalities", {2: 1.5, 12: 1.9})
+    slow = [{**record, "alone": 1.6} if record["modalities"] == 12 else record for record in records]
+    assert "more than 1.5 times" not in " ".join(modalities.says(records))
+    told = "With 12 modalities of so few features a step (step alone) takes more than 1.5 times a bare one, the goal"
+    assert told in " ".join(modalities.says(slow))
+
+
 def test_modalities_show_the_step_alone_beside_the_one_with_atoms() -> None:
     table = modalities.table(epoch_records("modalities", {2: 1.5, 3: 1.75}))
     assert table.columns == (
