@@ -6,7 +6,8 @@ table and without the network. Plain tensors, the same bytes for equal fits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors.numpy import save
 from pidreg_cli.config.loading import parse_settings
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.information.errors import ConstantTargetError
 from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.opening import MOST_BYTES
@@ -59,7 +61,8 @@ class RunEvidence:
         Without ``nulls`` there are no p-values.
         """
         settings = settings or self.settings
-        return Estimates.pooled([Estimates.of(rows, settings, nulls=nulls) for rows in self.models])
+        with _varying_targets():
+            return Estimates.pooled([Estimates.of(rows, settings, nulls=nulls) for rows in self.models])
 
     @cached_property
     def held_labels(self) -> Labels:
@@ -71,7 +74,17 @@ class RunEvidence:
         if self.protocol == "folds":
             return self.estimates(settings).readouts, self.held_labels
         (rows,) = self.models
-        return validation_readouts(rows, settings or self.settings), rows.valid.groups
+        with _varying_targets():
+            return validation_readouts(rows, settings or self.settings), rows.valid.groups
+
+
+@contextmanager
+def _varying_targets() -> Iterator[None]:
+    """A fit refuses a target without variance, so that of a run was changed."""
+    try:
+        yield
+    except ConstantTargetError as error:
+        _refuse(Path(EVIDENCE), error.message, error)
 
 
 def evidence_bytes(protocol: Kind, models: Sequence[ModelRows]) -> bytes:

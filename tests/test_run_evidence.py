@@ -76,6 +76,13 @@ def test_a_run_says_again_what_its_fit_said(kind: str, request: pytest.FixtureRe
     assert len(labels) == len(readouts.rows)
 
 
+def test_a_target_that_no_longer_varies_is_damage(by_folds: tuple[Path, Fit]) -> None:
+    found = read_evidence(by_folds[0])
+    flat = [replace(m, held=replace(m.held, targets=np.zeros_like(m.held.targets))) for m in found.models]
+    with pytest.raises(RunError, match="target does not vary"):
+        replace(found, models=tuple(flat)).estimates(nulls=False)
+
+
 def test_codes_are_kept_in_single_precision_and_nothing_is_lost(by_split: tuple[Path, Fit]) -> None:
     folder, fit = by_split
     arrays = load_file(folder / EVIDENCE)

@@ -84,7 +84,10 @@ def _selected(selection: Selection) -> Iterator[str]:
 def _unread(report: Report) -> str | None:
     """What the sections look up and would not find: the information of each modality alone."""
     if report.information is None:
-        return None
+        given = (report.pid, report.one_versus_rest, report.sensitivity, report.shapley, report.selection)
+        names = ("pid", "one_versus_rest", "sensitivity", "shapley", "selection")
+        found = [name for name, part in zip(names, given, strict=True) if part]
+        return f"{found[0]}: without information" if found else None
     alone = [subset.modalities[0] for subset in report.information.values if len(subset.modalities) == 1]
     lacking = [row.modality for row in report.one_versus_rest if row.modality not in alone]
     return f"information.values: nothing of {lacking[0]!r} alone" if lacking else None

@@ -27,6 +27,9 @@ from pidreg_cli.training.seeds import Stream, numpy_generator
 Floats = NDArray[np.float64]
 Array = NDArray[np.generic]
 
+LARGEST = 1e100
+"""Of what a fit keeps: sums of squares, and squares of these, are still numbers."""
+
 
 @dataclass(frozen=True)
 class ModelRows:
@@ -77,6 +80,11 @@ def _widths(rows: ReadoutRows) -> tuple[list[int], list[tuple[int, int]]]:
     return codes, [(mask, np.shape(score)[1]) for mask, score in rows.blocks.scores.items()]
 
 
+def _moderate(block: Floats) -> bool:
+    """Whether all are numbers within ``LARGEST``."""
+    return bool(np.isfinite(block).all() and np.abs(block).max(initial=0.0) <= LARGEST)
+
+
 def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:
     """Raise ValueError unless all are of the same rows; the last of ``blocks`` are the targets."""
     lengths = {len(array) for array in (*blocks, *numbers)}
@@ -84,8 +92,8 @@ def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:
         raise ValueError(f"tables of the same rows were expected, however: {sorted(lengths)}")
     if blocks[-1].shape[1] != 2 or any(array.ndim != 1 or array.dtype.kind != "i" for array in numbers):
         raise ValueError("targets must have two columns, groups and positions must be whole numbers")
-    if not all(block.dtype.kind == "f" and np.isfinite(block).all() for block in blocks):
-        raise ValueError("codes, scores and targets must be finite numbers")
+    if not all(block.dtype.kind == "f" and _moderate(block.astype(np.float64)) for block in blocks):
+        raise ValueError(f"codes, scores and targets must be numbers of at most {LARGEST:g}")
 
 
 def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:

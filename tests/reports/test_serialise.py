@@ -177,3 +177,18 @@ def test_any_informations_give_a_valid_report(raw: list[float]) -> None:
         assert sum(atom.value for atom in report.pid.atoms) == pytest.approx(total, abs=1e-9)
     assert to_text(report).endswith("\n")
     assert to_markdown(report).endswith("\n")
+
+
+@pytest.mark.parametrize("part", ["pid", "one_versus_rest", "sensitivity", "shapley", "selection"])
+def test_parts_of_an_information_that_is_not_there_are_refused(two: Evidence, part: str) -> None:
+    document = json.loads(to_json(assemble(two)))
+    given = {"information": None, "pid": None, "shapley": None, "selection": None}
+    given |= {"one_versus_rest": [], "sensitivity": [], part: document[part]}
+    with pytest.raises(RunError, match=f"{part}: without information"):
+        from_json(json.dumps(document | given))
+
+
+def test_measures_are_compared_where_there_are_any_to_compare(two: Evidence) -> None:
+    document = json.loads(to_json(assemble(two)))
+    assert "Does the measure matter?" in to_text(from_json(json.dumps(document)))
+    assert "Does the measure matter?" not in to_text(from_json(json.dumps(document | {"pid": None})))

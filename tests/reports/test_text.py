@@ -12,6 +12,8 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.content import Table
 from pidreg_cli.reports.evidence import Evidence, ModalityFacts
+from pidreg_cli.reports.html import to_html
+from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.model import Atom, Report
 from pidreg_cli.reports.sections.atoms import LONGEST, short_id
 from pidreg_cli.reports.serialise import from_json, to_json
@@ -155,6 +157,20 @@ def test_costs_appear_where_given(two: Evidence) -> None:
     assert "against all cost" not in section(to_text(assemble(plain)), "Which modalities to keep")
     assert "against all cost" in section(to_text(assemble(priced)), "Which modalities to keep")
     assert "8.5" in section(to_text(assemble(priced)), "Which modalities to keep")
+
+
+def test_a_set_without_cost_beside_others_with_one_is_shown(two: Evidence) -> None:
+    report = assemble(two)
+    assert report.selection is not None
+    first, *others = report.selection.subsets
+    subsets = (first.model_copy(update={"cost": None}), *others)
+    changed = report.model_copy(
+        update={"selection": report.selection.model_copy(update={"subsets": subsets})}
+    )
+    chosen = section(to_text(changed), "Which modalities to keep")
+    assert "against all cost" in chosen
+    for rendered in (to_markdown(changed), to_html(changed)):
+        assert rendered.count("cost") > to_markdown(report).count("cost")
 
 
 def test_model_stands_beside_its_baseline(two: Evidence) -> None:

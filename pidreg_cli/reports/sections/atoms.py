@@ -65,6 +65,8 @@ def sensitivity(report: Report) -> Section | None:
     rows = one_versus_rest_rows(report, wording)
     if len(report.names) == 2:
         rows = summary_rows(report, wording)
+    if not rows:
+        return None
     verdict = Paragraph(f"{agreement(report)} {CAVEAT}")
     return Section("Does the measure matter?", (Table(header(report), rows), verdict))
 
@@ -126,7 +128,7 @@ def agreement(report: Report) -> str:
         groups = [[against_rest(row) for row in rows if row.modality == name] for name in report.names]
     total = Wording.of(report).total
     largest = max(spread(part) for group in groups for part in zip(*group, strict=True))
-    if largest <= STABLE * total:
+    if total <= 0.0 or largest <= STABLE * total:
         return "The measures agree: the reading above does not hang on the choice."
     return (
         f"The measures differ by up to {percent(largest / total)} of the total: read unique, shared and only "

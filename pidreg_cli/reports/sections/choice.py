@@ -90,8 +90,9 @@ def candidate_table(report: Report, shown: tuple[Subset, ...]) -> Table:
         error = subset.expected_rmse
         change = percent(error / best - 1, 1) if error is not None and best else NONE
         amount = NONE if subset.information is None else wording.cell(subset.information, subset.ci)
-        cost = (f"{subset.cost:g}",) if priced and subset.cost is not None else ()
-        rows.append((label(subset, report.selection), amount, error_cell(subset), signed(change), *cost))
+        cost = NONE if subset.cost is None else f"{subset.cost:g}"
+        cells = (label(subset, report.selection), amount, error_cell(subset), signed(change))
+        rows.append((*cells, *((cost,) if priced else ())))
     header = (
         "modalities",
         f"information ({wording.units})",
