@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -39,8 +40,10 @@ def check_outputs(
                 "give the name of a file, or leave the option out",
             )
         refuse_odd_file(path)
-        for given in inputs:
-            _refuse_input(path, given, suffixes)
+        for given in filter(None, inputs):
+            # What cannot be looked at cannot be read: that is told where it is tried.
+            with suppress(OSError):
+                _refuse_input(path, given, suffixes)
         _check_free(path, force=force)
 
 
