@@ -151,9 +151,9 @@ def test_reports_without_decomposition_compare_too(one: Evidence, old: Report) -
     said = text(assemble(one), old)
     assert "unique to" not in said
     assert "only on its own" in said
-    bare = changed(
-        old, lambda content: content.update(information=None, pid=None, one_versus_rest=[], selection=None)
-    )
+    nothing = {"information": None, "pid": None, "shapley": None, "selection": None}
+    nothing |= {"one_versus_rest": [], "sensitivity": []}
+    bare = changed(old, lambda content: content.update(nothing))
     assert "compared" in text(bare, bare)
 
 
