@@ -133,13 +133,13 @@ class _Later(Pending[R]):
 
 
 class _Pool:
-    """Processes, the queue on which they tell how jobs go, and the folder in which jobs are marked as dropped."""
+    """Processes, the pipe on which they tell how jobs go, and the folder in which jobs are marked as dropped."""
 
     def __init__(self, count: int, progress: Progress) -> None:
         self.count = count
         _start_trackers()
         context = get_context("loky")
-        self._told = context.SimpleQueue()
+        self._hearing, self._telling = context.Pipe(duplex=False)
         self._progress, self._listeners = progress, dict[int, Progress]()
         self._unheard: list[BaseException] = []
         self._folder = tempfile.TemporaryDirectory(prefix="pidreg-")
@@ -147,7 +147,7 @@ class _Pool:
             count,
             context=context,
             initializer=_prepare,
-            initargs=(self._told, os.getpid()),
+            initargs=(self._telling, context.Lock(), os.getpid()),
             env={"OMP_NUM_THREADS": "1", **SAFE_PATH},
         )
         self._ear = threading.Thread(target=self._listen, daemon=True)
@@ -158,8 +158,10 @@ class _Pool:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(kill_workers=True)
-        self._told.put(None)
+        # The end of the pipe ends the listening. A last message would not: who is killed while telling keeps the lock.
+        self._telling.close()
         self._ear.join()
+        self._hearing.close()
         self._folder.cleanup()
 
     def start(self, job: Job[R]) -> Pending[R]:
@@ -173,14 +175,19 @@ class _Pool:
 
     def _listen(self) -> None:
         """Hear to the end, also what nobody can be told any more: a full queue would stop the processes."""
-        while (told := self._told.get()) is not None:
-            number, name, values = told
-            if not self._unheard:
-                try:
-                    getattr(self._listeners[number], name)(*values)
-                except BaseException as error:
-                    # A closed pipe, say: for whoever waits for a result.
-                    self._unheard.append(error)
+        # At the end of the pipe, also within a message, where its process was killed.
+        with suppress(EOFError, OSError):
+            while True:
+                self._hear(*self._hearing.recv())
+
+    def _hear(self, number: int, name: str, values: tuple[object, ...]) -> None:
+        if self._unheard:
+            return
+        try:
+            getattr(self._listeners[number], name)(*values)
+        except BaseException as error:
+            # A closed pipe, say: for whoever waits for a result.
+            self._unheard.append(error)
 
 
 def _start_trackers() -> None:
@@ -246,14 +253,14 @@ class _DroppedError(Exception):
     """Nobody waits for this job."""
 
 
-_queue: Any = None
-"""Of the process of a worker: where it tells how its jobs go. It does one at a time."""
+_channel: Any = None
+"""Of the process of a worker: the pipe on which it tells how its jobs go, and the lock of those who do."""
 
 
-def _prepare(queue: Any, parent: int) -> None:
+def _prepare(telling: Any, lock: Any, parent: int) -> None:
     """A process starts: it does not work for a parent that died."""
-    global _queue
-    _queue = queue
+    global _channel
+    _channel = telling, lock
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -303,4 +310,6 @@ class _Telling:
         self._tell("warning", text)
 
     def _tell(self, name: str, *values: object) -> None:
-        _queue.put((self._number, name, values))
+        telling, lock = _channel
+        with lock:
+            telling.send((self._number, name, values))

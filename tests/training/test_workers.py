@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from pidreg_cli.errors import DataError, TrainingError
+from pidreg_cli.training import workers as workers_module
 from pidreg_cli.training import worthwhile
 from pidreg_cli.training.progress import EpochRecord, Progress, Silent
 from pidreg_cli.training.workers import KeptProcesses, Workers
@@ -177,6 +178,21 @@ def test_a_killed_process_is_an_error_with_a_remedy() -> None:
             pending.result()
     assert raised.value.code == "training.worker_lost"
     assert "--resume" in raised.value.hint
+
+
+def dying_while_telling(_: object) -> None:
+    """Killed with the lock held and a message half written."""
+    telling, lock = workers_module._channel
+    lock.acquire()
+    os.write(telling.fileno(), (256).to_bytes(4, "big") + b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_while_it_tells_does_not_hold_up_the_end() -> None:
+    with Workers(2, Silent(), 2) as workers:
+        pending = workers.start(dying_while_telling)
+        with pytest.raises(TrainingError, match="was killed"):
+            pending.result()
 
 
 def test_kept_processes_do_the_jobs_of_several_fits_and_end_with_them() -> None:
