@@ -87,7 +87,10 @@ def _lists(cells: pd.Series[Any], width: int) -> Block:
             )
         if elements.dtype.kind not in "biufO":
             raise _no_number(cells, repr(cell))
-        found[row] = elements
+        try:
+            found[row] = elements
+        except (TypeError, ValueError) as error:  # of a list that mixes numbers with something else
+            raise _no_number(cells, repr(cell)) from error
     return found
 
 

@@ -197,6 +197,7 @@ def test_lists_in_frames_are_embeddings() -> None:
 
 CELLS = {
     "uneven": ([[1.0, 2.0], [1.0]], "unequal length: 2 elements, 1 in row 1"),
+    "mixed": ([[1.0, 2.0], [1.0, {}]], "not numeric: it holds"),
     "null element": ([[1.0, 2.0], [1.0, None]], "null element"),
     "text in lists": ([["1", "2"]], "not numeric"),
     "numbers among lists": ([[1.0, 2.0], 3.0], "unequal length"),
