@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -28,6 +28,7 @@ from pidreg_cli.reports.opening import MOST_BYTES
 from pidreg_cli.reports.serialise import from_json
 from pidreg_cli.runs import CONFIG
 from pidreg_cli.sealed_tensors import check_seal, header_of, sealed
+from pidreg_cli.threads import in_order
 from pidreg_cli.training.evaluation import Readouts
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
 
@@ -55,14 +56,18 @@ class RunEvidence:
         """Modality names, in the order given."""
         return self.report.names
 
-    def estimates(self, settings: Settings | None = None, *, nulls: bool = True) -> Estimates:
+    def estimates(
+        self, settings: Settings | None = None, *, nulls: bool = True, threads: int = 1
+    ) -> Estimates:
         """What the held-out rows say of every set, pooled; by the settings of the fit exactly what its report says.
 
-        Without ``nulls`` there are no p-values.
+        Without ``nulls`` there are no p-values. ``threads``: models of folds that are read at the same time.
         """
-        settings = settings or self.settings
+        read = partial(Estimates.of, settings=settings or self.settings, nulls=nulls)
+        workers = min(threads, len(self.models))
         with _varying_targets():
-            return Estimates.pooled([Estimates.of(rows, settings, nulls=nulls) for rows in self.models])
+            parts = in_order(read, self.models, workers) if workers > 1 else map(read, self.models)
+            return Estimates.pooled(list(parts))
 
     @cached_property
     def held_labels(self) -> Labels:

@@ -8,18 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pidreg_cli.config.loading import dump_settings
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.roles import Roles
+from pidreg_cli.decomposing.of_run import decompose_run
+from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import RunError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays
 from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.pipeline import write_run
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes, read_evidence
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.selecting.of_run import select_run
+from pidreg_cli.selecting.request import SelectRequest
 from pidreg_cli.training.device import limited_threads
+from pidreg_cli.training.model_rows import Estimates, ModelRows
 from pidreg_cli.training.progress import Silent
 from tests.earlier_runs import without_digests
 from tests.training.conftest import FolderStore, linear_arrays, quick_settings
@@ -74,6 +80,34 @@ def test_a_run_says_again_what_its_fit_said(kind: str, request: pytest.FixtureRe
     assert evidence.report.data == fit.report.data
     assert readouts.target_errors.tolist() == fit.outcome.selection.target_errors.tolist()
     assert len(labels) == len(readouts.rows)
+
+
+def test_threads_read_models_side_by_side_and_change_nothing(by_folds: tuple[Path, Fit]) -> None:
+    evidence = read_evidence(by_folds[0])
+    with limited_threads(1):
+        one, two = (evidence.estimates(threads=threads) for threads in (1, 2))
+    assert two.readouts.score_influences.tolist() == one.readouts.score_influences.tolist()
+    assert two.null_sums.tolist() == one.null_sums.tolist()
+    assert np.array_equal(two.debiased, one.debiased, equal_nan=True)
+
+
+def test_no_operation_on_a_run_is_shared_by_threads(
+    by_folds: tuple[Path, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of BLAS that wait for busy cores take ten times as long."""
+    seen: list[int] = []
+    original = Estimates.of
+
+    def watched(rows: ModelRows, settings: Settings, *, nulls: bool = True) -> Estimates:
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return original(rows, settings, nulls=nulls)
+
+    monkeypatch.setattr(Estimates, "of", staticmethod(watched))
+    with threadpool_limits(2):
+        decompose_run(by_folds[0], DecomposeRequest(threads=2))
+        select_run(by_folds[0], SelectRequest())
+    assert seen
+    assert set(seen) == {1}
 
 
 def test_a_target_that_no_longer_varies_is_damage(by_folds: tuple[Path, Fit]) -> None:

@@ -53,8 +53,9 @@ def decompose_new(
     roles = roles_of_run(table, stored, settings, identifier, group)
     check_outside(covariates, roles)
     threads = request.threads or available_threads()
+    # One: network and readouts are small, and threads that share them wait for each other where cores are busy.
     with (
-        limited_threads(threads),
+        limited_threads(1),
         determined_targets(tuple(roles.modalities), roles.target),
         table.digests.meanwhile(threads),
     ):

@@ -41,10 +41,10 @@ def decompose_run(folder: Path, request: DecomposeRequest) -> Decomposed:
     """
     evidence = read_evidence(folder)
     settings = _settings(evidence.settings, request)
-    # With as many threads as the fit: sums, and with them last digits, depend on it.
     threads = request.threads or evidence.report.threads or available_threads()
-    with limited_threads(threads):
-        estimates = evidence.estimates(settings)
+    # As in the fit: sums, and with them last digits, depend on it; and these are too small to share.
+    with limited_threads(1):
+        estimates = evidence.estimates(settings, threads=threads)
         facts = _facts(evidence, estimates, settings, request)
     report = report_of(evidence, facts, settings, threads)
     batch = _rows(folder, estimates.readouts)

@@ -38,8 +38,8 @@ def select_beyond(
     values = fit_covariates(table, covariates).of_table(table)[usable]
     evidence = replace(evidence, models=tuple(_joined(model, values) for model in evidence.models))
     settings, threads = evidence.settings, evidence.report.threads or available_threads()
-    with limited_threads(threads):
-        estimates = evidence.estimates()
+    with limited_threads(1):
+        estimates = evidence.estimates(threads=threads)
         labels = evidence.held_labels
         information = replace(
             facts_of_estimates(estimates, labels, settings, evidence.protocol),

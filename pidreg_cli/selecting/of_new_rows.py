@@ -38,7 +38,7 @@ def select_new_rows(
     roles = roles_of_run(table, stored, fitted, None, None)
     check_outside(covariates, roles)
     threads = available_threads()
-    with limited_threads(threads), determined_targets(tuple(roles.modalities), roles.target):
+    with limited_threads(1), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
         seen = see_target(table, roles.target)
         reader = ModelReader(table, roles, model, fitted, fitted.information.interactions, held)

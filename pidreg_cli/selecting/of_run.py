@@ -100,9 +100,11 @@ def verify_run(
 def _chosen(evidence: RunEvidence, request: SelectRequest) -> tuple[Report, Readouts]:
     """The report, and the readouts of the held-out rows."""
     settings = _settings(evidence, request)
-    # With as many threads as the fit: sums, and with them last digits, depend on it.
-    with limited_threads(evidence.report.threads or available_threads()):
-        estimates = evidence.estimates(settings, nulls=False)
+    # As in the fit: sums, and with them last digits, depend on it; and these are too small to share.
+    with limited_threads(1):
+        estimates = evidence.estimates(
+            settings, nulls=False, threads=evidence.report.threads or available_threads()
+        )
         information = facts_of_estimates(estimates, evidence.held_labels, settings, evidence.protocol)
         readouts, labels = (
             (estimates.readouts, evidence.held_labels)

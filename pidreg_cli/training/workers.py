@@ -175,10 +175,17 @@ class _Pool:
 
     def _listen(self) -> None:
         """Hear to the end, also what nobody can be told any more: a full queue would stop the processes."""
-        # At the end of the pipe, also within a message, where its process was killed.
-        with suppress(EOFError, OSError):
-            while True:
-                self._hear(*self._hearing.recv())
+        while True:
+            try:
+                message = self._hearing.recv()
+            except (EOFError, OSError):
+                # The end of the pipe, also within a message, where its process was killed.
+                return
+            except Exception as error:
+                # A whole message, which says nothing here: for whoever waits for a result.
+                self._unheard.append(error)
+            else:
+                self._hear(*message)
 
     def _hear(self, number: int, name: str, values: tuple[object, ...]) -> None:
         if self._unheard:

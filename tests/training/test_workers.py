@@ -63,6 +63,19 @@ def dying(progress: Progress) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Unreadable:
+    """Raises where it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return int, ("no number",)
+
+
+def unreadable(progress: Progress) -> None:
+    progress.notice(Unreadable())  # type: ignore[arg-type]
+    for epoch in range(10_000):  # more than the pipe holds
+        progress.epoch(EpochRecord("told on", 1, epoch + 1, 0.0, 0.0))
+
+
 class Hearing(Silent):
     """Everything that one line of tasks tells, and the lines beside it."""
 
@@ -169,6 +182,11 @@ def test_what_a_listener_raises_ends_the_work(tmp_path: Path) -> None:
         for pending in (endless, many):
             with pytest.raises(BrokenPipeError):
                 pending.result()
+
+
+def test_a_message_that_cannot_be_read_ends_the_work_and_stops_no_process() -> None:
+    with Workers(2, Silent(), 2) as workers, pytest.raises(ValueError, match="no number"):
+        workers.start(unreadable).result()
 
 
 def test_a_killed_process_is_an_error_with_a_remedy() -> None:
