@@ -12,6 +12,7 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import named_modalities
 from pidreg_cli.cli.options import ReportFormat
+from pidreg_cli.cli.outputs import check_run_outside
 from pidreg_cli.cli.progress import open_progress
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.errors import DataError, UsageError
@@ -75,7 +76,9 @@ def fit(
     chosen = {key: value for key, value in options_given.items() if value is not None}
     settings = load_settings(preset, config, assignments or [], chosen)
     console.detail(dump_settings(settings).rstrip())
-    run = RunBuilder(output or run_folder_for(data[0]), force=force, resume=resume)
+    folder = output or run_folder_for(data[0])
+    check_run_outside(folder, data)
+    run = RunBuilder(folder, force=force, resume=resume)
     report = _report(console, data, settings, run, keep_heldout=not no_heldout)
     if report is not None:
         console.result(rendered(report, report_format))

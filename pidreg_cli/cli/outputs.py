@@ -10,7 +10,7 @@ from pathlib import Path
 from pidreg_cli.atomic import atomic_write_text, refuse_odd_file
 from pidreg_cli.cli.console import Console
 from pidreg_cli.data.formats import PARQUET
-from pidreg_cli.data.reading_again import reads
+from pidreg_cli.data.reading_again import RUNS, reads
 from pidreg_cli.errors import OutputError, UsageError
 
 STDOUT = "-"
@@ -83,6 +83,21 @@ def _refuse_input(path: Path, given: str, suffixes: tuple[str, ...]) -> None:
             f"{path} {what}: {given} takes it in",
             "give another name, or another folder",
         )
+
+
+def check_run_outside(run: Path, inputs: Sequence[str]) -> None:
+    """Refuse a run folder whose rows would be taken in with the inputs the next time. Raises UsageError."""
+    remedy = "put it elsewhere"
+    if not run.name.endswith(RUNS[0]):
+        remedy += f", or name it {run.name}{RUNS[0]}, which is passed over"
+    for given in filter(None, inputs):
+        with suppress(OSError):
+            if reads(given, run / "rows.parquet", PARQUET):
+                raise UsageError(
+                    "output.is_input",
+                    f"{run} lies in what {given} takes in, and would be an input the next time",
+                    remedy,
+                )
 
 
 def write_result(console: Console, text: str, output: Path | None) -> None:

@@ -13,7 +13,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose_options import Output
 from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import ReportFormat, number_or_word
-from pidreg_cli.cli.outputs import check_outputs, write_result
+from pidreg_cli.cli.outputs import check_outputs, check_run_outside, write_result
 from pidreg_cli.cli.progress import open_progress
 from pidreg_cli.cli.rendering import rendered
 from pidreg_cli.cli.row_progress import open_row_progress
@@ -250,6 +250,7 @@ def _of_table(
             if covariates:
                 return select_table_beyond(inputs, settings, progress, covariates)
             return select_table(inputs, settings, progress, verify=verify)
+    check_run_outside(keep_run, inputs)
     run = RunBuilder(keep_run, force=force, resume=resume)
     with run, open_progress(console) as progress:
         from pidreg_cli.selecting.of_table import select_and_keep

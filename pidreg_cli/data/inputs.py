@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from pidreg_cli.data.formats import PARQUET
-from pidreg_cli.data.reading_again import is_hidden
+from pidreg_cli.data.reading_again import in_run, is_passed_over, passes_over_runs
 from pidreg_cli.data.remote import Place, files_at, is_address, local_path
 from pidreg_cli.errors import DataError
 
@@ -30,10 +30,11 @@ def expand_inputs(
 ) -> tuple[InputFile, ...]:
     """Files of the inputs, in the order given; those of a folder or a glob sorted by path.
 
-    A folder is searched at all depths for names that end in ``suffixes``, hidden and underscored names excepted;
-    folders named ``key=value`` below it, or below the fixed part of a glob, are partitions. An address (``s3://...``)
-    is a file or a folder. Raises DataError where an input does not exist or cannot be reached, holds no such file (a
-    ``kind``, to the user), or names a file twice.
+    A folder is searched at all depths for names that end in ``suffixes``; hidden and underscored names and runs
+    (``*.pidreg``) are passed over, runs also by globs that do not name them. Folders named ``key=value`` below it, or
+    below the fixed part of a glob, are partitions. An address (``s3://...``) is a file or a folder. Raises DataError
+    where an input does not exist or cannot be reached, holds no such file (a ``kind``, to the user), or names a file
+    twice.
     """
     search = _Search(suffixes, kind)
     files = tuple(file for one in inputs for file in _reachable(one, search))
@@ -102,11 +103,18 @@ def _expand(one: str | Path, search: _Search) -> Iterable[InputFile]:
     if path.exists():
         return [InputFile(path)]
     # Path.glob takes no absolute pattern.
+    base = _fixed_part(path)
     matches = sorted(Path(match) for match in glob(str(one), recursive=True))  # noqa: PTH207
+    if passes_over_runs(path):
+        matches = [match for match in matches if not _is_in_run(match, base)]
     if not matches:
         raise _missing(str(one))
-    base = _fixed_part(path)
     return [file for match in matches for file in _files_of_match(match, base, search)]
+
+
+def _is_in_run(match: Path, base: Path) -> bool:
+    relative = match.relative_to(base)
+    return in_run(relative / "any" if match.is_dir() else relative)
 
 
 def _files_of_match(match: Path, base: Path, search: _Search) -> Iterable[InputFile]:
@@ -117,7 +125,7 @@ def _files_of_address(address: str, search: _Search) -> Iterable[InputFile]:
     root, files = files_at(address, search.accepts)
     if files is None:
         return [InputFile(root)]
-    shown = [file for file in files if not is_hidden(file.path.relative_to(root.path))]
+    shown = [file for file in files if not is_passed_over(file.path.relative_to(root.path))]
     if not shown:
         raise search.found_nothing(root)
     in_order = sorted(shown, key=lambda file: file.path)
@@ -137,7 +145,7 @@ def _files_of_folder(folder: Path, base: Path, search: _Search) -> list[InputFil
     # A folder that may not be listed looks empty to rglob: ask for it by name first.
     next(folder.iterdir(), None)
     found = (path for path in folder.rglob("*") if search.finds(path))
-    shown = sorted(path for path in found if not is_hidden(path.relative_to(folder)))
+    shown = sorted(path for path in found if not is_passed_over(path.relative_to(folder)))
     if not shown:
         raise search.found_nothing(folder)
     return [_partitioned(path, base) for path in shown]

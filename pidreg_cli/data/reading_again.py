@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 ANY_DEPTH = "**"
 ADDRESS = "://"
+RUNS = (".pidreg", ".pidreg.partial")
+"""How names of run folders end by default."""
 
 
 def reads(given: str, path: Path, suffixes: tuple[str, ...]) -> bool:
@@ -27,7 +29,10 @@ def reads(given: str, path: Path, suffixes: tuple[str, ...]) -> bool:
     if one.exists() or not has_magic(given):
         return one.resolve() == path.resolve()
     fixed = _fixed_part(one)
-    pattern = (*fixed.resolve().parts, *one.parts[len(fixed.parts) :])
+    base = fixed.resolve()
+    if not output.is_relative_to(base) or (passes_over_runs(one) and in_run(output.relative_to(base))):
+        return False
+    pattern = (*base.parts, *one.parts[len(fixed.parts) :])
     folders = [output, *output.parents]
     matched = (folder for folder in folders if _matches(pattern, folder.parts))
     return any(folder == output or _found_in(folder, output, suffixes) for folder in matched)
@@ -37,13 +42,26 @@ def _found_in(folder: Path, output: Path, suffixes: tuple[str, ...]) -> bool:
     return (
         output.is_relative_to(folder)
         and output.name.lower().endswith(suffixes)
-        and not is_hidden(output.relative_to(folder))
+        and not is_passed_over(output.relative_to(folder))
     )
 
 
-def is_hidden(relative: PurePath) -> bool:
-    """Whether a search of a folder passes over what lies there under this path."""
-    return any(part.startswith((".", "_")) and "=" not in part for part in relative.parts)
+def is_passed_over(relative: PurePath) -> bool:
+    """Whether a search of a folder passes over what lies there under this path: hidden, or in a run, which keeps the
+    rows that it held out.
+    """
+    hidden = any(part.startswith((".", "_")) and "=" not in part for part in relative.parts)
+    return hidden or in_run(relative)
+
+
+def in_run(relative: PurePath) -> bool:
+    """Whether a file lies in a folder that is named as runs are."""
+    return any(part.endswith(RUNS) for part in relative.parts[:-1])
+
+
+def passes_over_runs(pattern: PurePath) -> bool:
+    """Whether a glob means none of what lies in runs: it does not spell how their names end."""
+    return not any(part.endswith(RUNS) for part in pattern.parts)
 
 
 def _fixed_part(pattern: Path) -> Path:

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pidreg_cli.cli.fit import run_folder_for
 from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.outputs import check_run_outside
+from pidreg_cli.data.reading_again import RUNS
 from pidreg_cli.errors import DataError, UsageError
+from tests.cli.in_process import Ended
 
 
 @pytest.mark.parametrize(
@@ -76,3 +81,18 @@ def test_a_pattern_that_matches_nothing_is_a_matter_of_the_data(data, tmp_path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="No file matches"):
         run_folder_for(data)
+
+
+@pytest.mark.parametrize("command", ["fit", "select-modalities"])
+@pytest.mark.parametrize("data", ["{}", "{}/**/*.parquet"])
+def test_a_run_is_no_input_of_the_next_fit(command, data, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pq.write_table(pa.table({"a__x": range(30), "y": range(30)}), folder / "data.parquet")
+    output = {"fit": "-o", "select-modalities": "--run"}[command]
+    ended = Ended(command, data.format(folder), "--target", "y", output, folder / "run", "--format", "json")
+    assert ended.status == 2
+    assert "would be an input the next time" in ended.err
+    assert f"name it run{RUNS[0]}" in ended.err
+    assert [path.name for path in folder.iterdir()] == ["data.parquet"]
+    check_run_outside(folder / f"run{RUNS[0]}", [data.format(folder)])

@@ -12,12 +12,16 @@ from pidreg_cli.data.reading_again import reads
 from pidreg_cli.errors import DataError
 
 INPUTS = ["in", ".", "in/*.parquet", "*/*", "in/s*", "in/**/*.parquet", "in/[ab]*", "in/a.parquet", "*"]
+INPUTS += ["in/*/*", "in/*.pidreg/*", "in/*.pidreg"]
 OUTPUTS = [
     "out.parquet",
     "in/a.parquet",
     "in/new.csv",
     "in/.hidden.parquet",
     "in/_aside/p.parquet",
+    "in/x.pidreg/heldout.parquet",
+    "in/x.pidreg.partial/deep/p.parquet",
+    "x.pidreg/p.parquet",
     "in/site=A/p.parquet",
     "in/site=A/deep/p.PQ",
 ]

@@ -59,6 +59,7 @@ def test_a_folder_is_searched_deeply_and_hidden_files_are_passed_over(tmp_path):
     write(tmp_path / "deep" / "er" / "data.PARQUET")
     write(tmp_path / "_temporary" / "x.parquet")
     write(tmp_path / ".hidden.parquet")
+    write(tmp_path / "deep" / "run.pidreg" / "heldout.parquet")
     (tmp_path / "README.md").write_text("about")
     assert open_table([tmp_path]).files == ("data.PARQUET",)
 
