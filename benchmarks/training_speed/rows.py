@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from itertools import takewhile
+from itertools import combinations, takewhile
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -111,7 +111,7 @@ def growth(costs: Mapping[int, float]) -> str:
     large = [cost for rows, cost in sorted(costs.items()) if rows > smallest]
     if max(large) < EVEN * min(large):
         course = "near linear in rows"
-    elif large == sorted(large, reverse=True):
+    elif all(later < EVEN * earlier for earlier, later in combinations(large, 2)):
         course = "less than linear in rows, as batches grow with them"
     else:
         course = "not linear in rows"

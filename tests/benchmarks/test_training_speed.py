@@ -138,6 +138,7 @@ def test_modalities_show_the_step_alone_beside_the_one_with_atoms() -> None:
             {1_000: 0.1, 10_000: 0.5, 100_000: 3.0},
             "less than linear in rows, as batches grow with them. 1,000 rows",
         ),
+        ({1_000: 0.1, 10_000: 0.5, 100_000: 5.3, 1_000_000: 34.0}, "cost is less than linear in rows"),
         ({1_000: 0.05, 10_000: 0.5, 100_000: 5.0}, "cost is near linear in rows."),
         ({1_000: 0.05, 10_000: 0.5, 100_000: 10.0}, "cost is not linear in rows."),
         ({1_000: 0.05}, "With 1,000 rows an epoch takes 0 s"),

@@ -13,6 +13,7 @@ from pidreg_cli.errors import PidregError
 
 NUMBERS = [pa.float64(), pa.float16(), pa.int8(), pa.bool_(), pa.decimal128(5, 1)]
 LISTS = [pa.list_(pa.float32()), pa.list_(pa.int64(), 3)]
+ANY_LIST = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 OTHERS = [pa.string(), pa.timestamp("s"), pa.dictionary(pa.int8(), pa.string()), pa.list_(pa.string())]
 
 # Short names over few letters, so that prefixes, roles and modalities collide.
@@ -103,7 +104,7 @@ def slow_convention(names_given, schema, taken):
             if column not in taken
             and not any(column == o or column.startswith((o + "__", o + ".", o + "_")) for o in longer)
         ]
-        if name in free and schema.field(name).type in LISTS + OTHERS[3:]:
+        if name in free and isinstance(schema.field(name).type, ANY_LIST):
             claimed[name] = (name,)
             continue
         levels = (tuple(c for c in free if c.startswith(name + separator)) for separator in ("__", ".", "_"))
