@@ -89,7 +89,7 @@ def plot(records: Records, figure: Figure) -> None:
         if seconds is not None:
             axes.plot([seconds] * 2, [place - 0.38, place + 0.38], color=palette.TOGETHER, linestyle="--")
     axes.set_xlim(0, max(max(r["seconds"], goal(r) or 0) for r in records) * 1.1)
-    axes.set_xlabel("seconds of a fit")
+    axes.set_xlabel("time of a fit (s)")
     name_lines(axes, [record["preset"] for record in records])
 
 
