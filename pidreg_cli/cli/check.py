@@ -149,13 +149,14 @@ def _outcome(place: str, asked: Rules) -> Outcome:
     from pidreg_cli.decisions.requirements.judging import drift_verdicts, judge
     from pidreg_cli.reports.checks.outcome import Outcome
     from pidreg_cli.reports.opening import STDIN, read_report, source_name
+    from pidreg_cli.reports.paths import may_have
 
     if place == STDIN and str(asked.baseline) == STDIN:
         raise UsageError("check.stdin", "report and baseline cannot both be standard input", "give a file")
     report = read_report(place, sys.stdin.buffer).model_dump(mode="json", by_alias=True)
     use = asked.use or "value"
     verdicts: list[Verdict] = [
-        judge(report, rule.requirement, rule.use or use, rule.title) for rule in asked.rules
+        judge(report, rule.requirement, rule.use or use, rule.title, may_have) for rule in asked.rules
     ]
     if asked.baseline is not None:
         old = read_report(str(asked.baseline), sys.stdin.buffer).model_dump(mode="json", by_alias=True)

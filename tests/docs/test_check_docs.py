@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -62,14 +63,25 @@ def test_the_hook_lets_good_reports_pass_and_stops_others(workplace: Path) -> No
     hook = block("bash", "pre-commit")
     passed = run(workplace, hook)
     assert (passed.returncode, passed.stdout) == (0, ""), passed.stderr
-    report = workplace / "report.json"
+    report, baseline = workplace / "report.json", workplace / "baseline.json"
     kept = report.read_text()
-    report.write_text(kept.replace('"target": "target"', '"target": "other"'))
-    try:
-        stopped = run(workplace, hook)
-    finally:
-        report.write_text(kept)
-    assert stopped.returncode == 2 or "accepts the change" in stopped.stderr
+    moved = json.loads(kept)
+    moved["pid"]["summary"]["total"] += 1
+    changes = {
+        1: lambda: baseline.write_text(json.dumps(moved)),
+        2: lambda: report.write_text(kept.replace('"target": "target"', '"target": "other"')),
+        4: lambda: report.write_text(kept[:100]),
+    }
+    for status, change in changes.items():
+        change()
+        try:
+            stopped = run(workplace, hook)
+        finally:
+            report.write_text(kept)
+            baseline.write_text(kept)
+        assert (stopped.returncode, stopped.stdout) == (status, "")
+        assert ("accepts the change" in stopped.stderr) == (status == 1)
+        assert ("drift of total" in stopped.stderr) == (status == 1)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pidreg_cli.decisions.requirements.language import Bound, Name, Requirement
-from pidreg_cli.decisions.requirements.names import Amount, Content, amount_of, amounts
+from pidreg_cli.decisions.requirements.names import Amount, Content, Words, against_rest, amount_of, amounts
 from pidreg_cli.errors import UsageError
 
 Use = Literal["value", "ci"]
@@ -44,13 +44,20 @@ class Verdict:
     reason: str
 
 
-def judge(report: Content, requirement: Requirement, use: Use, title: str = "") -> Verdict:
+def judge(
+    report: Content,
+    requirement: Requirement,
+    use: Use,
+    title: str = "",
+    may_have: Callable[[Words], bool] = lambda _: False,
+) -> Verdict:
     """Whether the report keeps ``requirement``. Raises UsageError for an unknown name or values of another type.
 
     ``use`` "ci" judges the end of the interval that is nearer to breaking the rule; a number without an interval, and
-    null, do not hold.
+    null, do not hold. ``may_have``: whether other reports have a value at a path, that is null here where a part on the
+    way is.
     """
-    found = amount_of(report, requirement.name)
+    found = amount_of(report, requirement.name, may_have)
     _check_types(found.value, requirement)
     judged, held, reason = _judged(found, requirement, use)
     text = str(requirement)
@@ -101,20 +108,26 @@ def drift_verdicts(
 ) -> list[Verdict]:
     """How far total, redundant, synergistic and each unique part moved, against the limits given.
 
-    ``most_bits``: absolute difference in bits; ``most_widths``: difference over the width of the wider of the two
-    intervals. Raises UsageError where the two reports do not measure the same.
+    Where the measure decomposes two sources only and there are more, the parts are those of each modality against all
+    others, of which ``added`` alone has an interval. ``most_bits``: absolute difference in bits; ``most_widths``:
+    difference over the width of the wider of the two intervals. Raises UsageError where the two reports do not measure
+    the same.
     """
     _check_comparable(report, baseline)
-    new, old = amounts(report), amounts(baseline)
-    names = [words for words in new if words[0] in ("total", "redundant", "synergistic", "unique")]
+    new, old = (amounts(one) | against_rest(one) for one in (report, baseline))
+    parts = [
+        words for words in amounts(report) if words[0] in ("total", "redundant", "synergistic", "unique")
+    ]
+    in_bits = in_widths = parts
     if report["pid"] is None:
-        names = [("total",)]
+        rest = list(against_rest(report))
+        in_bits = [("total",), *(words for words in rest if words[-1] != "added")]
+        in_widths = [("total",), *(words for words in rest if words[-1] == "added")]
     found = []
-    for words in names:
-        if most_bits is not None:
-            found.append(_bit_drift(Name(words), new[words], old[words], most_bits))
-        if most_widths is not None:
-            found.append(_width_drift(Name(words), new[words], old[words], most_widths))
+    if most_bits is not None:
+        found += [_bit_drift(Name(words), new[words], old[words], most_bits) for words in in_bits]
+    if most_widths is not None:
+        found += [_width_drift(Name(words), new[words], old[words], most_widths) for words in in_widths]
     return found
 
 
@@ -169,10 +182,17 @@ def _modalities(report: Content) -> str:
     return ", ".join(sorted(modality["name"] for modality in report["modalities"]))
 
 
+def _measure(report: Content) -> str | None:
+    parts = [report["pid"], *report["one_versus_rest"]]
+    return next((part["measure"] for part in parts if part is not None), None)
+
+
 _IDENTITY: Mapping[str, Callable[[Content], object]] = {
     "list of modalities": _modalities,
     "target": lambda report: report["data"]["target"],
-    "measure": lambda report: (report["pid"] or {}).get("measure"),
+    "measure": _measure,
+    "estimator": lambda report: (report["information"] or {}).get("estimator"),
+    "kind of interactions": lambda report: (report["information"] or {}).get("interactions"),
     "list of covariates": lambda report: ", ".join((report["information"] or {}).get("covariates") or ()),
 }
 

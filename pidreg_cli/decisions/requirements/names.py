@@ -7,9 +7,10 @@ the report has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import combinations
 from typing import Any
 
 from pidreg_cli.decisions.requirements.language import Name
@@ -32,10 +33,16 @@ class Amount:
     ci: tuple[float | None, float | None] | None = None
 
 
-def amount_of(report: Content, name: Name) -> Amount:
-    """The value of ``name``. Raises UsageError with the nearest names where there is none."""
+def amount_of(report: Content, name: Name, may_have: Callable[[Words], bool] = lambda _: False) -> Amount:
+    """The value of ``name``, null where a part that would hold it is null.
+
+    ``may_have``: whether other reports have a value at a path. Raises UsageError with the nearest names where there is
+    none.
+    """
     known = amounts(report)
     found = known.get(name.words) or _by_path(report, name.words)
+    if found is None and _meets_null(report, name.words) and may_have(name.words):
+        return Amount(None)
     if found is None:
         raise UsageError("check.unknown_name", f"the report has no value {name}", _hint(report, known, name))
     return found
@@ -47,14 +54,24 @@ def amounts(report: Content) -> dict[Words, Amount]:
         **_parts(report),
         **_shares(report),
         **_informations(report),
-        **_named(report, "shapley", report["shapley"], _scale(report)),
-        **_named(report, "weight", (report["fusion"] or {}).get("weights"), 1.0),
+        **_named("shapley", report["shapley"], _scale(report), _singles(report)),
+        **_named(
+            "weight", (report["fusion"] or {}).get("weights"), 1.0, [*_singles(report), *_pairs(report)]
+        ),
     }
+
+
+def _singles(report: Content) -> list[str]:
+    return [modality["name"] for modality in report["modalities"]]
+
+
+def _pairs(report: Content) -> list[str]:
+    return [f"{one}*{other}" for one, other in combinations(_singles(report), 2)]
 
 
 def _parts(report: Content) -> dict[Words, Amount]:
     """``total``, ``redundant``, ``synergistic``, ``unique.NAME``; with one modality the total alone."""
-    names = [modality["name"] for modality in report["modalities"]]
+    names = _singles(report)
     if report["pid"] is None:
         values = (report["information"] or {}).get("values") or [{}]
         empty: dict[Words, Amount] = {(part,): Amount(None) for part in PARTS}
@@ -69,6 +86,16 @@ def _parts(report: Content) -> dict[Words, Amount]:
     return found | {
         ("unique", name): _scaled(value, uniques.get(name), scale)
         for name, value in summary["unique"].items()
+    }
+
+
+def against_rest(report: Content) -> dict[Words, Amount]:
+    """Parts of each modality against all others by their paths, in bits; ``added`` has an interval."""
+    keys, scale = ("unique", *PARTS, "added"), _scale(report)
+    return {
+        ("one_versus_rest", row["modality"], key): _scaled(row[key], row.get(f"{key}_ci"), scale)
+        for row in report["one_versus_rest"]
+        for key in keys
     }
 
 
@@ -95,9 +122,12 @@ def _informations(report: Content) -> dict[Words, Amount]:
 
 
 def _named(
-    report: Content, word: str, values: Mapping[str, float] | None, scale: float
+    word: str, values: Mapping[str, float] | None, scale: float, names: Sequence[str]
 ) -> dict[Words, Amount]:
-    return {(word, name): _scaled(value, None, scale) for name, value in (values or {}).items()}
+    """Null for each of ``names`` where there are no values."""
+    if values is None:
+        return {(word, name): Amount(None) for name in names}
+    return {(word, name): _scaled(value, None, scale) for name, value in values.items()}
 
 
 def _scale(report: Content) -> float:
@@ -116,15 +146,23 @@ def _scaled(value: float | None, ci: list[float | None] | None, scale: float) ->
 
 def _by_path(report: Content, words: Words) -> Amount | None:
     """A number, truth value, text or null at a path of keys, positions in lists or labels of their elements."""
-    place: Any = report
-    parent: Any = None
+    places: list[Any] = [report]
     for word in words:
-        parent, place = place, _step(place, word)
-        if place is _NOWHERE:
+        places.append(_step(places[-1], word))
+        if places[-1] is _NOWHERE:
             return None
-    if isinstance(place, Mapping | list):
+    if isinstance(places[-1], Mapping | list):
         return None
-    return Amount(place, _interval_beside(parent, words[-1]))
+    return Amount(places[-1], _interval_of(places, words))
+
+
+def _meets_null(report: Content, words: Words) -> bool:
+    place: Any = report
+    for word in words:
+        place = _step(place, word)
+        if place is None:
+            return True
+    return False
 
 
 class _Nowhere:
@@ -150,11 +188,22 @@ def _label(element: Any) -> str | None:
     return next((str(element[key]) for key in LABELS if key in element), None)
 
 
-def _interval_beside(parent: Any, key: str) -> tuple[float | None, float | None] | None:
-    if not isinstance(parent, Mapping):
-        return None
-    span = parent.get("ci" if key in ("value", "information") else f"{key}_ci")
-    return (span[0], span[1]) if isinstance(span, list) and len(span) == 2 else None
+INTERVALS = {"value": "ci", "information": "ci", "expected_rmse": "rmse_ci"}
+"""Of numbers whose interval is not named by them with ``_ci`` after it."""
+
+
+def _interval_of(places: list[Any], words: Words) -> tuple[float | None, float | None] | None:
+    """The interval of the last of ``places``, beside it, or at the same place in that of the part it lies in."""
+    span = _NOWHERE
+    for depth in range(1, len(words) + 1):
+        holder, key, inner = places[-depth - 1], words[-depth], words[len(words) - depth + 1 :]
+        if isinstance(holder, Mapping):
+            span = holder.get(INTERVALS.get(key, f"{key}_ci"), _NOWHERE)
+            for word in inner:
+                span = _step(span, word)
+        if isinstance(span, list) and len(span) == 2:
+            return span[0], span[1]
+    return None
 
 
 def _hint(report: Content, known: Mapping[Words, Amount], name: Name) -> str:

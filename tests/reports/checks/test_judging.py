@@ -11,6 +11,7 @@ from pidreg_cli.decisions.requirements.judging import drift_verdicts, judge
 from pidreg_cli.decisions.requirements.language import parse_name, parse_requirement
 from pidreg_cli.decisions.requirements.names import amount_of
 from pidreg_cli.errors import UsageError
+from pidreg_cli.reports.paths import may_have
 
 
 def value(report, name):
@@ -130,6 +131,54 @@ def test_nulls_and_missing_intervals_do_not_hold(report, single):
     assert not held(report, "share.redundant >= 0")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["metrics.test.r2", "fusion.lambda.mri", "weight.mri*fmri", "shapley.age", "selection.subsets.0.cost"],
+)
+def test_what_lies_in_a_part_that_is_null_is_null(report, name):
+    for part in ("metrics", "fusion", "shapley", "selection"):
+        report[part] = None
+    verdict = judge(report, parse_requirement(f"{name} >= 0"), "value", may_have=may_have)
+    assert (verdict.held, verdict.value) == (False, None)
+    for wrong in (
+        f"{name}.x",
+        f"x{name}",
+        "metrics.tst.r2",
+        "weight.pet",
+        "selection.subsets",
+    ):
+        with pytest.raises(UsageError):
+            judge(report, parse_requirement(f"{wrong} >= 0"), "value", may_have=may_have)
+
+
+@pytest.mark.parametrize(
+    ("name", "interval"),
+    [
+        ("pid.summary.total", lambda report: report["pid"]["summary_ci"]["total"]),
+        ("pid.summary.unique.fmri", lambda report: report["pid"]["summary_ci"]["unique"]["fmri"]),
+        ("selection.subsets.0.expected_rmse", lambda report: report["selection"]["subsets"][0]["rmse_ci"]),
+        ("selection.subsets.0.information", lambda report: report["selection"]["subsets"][0]["ci"]),
+    ],
+)
+def test_intervals_are_found_wherever_the_report_has_them(report, name, interval):
+    assert list(amount_of(report, parse_name(name)).ci) == interval(report)
+
+
+def test_parts_against_all_others_stand_in_where_the_measure_has_no_lattice(report):
+    report["pid"] = None
+    old = copy.deepcopy(report)
+    assert all(v.held for v in drift_verdicts(report, old, 0.0, 0.0))
+    old["one_versus_rest"][1]["unique"] += 0.2
+    failed = [v.title for v in drift_verdicts(report, old, 0.1, None) if not v.held]
+    assert failed == ["drift of one_versus_rest.fmri.unique <= 0.1 bits"]
+    old["one_versus_rest"][1]["added"] += 9
+    failed = [v.title for v in drift_verdicts(report, old, None, 0.5) if not v.held]
+    assert failed == ["drift of one_versus_rest.fmri.added <= 0.5 interval widths"]
+    old["one_versus_rest"][0]["measure"] = "dep"
+    with pytest.raises(UsageError, match="another measure"):
+        drift_verdicts(report, old, 1, None)
+
+
 def test_texts_and_truth_values_are_compared_with_their_like(report):
     assert held(report, "fusion.converged == true", "ci")
     assert not held(report, "fusion.converged != true")
@@ -174,13 +223,15 @@ def test_zero_widths_allow_no_drift(report):
     assert not drift_verdicts(report, old, None, 0.5)[0].held
 
 
-@pytest.mark.parametrize("change", ["modality", "target", "measure"])
+@pytest.mark.parametrize("change", ["modality", "target", "measure", "estimator", "interactions"])
 def test_a_baseline_of_another_question_is_refused(report, change):
     old = copy.deepcopy(report)
     if change == "modality":
         old["modalities"][0]["name"] = "pet"
     elif change == "target":
         old["data"]["target"] = "other"
+    elif change in ("estimator", "interactions"):
+        old["information"][change] = "another"
     else:
         old["pid"]["measure"] = "mmi"
     with pytest.raises(UsageError, match=f"another .*{change[:6]}") as caught:
