@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,20 @@ STREAMING = "streaming.json"
 """The checkpoint that tells how a table is streamed; like the fingerprint, it is no work by itself."""
 _LOCK = ".lock"
 _MARKS_OF_A_RUN = (CONFIG, "model.json", "report.json")
+_FILES_OF_A_RUN = frozenset(
+    {
+        *_MARKS_OF_A_RUN,
+        *("model.safetensors", "prediction.safetensors", "evidence.safetensors", "history.jsonl"),
+        *("heldout.parquet", "report.md", "report.html", "rows", _CHECKPOINTS, _LOCK),
+    }
+)
+"""All names that a run has, finished or not."""
+_OF_DESKTOPS = (".DS_Store", "Thumbs.db")
+"""What file managers leave in every folder they show."""
+_UNREADABLE = ("data.unreadable_file", "data.missing_input")
+"""Codes of data that may be read the next time."""
+_FREE = ("threads",)
+"""Settings that change no number of a fit: a continued one may have others."""
 
 
 class RunBuilder:
@@ -60,29 +74,68 @@ class RunBuilder:
         return Checkpoints(self.partial / _CHECKPOINTS)
 
     def __enter__(self) -> Self:
-        self._recover_replaced()
         self._tidy_committed()
-        self._check_folder()
+        if not os.path.lexists(self._replaced):
+            self._check_folder()
         self._check_partial()
         self._created = not self.partial.exists()
         with writing(self.partial):
             self.partial.mkdir(exist_ok=True)
-        self._claim()
-        self._drop_temporary_files()
+        try:
+            self._claim()
+            # With the lock: what lies aside may be that of a process between its renames.
+            self._recover_replaced()
+            self._check_folder()
+            self._drop_temporary_files()
+        except BaseException:
+            self._release()
+            raise
         self.resumed = self._resume and self.checkpoints.path(_FINGERPRINT) is not None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ours = (self._created or self._begun) and not self._committed
-        # Training is repeatable: data that it refused once it would refuse again.
-        hopeless = isinstance(error, (DataError, InformationError))
-        if ours and (hopeless or not self.holds_work):
+        ours = (self._created or self._begun) and not self._committed and self._is_held()
+        if ours and (self._hopeless(error) or not self.holds_work):
             shutil.rmtree(self.partial)
         elif ours and error is not None:
-            error.add_note(f"{self.partial} keeps what was done: --resume continues it, --force starts over")
+            error.add_note(
+                f"{self.partial} keeps what was done: --resume continues it with the same settings, "
+                "--force starts over"
+            )
         os.close(self._lock)
+
+    def _hopeless(self, error: BaseException | None) -> bool:
+        """Whether the data are refused, and would be again, as training is repeatable. Those of a continued run were
+        not, the first time.
+        """
+        if self.resumed or getattr(error, "code", None) in _UNREADABLE:
+            return False
+        return isinstance(error, (DataError, InformationError))
+
+    def _release(self) -> None:
+        """Give up what was only just claimed: nothing was written to it."""
+        if self._created and self._is_held():
+            shutil.rmtree(self.partial, ignore_errors=True)
+        elif self._created and self._lock < 0:
+            # Where the lock could not even be made; not empty, it is another's.
+            with suppress(OSError):
+                self.partial.rmdir()
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def _is_held(self) -> bool:
+        """Whether the partial folder is still that of our lock: it may have its name, and another be in its place."""
+        try:
+            return os.path.samestat(os.fstat(self._lock), (self.partial / _LOCK).stat())
+        except OSError:
+            return False
+
+    @property
+    def _replaced(self) -> Path:
+        """Where an old run lies until the new one has its name."""
+        return _beside(self.folder, "replaced")
 
     def begin(self, config: str, fingerprint: str) -> None:
         """Record what the run is made of, or check that a continued one is made of the same.
@@ -92,6 +145,7 @@ class RunBuilder:
         """
         if self.resumed:
             self._check_same(config, fingerprint)
+            self.write_text(CONFIG, config)
         else:
             self._clear()
             self.write_text(CONFIG, config)
@@ -145,35 +199,40 @@ class RunBuilder:
         self._check_folder()
         with writing(self.folder):
             self._install()
-            self._committed = True
             # Only now: a rename that fails must leave a run that can be continued.
             self._tidy()
         return self.folder
 
     def _install(self) -> None:
-        aside = _beside(self.folder, "replaced")
         replaces = os.path.lexists(self.folder)
         if replaces:
-            self.folder.rename(aside)
+            self.folder.rename(self._replaced)
         try:
             self.partial.rename(self.folder)
+            self._committed = True
         except OSError:
             if replaces:
-                aside.rename(self.folder)
+                self._replaced.rename(self.folder)
             raise
         if replaces:
-            _remove(aside)
+            # The run is complete. What cannot be removed now is, by the next that replaces it.
+            shutil.rmtree(self._replaced, ignore_errors=True)
 
     def _recover_replaced(self) -> None:
         """Undo or finish a replacement that was killed between its renames."""
-        aside = _beside(self.folder, "replaced")
-        if not _is_run(aside):
+        if not os.path.lexists(self._replaced):
             return
-        with writing(aside):
-            if not os.path.lexists(self.folder):
-                aside.rename(self.folder)
+        if not _is_run(self._replaced):
+            if self._force:
+                raise _no_run(self._replaced)
+            return
+        with writing(self._replaced):
+            if not any(self._replaced.iterdir()):
+                self._replaced.rmdir()
+            elif not os.path.lexists(self.folder):
+                self._replaced.rename(self.folder)
             elif self._force:
-                _remove(aside)
+                shutil.rmtree(self._replaced, ignore_errors=True)
 
     def _tidy_committed(self) -> None:
         """Finish what a process killed just after it gave the run its name had left to do."""
@@ -213,9 +272,7 @@ class RunBuilder:
                 "run.exists", f"{self.folder} already exists", "give another -o, or --force to replace it"
             )
         if not _is_run(self.folder):
-            raise UsageError(
-                "run.not_a_run", f"{self.folder} is not a run: --force replaces only runs", "give another -o"
-            )
+            raise _no_run(self.folder)
         refuse_odd_file(self.folder)
 
     def _check_partial(self) -> None:
@@ -230,7 +287,8 @@ class RunBuilder:
         refuse_odd_file(self.partial)
         for path in self.partial.rglob("*"):
             refuse_odd_file(path)
-        if not _is_run(self.partial) and not (self.partial / _LOCK).exists():
+        names = {entry.name for entry in self.partial.iterdir()}
+        if _strangers(self.partial) or (names and names.isdisjoint((CONFIG, _LOCK))):
             raise UsageError("run.not_a_run", f"{self.partial} is not an unfinished run", "give another -o")
 
     def _claim(self) -> None:
@@ -240,6 +298,7 @@ class RunBuilder:
             self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if not _locked(self._lock, path):
             os.close(self._lock)
+            self._lock, self._created = -1, False
             raise UsageError(
                 "run.locked", f"another process is writing {self.partial}", "wait for it, or give another -o"
             )
@@ -252,7 +311,11 @@ class RunBuilder:
 
     def _check_same(self, config: str, fingerprint: str) -> None:
         saved = parse_yaml(_read(self.partial / CONFIG), str(self.partial / CONFIG))
-        changes = list(_differences(saved, parse_yaml(config, "configuration")))
+        asked = parse_yaml(config, "configuration")
+        kept, given = (
+            {key: value for key, value in one.items() if key not in _FREE} for one in (saved, asked)
+        )
+        changes = list(_differences(kept, given))
         if changes:
             raise UsageError(
                 "run.other_configuration",
@@ -308,11 +371,29 @@ def _beside(folder: Path, suffix: str) -> Path:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder holds a run or nothing: what may be replaced without losing something else."""
+    """Whether a folder holds a run or nothing, and nothing else: what may be replaced without losing it."""
     if not folder.is_dir():
         return False
     names = {entry.name for entry in folder.iterdir()}
-    return not names or bool(names.intersection(_MARKS_OF_A_RUN))
+    return not names or (names.issuperset((CONFIG, "report.json")) and not _strangers(folder))
+
+
+def _no_run(folder: Path) -> UsageError:
+    others = _strangers(folder)
+    what = f"holds {others[0]}" if others else "lacks files of one"
+    return UsageError(
+        "run.not_a_run",
+        f"{folder} is not a run, or not only that: it {what}, and --force replaces only runs",
+        "give another -o, or move what is not of a run",
+    )
+
+
+def _strangers(folder: Path) -> list[str]:
+    """What a folder holds that no run does."""
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return [
+        name for name in names if name not in (*_FILES_OF_A_RUN, *_OF_DESKTOPS) and not name.endswith(PART)
+    ]
 
 
 def holds_run(folder: Path) -> bool:

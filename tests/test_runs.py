@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from pidreg_cli import runs
 from pidreg_cli.errors import DataError, OutputError, RunError, UsageError
 from pidreg_cli.information.errors import ConstantTargetError
 from pidreg_cli.runs import RunBuilder
@@ -104,6 +105,80 @@ def test_a_failed_replacement_leaves_the_old_run(folder):
     complete(folder, "old")
     interrupted(folder, force=True)
     assert (folder / "report.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("place", ["", ".replaced", ".partial"])
+@pytest.mark.parametrize("mark", ["config.yaml", "model.json", "report.json", "both", ".lock"])
+def test_force_never_replaces_a_folder_that_holds_more_than_a_run(folder, place, mark):
+    if place == ".replaced":
+        complete(folder)
+    mine = folder.with_name(folder.name + place)
+    mine.mkdir(exist_ok=True)
+    for name in ["config.yaml", "report.json"] if mark == "both" else [mark]:
+        (mine / name).write_text("mine")
+    (mine / "thesis.tex").write_text("mine")
+    before = names(mine)
+    error = refusal(folder, force=True)
+    assert error.code == "run.not_a_run"
+    assert names(mine) == before
+    assert not folder.with_name(folder.name + ".partial").exists() or place == ".partial"
+
+
+@pytest.mark.parametrize("mark", ["config.yaml", "model.json", "report.json"])
+def test_force_does_not_take_a_single_file_for_a_run(folder, mark):
+    folder.mkdir()
+    (folder / mark).write_text("mine")
+    error = refusal(folder, force=True)
+    assert "lacks files" in error.message
+    assert names(folder) == [mark]
+
+
+def test_what_file_managers_leave_does_not_make_a_run_another_thing(folder):
+    complete(folder, "old")
+    (folder / ".DS_Store").touch()
+    complete(folder, "new", force=True)
+    assert names(folder) == ["config.yaml", "report.json"]
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, PermissionError])
+def test_a_run_is_complete_where_the_old_one_cannot_be_removed(folder, ends, monkeypatch):
+    complete(folder, "old")
+    original = runs.shutil.rmtree
+
+    def ending(path, *arguments, **options):
+        if str(path).endswith(".replaced"):
+            if ends is KeyboardInterrupt:
+                raise ends
+            return
+        original(path, *arguments, **options)
+
+    monkeypatch.setattr(runs.shutil, "rmtree", ending)
+    if ends is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            complete(folder, "new", force=True)
+        assert not hasattr(caught.value, "__notes__")
+    else:
+        complete(folder, "new", force=True)
+    monkeypatch.undo()
+    assert (folder / "report.json").read_text() == "new"
+    complete(folder, "newer", force=True)
+    assert names(folder.parent) == ["first.pidreg"]
+    assert names(folder) == ["config.yaml", "report.json"]
+
+
+def test_who_loses_a_race_leaves_the_unfinished_run_of_the_other_alone(folder):
+    first = RunBuilder(folder).__enter__()
+    first.begin(CONFIG, DATA)
+    first.write_text("report.json", "first")
+    first.partial.rename(folder)  # as commit does, and there it ends
+    with RunBuilder(folder, force=True) as second:
+        second.begin(CONFIG, DATA)
+        second.checkpoints.write("state", b"epoch 3")
+        first.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+        assert second.checkpoints.path("state") is not None
+        second.write_text("report.json", "second")
+        second.commit()
+    assert (folder / "report.json").read_text() == "second"
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
@@ -231,6 +306,34 @@ def test_data_that_cannot_be_read_do_not_cost_an_interrupted_run(folder):
     assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
 
 
+@pytest.mark.parametrize("error", [DataError("data.refused", "no"), ConstantTargetError("no")])
+def test_no_error_costs_the_work_of_a_continued_run(folder, error):
+    interrupted(folder)
+    with pytest.raises(type(error)) as caught, RunBuilder(folder, resume=True) as run:
+        begin_and_refuse(run, error)
+    assert "--resume continues it" in caught.value.__notes__[0]
+    assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
+
+
+@pytest.mark.parametrize("code", ["data.unreadable_file", "data.missing_input"])
+def test_files_that_cannot_be_read_again_cost_no_work(folder, code):
+    with pytest.raises(DataError), RunBuilder(folder) as run:
+        begin_and_refuse(run, DataError(code, "the disk is away"))
+    assert (folder.parent / "first.pidreg.partial" / "checkpoints" / "state").exists()
+
+
+def test_a_run_goes_on_with_another_number_of_threads(folder):
+    interrupted(folder)
+    saved = folder.with_name("first.pidreg.partial") / "config.yaml"
+    saved.write_text(f"{CONFIG}threads: 2\n")
+    with RunBuilder(folder, resume=True) as run:
+        run.begin(f"{CONFIG}threads: 1\n", DATA)
+        assert run.checkpoints.path("state") is not None
+        run.write_text("report.json", "done")
+        run.commit()
+    assert (folder / "config.yaml").read_text() == f"{CONFIG}threads: 1\n"
+
+
 def test_resume_continues_with_the_checkpoints(folder):
     interrupted(folder)
     with RunBuilder(folder, resume=True) as run:
@@ -327,6 +430,7 @@ def test_a_run_that_appears_meanwhile_is_not_replaced(folder):
         run.checkpoints.write("state", b"epoch 3")
         run.write_text("report.json", "late")
         folder.mkdir()
+        (folder / "config.yaml").write_text(CONFIG)
         (folder / "report.json").write_text("early")
         with pytest.raises(UsageError, match="already exists"):
             run.commit()
@@ -343,6 +447,7 @@ def test_a_replacement_that_was_killed_loses_nothing(folder, state):
     if state == "before the old one is deleted":
         complete_beside = folder.parent / "first.pidreg"
         complete_beside.mkdir()
+        (complete_beside / "config.yaml").write_text(CONFIG)
         (complete_beside / "report.json").write_text("new")
     assert refusal(folder).code == "run.exists"
     expected = "old" if state == "between the renames" else "new"
