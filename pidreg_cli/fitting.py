@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,7 +17,13 @@ from pidreg_cli.data.splits import Protocol, choose_protocol
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.selection import Rule, check_rule
-from pidreg_cli.errors import DataError, UsageError
+from pidreg_cli.errors import DataError, TrainingError, UsageError
+from pidreg_cli.information.errors import (
+    CollinearColumnsError,
+    IncoherentInformationError,
+    NonFiniteError,
+    NotPositiveDefiniteError,
+)
 from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.network.fusion import pair_indices
 from pidreg_cli.reports import evidence as given
@@ -91,7 +99,7 @@ def fit_arrays(
     device = resolve_device(settings.device, processes.place)
     threads = settings.threads or processes.place.threads
     # Threads train side by side; within an operation, here as in a step, they cost more than they gain.
-    with limited_threads(1), determined_targets(usable.names, source.target):
+    with limited_threads(1), broken_numbers(), determined_targets(usable.names, source.target):
         run = ProtocolRun(usable, settings, device, progress, store, threads, processes, dealt, kept)
         outcome = run.run(protocol)
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
@@ -114,8 +122,29 @@ def follow_arrays(
     usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
     device = resolve_device(settings.device, processes.place)
     threads = settings.threads or processes.place.threads
-    with limited_threads(1), determined_targets(usable.names, source.target):
+    with limited_threads(1), broken_numbers(), determined_targets(usable.names, source.target):
         ProtocolRun(usable, settings, device, Silent(), None, threads, processes, dealt).follow(protocol)
+
+
+@contextmanager
+def broken_numbers() -> Iterator[None]:
+    """Turn what the mathematics says of numbers of a network within the block into a TrainingError: the data were seen
+    to be finite before.
+    """
+    try:
+        yield
+    except (
+        NonFiniteError,
+        NotPositiveDefiniteError,
+        IncoherentInformationError,
+        CollinearColumnsError,
+        np.linalg.LinAlgError,
+    ) as error:
+        raise TrainingError(
+            "training.broken_numbers",
+            f"what the networks say of the rows cannot be decomposed: {error}",
+            "look for extreme values in the features, or lower --set training.learning_rate=...",
+        ) from error
 
 
 def checked(

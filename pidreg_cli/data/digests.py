@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from threading import Event
 
 from pidreg_cli.data.remote import Place, open_bytes
+from pidreg_cli.errors import DataError
 
 READ_AT_ONCE = 2**20
 """Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter."""
@@ -23,7 +24,7 @@ class Digests:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The digests, of which those that are being computed are waited for. Raises OSError of the files."""
+        """The digests, of which those that are being computed are waited for. Raises DataError where a file is gone."""
         if self._found is None:
             self._found = Future()
             self._found.set_result(self._computed(Event()))
@@ -52,7 +53,14 @@ class Digests:
 
 def _digest(path: Place, stop: Event) -> str:
     found, piece = hashlib.sha256(), bytearray(READ_AT_ONCE)
-    with open_bytes(path) as stream:
-        while not stop.is_set() and (length := stream.readinto(piece)):
-            found.update(memoryview(piece)[:length])
+    try:
+        with open_bytes(path) as stream:
+            while not stop.is_set() and (length := stream.readinto(piece)):
+                found.update(memoryview(piece)[:length])
+    except OSError as error:
+        raise DataError(
+            "data.unreadable_file",
+            f"'{path}' can no longer be read: {error.strerror or error}.",
+            "Leave the files where they are until the command has ended.",
+        ) from error
     return found.hexdigest()

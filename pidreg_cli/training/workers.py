@@ -7,6 +7,7 @@ they gain at that size, and threads of one process wait for each other's interpr
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -19,7 +20,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from loky.backend import get_context
 from loky.backend import resource_tracker as loky_tracker
-from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from pidreg_cli.errors import TrainingError
 from pidreg_cli.training.device import limited_threads
@@ -32,7 +33,10 @@ Job = Callable[[Progress], R]
 """Work that tells a listener how it goes; for another process it must be picklable, and so must be its result."""
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """Python looks for modules in no working directory: files there may be a stranger's, and named as a module is."""
-HEARTBEAT = 1.0  # seconds between two looks whether the process that asked, or its listener, is still there
+HEARTBEAT = (
+    1.0  # seconds between two looks whether the process that asked, its listener and the workers are there
+)
+LOST_FOR = 3  # such looks at a worker that was killed, until nobody is expected to notice any more
 
 
 class Pending(Protocol[R_co]):
@@ -157,6 +161,8 @@ class _Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._lost():
+            self._end_answers()
         self._pool.shutdown(kill_workers=True)
         # The end of the pipe ends the listening. A last message would not: who is killed while telling keeps the lock.
         self._telling.close()
@@ -171,7 +177,29 @@ class _Pool:
         mark = Path(self._folder.name) / str(number)
         with _telling_of_a_loss():
             future = self._pool.submit(_perform, job, number, mark)
-        return _Elsewhere(future, mark, self._unheard)
+        return _Elsewhere(future, mark, self._unheard, self._end_if_lost)
+
+    def _lost(self) -> bool:
+        """Whether a worker was killed."""
+        workers = list((self._pool._processes or {}).values())
+        return any(worker.exitcode not in (None, 0) for worker in workers)
+
+    def _end_if_lost(self, looks: int) -> int:
+        """How often in a row a killed worker was seen; after some looks all jobs are ended by its loss.
+
+        One that is killed within its answer leaves half of it in a pipe that this process, too, could write to: who
+        reads it waits for the rest for ever. Without writers the pipe ends.
+        """
+        looks = looks + 1 if self._lost() else 0
+        if looks == LOST_FOR:
+            self._end_answers()
+        return looks
+
+    def _end_answers(self) -> None:
+        for worker in list((self._pool._processes or {}).values()):
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
+        self._pool._result_queue._writer.close()
 
     def _listen(self) -> None:
         """Hear to the end, also what nobody can be told any more: a full queue would stop the processes."""
@@ -220,15 +248,21 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 
 
 class _Elsewhere(Pending[R]):
-    """A job of another process. ``unheard``: why its listener fails, once it does."""
+    """A job of another process. ``unheard``: why its listener fails, once it does. ``look``: from looks at a killed
+    worker to those with the next.
+    """
 
-    def __init__(self, future: Any, mark: Path, unheard: Sequence[BaseException]) -> None:
-        self._future, self._mark, self._unheard = future, mark, unheard
+    def __init__(
+        self, future: Any, mark: Path, unheard: Sequence[BaseException], look: Callable[[int], int]
+    ) -> None:
+        self._future, self._mark, self._unheard, self._look = future, mark, unheard, look
 
     def result(self) -> R:
-        """Waits for it. Raises, soon, what its listener raised."""
+        """Waits for it. Raises, soon, what its listener raised, and TrainingError where a worker was killed."""
+        looks = 0
         while not wait([self._future], timeout=HEARTBEAT).done:
             self._check_heard()
+            looks = self._look(looks)
         self._check_heard()
         with _telling_of_a_loss():
             found: R = self._future.result()
@@ -248,10 +282,10 @@ class _Elsewhere(Pending[R]):
 def _telling_of_a_loss() -> Iterator[None]:
     try:
         yield
-    except TerminatedWorkerError as error:
+    except BrokenProcessPool as error:
         raise TrainingError(
             "training.worker_lost",
-            "a process that trained a network was killed, perhaps for want of memory",
+            "a process that trained a network was killed or could not go on, perhaps for want of memory",
             "continue with --resume, and with --threads 1 if memory is short",
         ) from error
 

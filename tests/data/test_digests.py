@@ -11,6 +11,7 @@ import pytest
 from pidreg_cli.data import digests
 from pidreg_cli.data.digests import READ_AT_ONCE, Digests
 from pidreg_cli.data.remote import open_bytes
+from pidreg_cli.errors import DataError
 
 
 @pytest.fixture
@@ -31,6 +32,17 @@ def test_digests_are_those_of_the_contents(files: list[Path], threads: int) -> N
         pass
 
     assert found.texts == tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_file_that_is_gone_is_a_matter_of_the_data(files: list[Path], threads: int) -> None:
+    found = Digests(files)
+    files[1].unlink()
+    with found.meanwhile(threads):
+        pass
+    with pytest.raises(DataError, match="can no longer be read") as caught:
+        _ = found.texts
+    assert caught.value.code == "data.unreadable_file"
 
 
 def test_they_are_computed_beside_the_block_where_there_is_a_second_thread(files: list[Path]) -> None:

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from pidreg_cli import fitting
+from pidreg_cli.information.errors import NonFiniteError
+from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training import model_fit
 from tests.cli.in_process import TINY, Ended
 
@@ -113,3 +116,52 @@ def test_singular_moments_and_collapsed_codes_end_in_finite_numbers(case: str) -
     if case == "a modality that collapses to one value":
         assert report["information"]["values"][1]["value"] < 0.1
         assert any("b" in finding["message"] for finding in report["diagnostics"])
+
+
+CODES = {
+    "no numbers": lambda code: code * math.nan,
+    "one value": torch.zeros_like,
+    "far too large": lambda code: code * 1e30,
+    "one column, as often as there are": lambda code: code[:, :1].expand_as(code),
+}
+
+
+@pytest.mark.parametrize("case", CODES)
+def test_codes_of_a_trained_network_that_collapse_or_break_never_reach_a_report(
+    case: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = PIDRegNetwork.encode
+
+    def harmed(self: PIDRegNetwork, *arguments: Any) -> Any:
+        codes = encode(self, *arguments)
+        return codes if torch.is_grad_enabled() else [CODES[case](code) for code in codes]
+
+    monkeypatch.setattr(PIDRegNetwork, "encode", harmed)
+    ended = Ended(*FIT)
+    if ended.status == 0:
+        report = ended.report
+        numbers = [atom["value"] for atom in report["pid"]["atoms"]]
+        assert all(map(math.isfinite, [*numbers, report["metrics"]["test"]["rmse"]]))
+        assert (case, report["pid"]["summary"]["total"] < 0.3) != ("one value", False)
+    else:
+        error = json.loads(ended.err.splitlines()[-1])["error"]
+        assert (ended.status, ended.out) == (5, "")
+        assert error["code"] in ("training.diverged", "training.broken_numbers")
+        assert not (place / "data.pidreg").exists()
+
+
+@pytest.mark.parametrize("error", [NonFiniteError("no"), np.linalg.LinAlgError("no")])
+def test_numbers_that_break_after_training_keep_what_was_trained(
+    place: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(*_: Any) -> None:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "collect", breaking)
+        broken = Ended(*FIT)
+    told = json.loads(broken.err.splitlines()[-1])["error"]
+    assert (broken.status, told["code"]) == (5, "training.broken_numbers")
+    assert "--resume" in told["hint"]
+    assert (place / "data.pidreg.partial" / "checkpoints").is_dir()
+    assert Ended(*FIT, "--resume").report["pid"]["summary"]["total"] > 0

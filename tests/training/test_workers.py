@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -57,6 +58,39 @@ class Endless:
 
 def refusing(progress: Progress) -> None:
     raise DataError("data.some", "it was refused", "give another")
+
+
+def dying_within_the_answer(progress: Progress) -> bytes:
+    """Half of the answer is in the pipe when its process is killed."""
+    send = Connection._send  # type: ignore[attr-defined]
+
+    def half(self: object, content: bytes, *more: object) -> None:
+        if len(content) > 100_000:
+            send(self, content[:60_000], *more)
+            os.kill(os.getpid(), signal.SIGKILL)
+        send(self, content, *more)
+
+    Connection._send = half  # type: ignore[attr-defined]
+    return bytes(1_000_000)
+
+
+class NotHere:
+    """Cannot be unpickled by a worker, which has another process."""
+
+    def __init__(self) -> None:
+        self.home = os.getpid()
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return only_at, (self.home,)
+
+    def __call__(self, progress: Progress) -> None:
+        """Never reached."""
+
+
+def only_at(home: int) -> NotHere:
+    if os.getpid() != home:
+        raise MemoryError
+    return NotHere()
 
 
 def dying(progress: Progress) -> None:
@@ -204,6 +238,32 @@ def dying_while_telling(_: object) -> None:
     lock.acquire()
     os.write(telling.fileno(), (256).to_bytes(4, "big") + b"half")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_within_its_answer_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with Workers(2, Silent(), 2) as workers:
+        other = workers.start(Endless(tmp_path / "told"))
+        broken = workers.start(dying_within_the_answer)
+        for job in (broken, other):
+            with pytest.raises(TrainingError, match="was killed") as caught:
+                job.result()
+            assert caught.value.code == "training.worker_lost"
+
+
+def test_a_process_that_is_killed_within_its_answer_does_not_hold_up_the_end() -> None:
+    with pytest.raises(ZeroDivisionError), Workers(2, Silent(), 2) as workers:
+        wait_and_fail(workers)
+
+
+def wait_and_fail(workers: Workers) -> None:
+    workers.start(dying_within_the_answer)
+    time.sleep(4)
+    1 / 0  # noqa: B018
+
+
+def test_a_job_that_no_worker_can_take_is_an_error_with_a_remedy() -> None:
+    with Workers(2, Silent(), 2) as workers, pytest.raises(TrainingError, match="could not go on"):
+        workers.start(NotHere()).result()
 
 
 def test_a_process_that_is_killed_while_it_tells_does_not_hold_up_the_end() -> None:
