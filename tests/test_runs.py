@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from pidreg_cli.runs import RunBuilder
 
 CONFIG = "seed: 0\nstage1:\n  max_epochs: 5\n"
 DATA = "sha256:00"
+NOBODY = 65534
 
 
 def complete(folder, text="report", **options):
@@ -254,8 +257,6 @@ def test_a_folder_of_others_with_such_names_is_not_tidied(folder):
 
 @pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
 def test_a_folder_without_a_name_is_refused(name, tmp_path, monkeypatch):
-    from pathlib import Path
-
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="no name for a run"):
         RunBuilder(Path(name))
@@ -463,10 +464,23 @@ def test_a_parent_that_takes_no_folder_is_an_output_error(tmp_path, parent):
         pytest.fail("entered")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_parent_is_an_output_error(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="Permission denied"), RunBuilder(tmp_path / "run"):
+@pytest.fixture
+def read_only():
+    """A folder in which this process, which for that is not root, may not write."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o555)
+        try:
+            if user == 0:
+                os.seteuid(NOBODY)
+            yield Path(name)
+        finally:
+            os.seteuid(user)
+            Path(name).chmod(0o755)
+
+
+def test_a_read_only_parent_is_an_output_error(read_only):
+    with pytest.raises(OutputError, match="Permission denied"), RunBuilder(read_only / "run"):
         pytest.fail("entered")
 
 
