@@ -21,7 +21,7 @@ from pidreg_cli.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from pidreg_cli.reports.model import Report
-    from pidreg_cli.selecting.request import SelectRequest
+    from pidreg_cli.selecting.request import Reading, SelectRequest
 
 
 def select_modalities(
@@ -88,8 +88,11 @@ def select_modalities(
     check_outputs([output], inputs, force=force)
     if _is_run(inputs[0]):
         refused: dict[str, object] = {"--no-model": no_model, "--run": keep_run, "--resume": resume}
-        _refuse(_first(refused) or _option_of(given), f"{inputs[0]} is a run, fitted already")
-        report = _of_run(console, inputs, request, columns, verify=verify)
+        why = f"{inputs[0]} is a run, fitted already"
+        _refuse(_first(refused), why)
+        reading = _reading(given, data=len(inputs) > 1, verify=verify, covariates=bool(columns))
+        _refuse(_option_of(given), why)
+        report = _of_run(console, inputs, request, columns, reading, verify=verify)
     elif no_model:
         _refuse(
             _first({"--verify": verify, "--run": keep_run, "--resume": resume}),
@@ -138,12 +141,32 @@ def _is_run(text: str) -> bool:
     return holds_run(path)
 
 
+def _reading(given: dict[str, Any], *, data: bool, verify: bool, covariates: bool) -> Reading:
+    """What these settings say of rows beside a run; taken out of them, so that what is left has no effect."""
+    from pidreg_cli.selecting.request import Reading
+
+    place = data and (verify or covariates)
+    columns = data and covariates
+    return Reading(
+        given.pop("data.id", None) if columns else None,
+        given.pop("data.group", None) if columns else None,
+        given.pop("threads", None) if place else None,
+        given.pop("device", None) if place else None,
+    )
+
+
 def _of_run(
-    console: Console, inputs: list[str], request: SelectRequest, covariates: list[str], *, verify: bool
+    console: Console,
+    inputs: list[str],
+    request: SelectRequest,
+    covariates: list[str],
+    reading: Reading,
+    *,
+    verify: bool,
 ) -> Report:
     folder, data = Path(inputs[0]), inputs[1:]
     if covariates:
-        return _of_run_beyond(console, folder, data, request, covariates, verify=verify)
+        return _of_run_beyond(console, folder, data, request, covariates, reading, verify=verify)
     if verify and not data:
         raise UsageError(
             "usage.verify",
@@ -163,7 +186,7 @@ def _of_run(
     with open_progress(console) as progress:
         from pidreg_cli.selecting.of_run import verify_run
 
-        return verify_run(folder, data, request, progress)
+        return verify_run(folder, data, request, progress, reading)
 
 
 VERIFYING = "networks are compared, which do not know covariates"
@@ -175,6 +198,7 @@ def _of_run_beyond(
     data: list[str],
     request: SelectRequest,
     covariates: list[str],
+    reading: Reading,
     *,
     verify: bool,
 ) -> Report:
@@ -188,7 +212,7 @@ def _of_run_beyond(
     with open_row_progress(console) as progress:
         from pidreg_cli.selecting.of_run import select_run_beyond
 
-        return select_run_beyond(folder, data, request, covariates, progress)
+        return select_run_beyond(folder, data, request, covariates, progress, reading)
 
 
 def _of_features(

@@ -24,6 +24,9 @@ FEW_ROWS = 200
 ABSENT_SHARE = 0.05
 """Share of rows without a modality from which its information is visibly that of the imputed modality."""
 
+SAMPLED_ROWS = "data.sampled_rows"
+"""Told of every streamed fit."""
+
 
 def target_not_continuous(target: Floats, name: str) -> Diagnostic | None:
     """``target``: values of the training rows, shape (n_rows,)."""
@@ -115,7 +118,7 @@ def sampled_rows(kept: Mapping[str, int], of: Mapping[str, int]) -> Diagnostic:
     shares = {part: f"{kept[part]:,} of {of[part]:,}" for part in kept}
     error = quantile_error(kept["train"]) if kept["train"] < of["train"] else 0.0
     return Diagnostic(
-        "data.sampled_rows",
+        SAMPLED_ROWS,
         "info",
         f"The table was streamed. {of['train']:,} rows train; random samples do the rest: {shares['train']} training "
         f"rows fit transforms and baselines (ranks within {error:.2%}), {shares['valid']} validation rows stop and "

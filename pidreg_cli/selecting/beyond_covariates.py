@@ -28,7 +28,11 @@ from pidreg_cli.training.model_rows import ModelRows
 
 
 def select_beyond(
-    evidence: RunEvidence, table: ParquetTable, usable: np.ndarray, covariates: Sequence[str]
+    evidence: RunEvidence,
+    table: ParquetTable,
+    usable: np.ndarray,
+    covariates: Sequence[str],
+    threads: int | None = None,
 ) -> Report:
     """The report of a fit with everything about its rows beyond the covariates: informations, parts and the choice.
 
@@ -37,7 +41,7 @@ def select_beyond(
     """
     values = fit_covariates(table, covariates).of_table(table)[usable]
     evidence = replace(evidence, models=tuple(_joined(model, values) for model in evidence.models))
-    settings, threads = evidence.settings, evidence.report.threads or available_threads()
+    settings, threads = evidence.settings, threads or evidence.report.threads or available_threads()
     with limited_threads(1):
         estimates = evidence.estimates(threads=threads)
         labels = evidence.held_labels

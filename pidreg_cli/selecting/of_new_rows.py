@@ -20,6 +20,7 @@ from pidreg_cli.model_files import read_model
 from pidreg_cli.reports.model import Report
 from pidreg_cli.run_evidence import read_settings
 from pidreg_cli.selecting.of_features import Gathered, exact
+from pidreg_cli.selecting.request import Reading
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
 
 
@@ -29,15 +30,16 @@ def select_new_rows(
     settings: SelectionSettings,
     covariates: Sequence[str],
     progress: RowProgress,
+    reading: Reading,
 ) -> Report:
     """Every set of modalities compared on all rows of a table that the model has not seen. Raises PidregError."""
-    place = resolve_device("auto")
+    place = resolve_device(reading.device or "auto")
     model, stored = read_model(folder, place)
     fitted = read_settings(folder)
-    request = as_fitted(DecomposeRequest(), fitted)
-    roles = roles_of_run(table, stored, fitted, None, None)
+    request = as_fitted(DecomposeRequest(threads=reading.threads), fitted)
+    roles = roles_of_run(table, stored, fitted, reading.identifier, reading.group)
     check_outside(covariates, roles)
-    threads = available_threads()
+    threads = reading.threads or available_threads()
     with limited_threads(1), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
         seen = see_target(table, roles.target)

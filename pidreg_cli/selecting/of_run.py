@@ -16,19 +16,20 @@ from pidreg_cli.data.covariate_roles import check_outside
 from pidreg_cli.data.loading import load_arrays, target_column
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
-from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.tables import ParquetTable, open_table
+from pidreg_cli.decisions.data_checks import SAMPLED_ROWS
 from pidreg_cli.decisions.selection import Rule, Told, check_rule
 from pidreg_cli.decomposing.request import created_now
-from pidreg_cli.errors import DataError, RunError
+from pidreg_cli.errors import DataError, RunError, UsageError
 from pidreg_cli.fitting import TableSource
 from pidreg_cli.information_facts import facts_of_estimates
 from pidreg_cli.reports.assemble import informations_of
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.selected import selected
-from pidreg_cli.run_evidence import RunEvidence, read_evidence
+from pidreg_cli.run_evidence import RunEvidence, read_evidence, read_report, read_settings
 from pidreg_cli.selecting.beyond_covariates import select_beyond
 from pidreg_cli.selecting.of_new_rows import select_new_rows
-from pidreg_cli.selecting.request import SelectRequest
+from pidreg_cli.selecting.request import Reading, SelectRequest
 from pidreg_cli.selecting.verifying import HeldErrors, Retraining, verified
 from pidreg_cli.selection_facts import facts_of_selection
 from pidreg_cli.training.device import available_threads, limited_threads
@@ -53,31 +54,53 @@ def select_run_beyond(
     request: SelectRequest,
     covariates: Sequence[str],
     progress: RowProgress,
+    reading: Reading | None = None,
 ) -> Report:
     """The choice beyond covariates in a table: on the rows that the run held out, or all of a table that is new to it.
 
     Raises also DataError and UsageError for columns that cannot be covariates.
     """
-    evidence = read_evidence(folder)
-    settings = _settings(evidence, request)
+    reading = reading or Reading()
+    report = read_report(folder)
+    settings = _settings(read_settings(folder), report.names, request)
     table = open_table(inputs)
-    if table.fingerprint != evidence.report.data.fingerprint:
-        return select_new_rows(folder, table, settings.selection, covariates, progress)
+    if table.fingerprint != report.data.fingerprint:
+        return select_new_rows(folder, table, settings.selection, covariates, progress, reading)
     # Rows that trained the model would flatter it: those that it held out say everything.
+    _check_kept(folder, table, reading)
+    evidence = read_evidence(folder)
     roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
     check_outside(covariates, roles)
     usable = np.isfinite(target_column(table, roles.target))
-    return select_beyond(replace(evidence, settings=settings), table, usable, covariates)
+    return select_beyond(replace(evidence, settings=settings), table, usable, covariates, reading.threads)
+
+
+def _check_kept(folder: Path, table: ParquetTable, reading: Reading) -> None:
+    """Raise UsageError for options about reading the table of the run, whose held-out rows it keeps as read."""
+    option = reading.needless()
+    if option is not None:
+        raise UsageError(
+            "usage.option",
+            f"{option} does not apply: {', '.join(table.files)} is the table that {folder} was fitted on, and the run "
+            "keeps the rows that select, as they were read and grouped",
+            "leave it out, or give rows that are new to the run",
+        )
 
 
 def verify_run(
-    folder: Path, inputs: Sequence[str | Path], request: SelectRequest, progress: Progress
+    folder: Path,
+    inputs: Sequence[str | Path],
+    request: SelectRequest,
+    progress: Progress,
+    reading: Reading | None = None,
 ) -> Report:
     """The same, and the recommended set retrained on the table of the run and compared with the run's own model.
 
-    Raises also DataError where the table is not the one that the run was fitted on.
+    ``reading`` says on which device and threads; ids and groups are those of the fit. Raises also DataError where the
+    table is not the one that the run was fitted on, UsageError where the fit was streamed.
     """
     evidence = read_evidence(folder)
+    _check_unstreamed(folder, evidence.report)
     report, readouts = _chosen(evidence, request)
     full = _held_errors(folder, readouts, evidence.held_labels)
     table = open_table(inputs)
@@ -89,7 +112,7 @@ def verify_run(
             "give the same files, unchanged and in the same order, or select on the new table: "
             "pidreg select-modalities DATA --verify",
         )
-    settings = evidence.settings
+    settings = evidence.settings.model_copy(update=(reading or Reading()).place())
     roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
     arrays = load_arrays(table, roles).arrays
     usable = arrays.take(np.isfinite(arrays.required_target))
@@ -97,9 +120,21 @@ def verify_run(
     return verified(report, full, Retraining(usable, source, settings, progress))
 
 
+def _check_unstreamed(folder: Path, report: Report) -> None:
+    """Raise UsageError where the fit was streamed: retraining reads all rows, and with trees."""
+    if any(one.code == SAMPLED_ROWS for one in report.diagnostics):
+        raise UsageError(
+            "usage.verify_streamed",
+            f"--verify does not apply: the fit of {folder} was streamed, without boosted trees and judged on a sample "
+            "of the rows; retraining reads the table into memory, and would be compared on other rows",
+            "fit in memory (pidreg fit DATA --memory with more, or pidreg select-modalities DATA --verify), or leave "
+            "--verify out",
+        )
+
+
 def _chosen(evidence: RunEvidence, request: SelectRequest) -> tuple[Report, Readouts]:
     """The report, and the readouts of the held-out rows."""
-    settings = _settings(evidence, request)
+    settings = _settings(evidence.settings, evidence.names, request)
     # As in the fit: sums, and with them last digits, depend on it; and these are too small to share.
     with limited_threads(1):
         estimates = evidence.estimates(
@@ -118,12 +153,10 @@ def _chosen(evidence: RunEvidence, request: SelectRequest) -> tuple[Report, Read
     return evidence.report.model_copy(update=update), estimates.readouts
 
 
-def _settings(evidence: RunEvidence, request: SelectRequest) -> Settings:
-    settings = evidence.settings.model_copy(
-        update={"selection": request.applied(evidence.settings.selection)}
-    )
+def _settings(fitted: Settings, names: tuple[str, ...], request: SelectRequest) -> Settings:
+    settings = fitted.model_copy(update={"selection": request.applied(fitted.selection)})
     chosen = settings.selection
-    check_rule(evidence.names, Rule.of(chosen), chosen.cost)
+    check_rule(names, Rule.of(chosen), chosen.cost)
     return settings
 
 

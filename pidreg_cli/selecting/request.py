@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How rows given beside a run are read: columns of ids and groups, and where; None as the run was fitted."""
+
+    identifier: str | None = None
+    group: str | None = None
+    threads: int | None = None
+    device: str | None = None
+
+    def place(self) -> dict[str, int | str]:
+        """Threads and device that were asked for, by key of the configuration."""
+        return {
+            key: value
+            for key, value in (("threads", self.threads), ("device", self.device))
+            if value is not None
+        }
+
+    def needless(self) -> str | None:
+        """The first option that says nothing of rows whose codes are kept."""
+        asked = {"--id": self.identifier, "--group": self.group, "--device": self.device}
+        return next((option for option, value in asked.items() if value is not None), None)
+
+
+@dataclass(frozen=True)
 class SelectRequest:
     """The rule, the budget and the costs that were asked for; None and no costs for those of the settings.
 

@@ -155,6 +155,18 @@ def test_the_report_goes_to_a_file_that_is_not_overwritten(place: Path, tmp_path
     assert file.read_text().startswith("What mri, lab and gait tell")
 
 
+def test_a_run_of_a_gpu_is_verified_on_the_device_and_threads_given(place: Path, tmp_path: Path) -> None:
+    shutil.copytree("r.pidreg", tmp_path / "gpu.pidreg")
+    path = tmp_path / "gpu.pidreg" / "config.yaml"
+    path.write_text(path.read_text().replace("device: auto", "device: cuda:7"))
+    given = [tmp_path / "gpu.pidreg", "data.parquet", "--verify", "--format", "json"]
+    refused = Ended(*given)
+    assert (refused.status, refused.out) == (2, "")
+    assert "'cuda:7' is not available" in refused.err
+    part = Ended(*given, "--device", "cpu", "--threads", "1").selection["verification"]
+    assert part == json.loads((place / "verified.json").read_text())["selection"]["verification"]
+
+
 ERRORS = {
     "unknown modality": (["r.pidreg", "--cost", "mir=2"], 2, "'mir'", "mri"),
     "budget too small": (["r.pidreg", "--budget", "0.5"], 2, "the cheapest costs 1", "--budget 1"),
@@ -162,6 +174,13 @@ ERRORS = {
     "table without verify": (["r.pidreg", "data.parquet"], 2, "not needed", "--verify"),
     "roles of a run": (["r.pidreg", "--modalities", "mri"], 2, "--modalities does not apply", "leave it out"),
     "seed of a run": (["r.pidreg", "--seed", "3"], 2, "--seed does not apply", "leave it out"),
+    "threads of a run": (["r.pidreg", "--threads", "1"], 2, "--threads does not apply", "leave it out"),
+    "group of a verification": (
+        ["r.pidreg", "data.parquet", "--verify", "--group", "age"],
+        2,
+        "--group does not apply",
+        "leave it out",
+    ),
     "a run without a model": (["r.pidreg", "--no-model"], 2, "--no-model does not apply", "leave it out"),
     "no such run": (["absent.pidreg"], 4, "no run folder absent.pidreg", "pidreg fit"),
     "no such table": (["absent.parquet"], 3, "absent.parquet", ""),

@@ -118,6 +118,12 @@ def test_the_other_commands_go_on_from_the_run(run, place):
     assert Ended("select-modalities", "run", "--format", "json").report["selection"]["recommended"]
     beyond = Ended("select-modalities", "run", "data.parquet", "--covariates", "b__0", "--format", "json")
     assert beyond.status == 2
+    verify = Ended("select-modalities", "run", "data.parquet", "--verify", "--format", "json")
+    assert (verify.status, verify.out) == (2, "")
+    error = json.loads(verify.err.splitlines()[-1])["error"]
+    assert error["code"] == "usage.verify_streamed"
+    assert "was streamed, without boosted trees" in error["message"]
+    assert "verification: retraining" not in verify.err
     assert Ended("report", "run", "--format", "text").status == 0
 
 

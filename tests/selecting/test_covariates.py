@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,60 @@ def test_a_covariate_in_a_modality_is_no_feature_of_the_fit(folder: Path) -> Non
     assert report["selection"]["recommended"] == ["mri"]
 
 
+def test_new_rows_are_read_by_the_options_of_decompose(folder: Path, tmp_path: Path) -> None:
+    given = [folder / "run.pidreg", repeated(folder, tmp_path), *BEYOND, "--threads", "1", "--device", "cpu"]
+    report = Ended("select-modalities", *given, "--id", "code").report
+    assert (report["threads"], report["device"]) == (1, "cpu")
+    (finding,) = [one for one in report["diagnostics"] if one["code"] == "data.repeated_subjects"]
+    assert "Column 'code' repeats" in finding["message"]
+    grouped = Ended("select-modalities", *given, "--group", "code").report
+    assert "data.repeated_subjects" not in {one["code"] for one in grouped["diagnostics"]}
+    assert grouped["selection"]["subsets"] != report["selection"]["subsets"]
+
+
+def repeated(folder: Path, place: Path) -> Path:
+    """Later rows, two of a code."""
+    table = pq.read_table(folder / "later.parquet")
+    path = place / "repeated.parquet"
+    pq.write_table(table.append_column("code", pa.array(np.arange(500) // 2)), path)
+    return path
+
+
+def test_new_rows_do_not_need_those_that_the_run_kept(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "run.pidreg", tmp_path / "bare.pidreg")
+    for name in ("evidence.safetensors", "heldout.parquet"):
+        (tmp_path / "bare.pidreg" / name).unlink()
+    report = Ended("select-modalities", tmp_path / "bare.pidreg", folder / "later.parquet", *BEYOND).report
+    assert report["selection"]["recommended"] == ["mri"]
+    own = Ended("select-modalities", tmp_path / "bare.pidreg", folder / "data.parquet", *BEYOND)
+    assert (own.status, own.out) == (4, "")
+    assert "evidence.safetensors" in own.err
+
+
+def test_threads_are_those_given_for_the_rows_that_the_run_kept(folder: Path) -> None:
+    report = Ended("select-modalities", *of_run(folder), *BEYOND, "--threads", "2").report
+    assert report["threads"] == 2
+
+
 REFUSED = {
+    "a group of rows that the run kept": (
+        ["run.pidreg", "data.parquet", "--covariates", "age", "--group", "gait__0"],
+        2,
+        "--group does not apply",
+        "new to the run",
+    ),
+    "a device for rows that the run kept": (
+        ["run.pidreg", "data.parquet", "--covariates", "age", "--device", "cpu"],
+        2,
+        "--device does not apply",
+        "new to the run",
+    ),
+    "a seed": (
+        ["run.pidreg", "later.parquet", "--covariates", "age", "--seed", "1"],
+        2,
+        "--seed",
+        "leave it",
+    ),
     "a bare run": (["run.pidreg", "--covariates", "age"], 2, "keeps no covariates", "its table"),
     "one that the model reads": (
         ["run.pidreg", "data.parquet", "--covariates", "gait__0"],
