@@ -15,6 +15,7 @@ from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
 from pidreg_cli.data.streaming.deal import DealtTable
+from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decisions.prediction.calibrated import Calibrated
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.errors import DataError, TrainingError, UsageError
@@ -87,11 +88,13 @@ def fit_arrays(
     processes: Processes = ALONE,
     dealt: DealtTable | None = None,
     kept: KeptProcesses | None = None,
+    findings: tuple[Diagnostic, ...] = (),
 ) -> Fit:
     """Fit and report. Rows without a target are left out and counted. Raises PidregError of every kind.
 
     With several ``processes`` this is for the first of them; the others call ``follow_arrays``. ``dealt``: the table of
     which ``arrays`` are the sample, where it is streamed. ``kept``: processes for this fit and others after it.
+    ``findings``: what the report is to say of the table beside its own.
     """
     usable, protocol = checked(arrays, source, settings, streamed=dealt is not None)
     for notice in protocol.notices:
@@ -105,7 +108,7 @@ def fit_arrays(
         check_errors(outcome.held_out.readouts.score_errors, usable.names, source.target)
         evidence = collect(arrays.rows, usable, source, settings, protocol, outcome)
         facts = replace(evidence.run, device=str(device), threads=threads, device_bytes=peak_bytes(device))
-        evidence = replace(evidence, run=facts)
+        evidence = replace(evidence, run=facts, diagnostics=findings)
         if dealt is not None:
             evidence = of_whole_table(evidence, dealt)
         return Fit(assemble(evidence), outcome, usable, calibrated(protocol, outcome, settings), dealt)

@@ -22,6 +22,7 @@ from pidreg_cli.data.streaming.plan import StreamPlan
 from pidreg_cli.data.subjects import repeated_subjects
 from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.decisions import data_checks
+from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.fitting import Fit, TableSource, check_modalities, fit_arrays, follow_arrays
 from pidreg_cli.model_files import ARCHITECTURE, WEIGHTS, ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.prediction_files import PREDICTION, prediction_bytes
@@ -162,13 +163,15 @@ def fit_opened(
 ) -> FittedTable:
     """Fit a table in memory, with checkpoints in ``run`` if there is one. Raises PidregError."""
     loaded = load_arrays(table, roles)
-    tell(table, roles, loaded.notices, progress)
+    findings = tell(table, roles, loaded.notices, progress)
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
     check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     checkpoints = None if run is None else run.checkpoints
-    fit = fit_arrays(loaded.arrays, source, settings, progress, checkpoints, processes, kept=kept)
+    fit = fit_arrays(
+        loaded.arrays, source, settings, progress, checkpoints, processes, kept=kept, findings=findings
+    )
     return FittedTable(fit, roles, source)
 
 
@@ -184,24 +187,31 @@ def fit_streamed(
     """Fit a table by parts, its training rows in files within the unfinished run. Raises PidregError."""
     check_modalities(tuple(roles.modalities), settings)
     used = streamed_settings(settings, progress)
-    tell(table, roles, (), progress)
+    findings = tell(table, roles, (), progress)
     run.begin(dump_settings(settings), table.fingerprint)
     keep_way(run, plan)
     check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     with run.scratch("rows") as folder:
         dealt = deal(table, roles, used, plan, folder, progress)
-        fit = fit_arrays(dealt.sample, source, used, progress, run.checkpoints, processes, dealt)
+        fit = fit_arrays(
+            dealt.sample, source, used, progress, run.checkpoints, processes, dealt, findings=findings
+        )
     return FittedTable(fit, roles, source)
 
 
-def tell(table: ParquetTable, roles: Roles, notices: Sequence[str], progress: Progress) -> None:
-    """Notices of the roles and of the rows."""
+def tell(
+    table: ParquetTable, roles: Roles, notices: Sequence[str], progress: Progress
+) -> tuple[Diagnostic, ...]:
+    """Notices of the roles and of the rows, and a warning of what the report is to say, too."""
     for notice in (*roles.notices, *notices):
         progress.notice(notice)
-    if repeated := repeated_subjects(table, roles.group, None):
-        finding = data_checks.repeated_subjects(*repeated, table.rows)
-        progress.notice(f"{finding.message} {finding.hint}")
+    repeated = repeated_subjects(table, roles.group, roles.id)
+    if repeated is None:
+        return ()
+    finding = data_checks.repeated_subjects(*repeated)
+    progress.warning(f"{finding.message} {finding.hint}")
+    return (finding,)
 
 
 def write_run(run: RunBuilder, fit: Fit, roles: Roles, *, keep_heldout: bool) -> None:

@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+MOST_WHOLE = 2.0**53
+"""From here on not every whole number is a double."""
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -44,6 +46,21 @@ def as_floats(chunk: pa.Array) -> Floats:
         return np.full(len(values), np.nan)
     numbers = np.frombuffer(cells, np.float64, len(values), 8 * values.offset)
     return np.where(_bits(validity, values), numbers, np.nan) if values.null_count else numbers
+
+
+def as_whole(cells: pa.Array) -> pa.Array | None:
+    """Numbers as integers, null where missing; None where one is no whole number that doubles tell from its neighbours.
+
+    Integers of a column with missing cells become doubles in pandas.
+    """
+    if pa.types.is_integer(cells.type):
+        return cells
+    values = as_floats(cells)
+    missing = np.isnan(values)
+    present = np.where(missing, 0.0, values)
+    if not ((np.abs(present) < MOST_WHOLE) & (np.rint(present) == present)).all():
+        return None
+    return pa.array(present.astype(np.int64), mask=missing)
 
 
 def as_numbers(chunk: pa.Array) -> Floats | NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pidreg_cli.data.columns import Floats, as_floats, is_number
+from pidreg_cli.data.columns import Floats, as_floats, as_whole, is_number
 from pidreg_cli.data.features import check_range
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
@@ -93,8 +93,8 @@ class Covariates:
 def fit_covariates(table: ParquetTable, columns: Sequence[str]) -> Covariates:
     """How each column becomes numbers, from all its cells.
 
-    Texts, booleans and whole numbers of 3 to 10 values are categories. Raises DataError for an unknown column, one
-    without variation, of another type, or of more than 50 categories.
+    Texts and whole numbers of 3 to 10 values, of whatever type, are categories. Raises DataError for an unknown
+    column, one without variation, of another type, or of more than 50 categories.
     """
     return Covariates(tuple(_fitted(table, column) for column in columns))
 
@@ -102,10 +102,10 @@ def fit_covariates(table: ParquetTable, columns: Sequence[str]) -> Covariates:
 def _fitted(table: ParquetTable, column: str) -> Number | Categories:
     cells = _plain(table.read([column])[column].combine_chunks())
     kind = cells.type
-    distinct = pc.count_distinct(cells).as_py()
-    if pa.types.is_integer(kind) and 2 < distinct <= FEW_CODES:
-        return _categories(column, cells)
     if is_number(kind):
+        codes = as_whole(cells)
+        if codes is not None and 2 < pc.count_distinct(codes).as_py() <= FEW_CODES:
+            return _categories(column, codes)
         return _number(column, as_floats(cells))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _categories(column, cells)
@@ -144,7 +144,9 @@ def _plain(cells: pa.Array) -> pa.Array:
 
 
 def _texts(cells: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.cast(_plain(cells), pa.string()), MISSING)
+    cells = _plain(cells)
+    codes = as_whole(cells) if is_number(cells.type) else cells
+    return pc.fill_null(pc.cast(cells if codes is None else codes, pa.string()), MISSING)
 
 
 def _constant(column: str) -> DataError:

@@ -102,7 +102,7 @@ def few_rows(rows: int, *, folds: bool = True) -> Diagnostic | None:
 
 
 def repeated_subjects(column: str, values: int, rows: int) -> Diagnostic:
-    """``column`` reads as a subject's identifier, and has ``values`` distinct values in ``rows`` rows."""
+    """``column`` reads as a subject's identifier, and has ``values`` distinct values in ``rows`` rows that have one."""
     return Diagnostic(
         "data.repeated_subjects",
         "warning",

@@ -110,5 +110,5 @@ class TableReport:
     def _findings(self) -> tuple[Diagnostic, ...]:
         table = self.labelled.table
         found = repeated_subjects(table, self.roles.group, self.roles.id)
-        repeated = () if found is None else (data_checks.repeated_subjects(*found, table.rows),)
+        repeated = () if found is None else (data_checks.repeated_subjects(*found),)
         return (*self.findings, *repeated)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pidreg_cli.data import kept_columns, targets
+from pidreg_cli.data import kept_columns, subjects, targets
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.decomposing import streamed
@@ -40,6 +40,7 @@ def test_memory_does_not_grow_with_rows_beyond_two_bytes(
 ) -> None:
     # What is kept up to a bound reaches it in both tables.
     monkeypatch.setattr(kept_columns, "MOST_BYTES", 0)
+    monkeypatch.setattr(subjects, "MOST_LABELS", 2**14)
     monkeypatch.setattr(targets, "MOST_VALUES", 2**14)
     monkeypatch.setattr(streamed, "DEALT_TOGETHER", 2**14)
     few, many = 200_000, 800_000
