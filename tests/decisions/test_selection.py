@@ -188,6 +188,10 @@ def test_exact_copies_are_no_loss_however_sure(draw: Draw) -> None:
     assert Contest.of(scored, np.ones(2), Rule()).worse(np.array([1]), 3, 0.05)[0]
     for rule in (Rule(), Rule("one-se")):
         assert choose(scored, Told(np.zeros(4), None), np.ones(2), rule).recommended == 2
+    # A tolerance below what counts as none stays the bound.
+    for tolerance, recommended in ((0.0, 3), (0.00019, 3), (0.00021, 2)):
+        rule = Rule(tolerance=tolerance)
+        assert choose(scored, Told(np.zeros(4), None), np.ones(2), rule).recommended == recommended
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -51,6 +51,19 @@ def test_keeping_all_is_confirmed_by_what_the_least_needed_is_worth() -> None:
     assert not verdict(FOUND, ("b",), kept_all=True, affordable=True)[0]
 
 
+def test_keeping_all_is_confirmed_also_where_chance_explains_the_loss() -> None:
+    unsure = replace(WORSE, loss_interval=(-0.01, 0.17))
+    confirmed, sentence = verdict(unsure, ("b",), kept_all=True, affordable=True)
+    assert confirmed
+    assert sentence.endswith("; more than the tolerance of 2 %, though chance explains it")
+
+
+def test_a_budget_is_confirmed_where_the_interval_reaches_what_was_expected_or_tolerated() -> None:
+    for low, confirmed in ((-0.01, True), (0.02, True), (0.021, False)):
+        found = replace(WORSE, loss_interval=(low, 0.3))
+        assert verdict(found, ("b",), kept_all=False, affordable=False)[0] is confirmed
+
+
 @pytest.mark.parametrize(("expected", "confirmed"), [(0.1, True), (0.06, True), (0.03, False)])
 def test_a_budget_is_confirmed_where_it_costs_what_was_expected(expected: float, confirmed: bool) -> None:
     found, sentence = verdict(replace(WORSE, expected=expected), ("b",), kept_all=False, affordable=False)
