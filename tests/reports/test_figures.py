@@ -68,10 +68,13 @@ def without_intervals(evidence: Evidence):
 def test_the_front_is_told_with_its_errors(three: Evidence) -> None:
     report = assemble(three)
     assert report.selection is not None
-    found = subsets(report)
+    found, wording = subsets(report), Wording.of(report)
     assert found is not None
     for subset in report.selection.subsets:
-        told = f"{' + '.join(subset.modalities)} at {subset.cost:g}: RMSE {measured(subset.expected_rmse)}."
+        told = (
+            f"{' + '.join(subset.modalities)} at {subset.cost:g}: RMSE {measured(subset.expected_rmse)}, "
+            f"{wording.with_units(subset.information)} ({wording.span(subset.ci)})."
+        )
         assert (told in found.svg) == (not subset.dominated)
     assert "Recommended: mri + fmri + age." in found.svg
 
@@ -84,7 +87,35 @@ def test_no_recommendation_among_many_sets_is_drawn(eight: Evidence) -> None:
     assert found is not None
     assert whole is not None
     assert "Recommended: none of the modalities." in found.svg
-    assert found.svg.count("<use") == whole.svg.count("<use") - 1 - whole.svg.count(">recommended<")
+    # A star in each panel, and one in the legend.
+    assert found.svg.count("<use") == whole.svg.count("<use") - 2 - whole.svg.count(">recommended<")
+
+
+def test_sets_are_drawn_by_error_and_by_information_with_intervals(three: Evidence) -> None:
+    report = assemble(three)
+    found = subsets(report)
+    bare = subsets(without_intervals(three))
+    alone = subsets(report.model_copy(update={"information": None}))
+    assert found is not None
+    assert bare is not None
+    assert alone is not None
+    for label in ("expected RMSE of", "information (bits)", "number of modalities"):
+        assert found.svg.count(f">{label}") == 1
+    assert "information (bits)" not in alone.svg
+    assert "bits" not in alone.svg
+    assert found.svg.count("<use") > 1.5 * alone.svg.count("<use")
+    assert "lines are 95 % CIs" in found.caption
+    assert "lines are" not in bare.caption
+    assert "High and left is good." in bare.caption
+
+
+def test_hundreds_of_sets_stay_small_and_are_told_by_number(eight: Evidence) -> None:
+    report = assemble(eight)
+    assert report.selection is not None
+    found = subsets(report)
+    assert found is not None
+    assert len(report.selection.subsets) == 255
+    assert len(found.svg) < 100_000
 
 
 def test_many_rows_become_hexagons(two: Evidence) -> None:
