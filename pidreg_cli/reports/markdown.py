@@ -15,6 +15,10 @@ from pidreg_cli.resources import templates_folder
 
 LIST_START = re.compile(r"^(\d*)([.)]|[-+])(?=\s|$)")
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
+ADDRESS = re.compile(r"(?<=www)(?=\.)|(?=://)", re.IGNORECASE)
+REFERENCE = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)")
+"""Within what GitHub makes links of: addresses, and those of people (whom it tells) and of issues."""
+NOTHING = "<!-- -->"
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -41,7 +45,8 @@ def _environment() -> Environment:
 
 
 def escaped(value: object) -> str:
-    """Text in which Markdown and HTML see nothing but text; runs of spaces, which it ignores, as one."""
+    """Text in which Markdown, GitHub's too, and HTML see nothing but text; runs of spaces, which it ignores, as one."""
     text = re.sub(r"\s+", " ", printable(str(value))).strip()
     text = "".join(ENTITIES.get(character, character) for character in text)
-    return LIST_START.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", text))
+    text = LIST_START.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", text))
+    return REFERENCE.sub(NOTHING, ADDRESS.sub(r"\\", text))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from xml.etree.ElementTree import Element
 
 import matplotlib as mpl
 import pytest
@@ -96,6 +97,19 @@ def figures(page: str) -> set[str | None]:
         for e in check_page(page).iter()
         if e.get("role") == "img"
     }
+
+
+def test_what_scrolls_is_reached_by_the_keyboard_and_named(two: Evidence) -> None:
+    page = check_page(to_html(assemble(two), traces_of(("a", "b"))))
+    scrolled = [e for e in page.iter() if e.get("class") == "scrolled"]
+    assert all((e.get("tabindex"), e.get("role")) == ("0", "region") for e in scrolled)
+    named = [str(e.get("aria-label")) for e in scrolled]
+    assert sum(name.startswith("Figure: ") for name in named) == len(figures_of(page)) == 6
+    assert all(any(e.get("role") == "img" for e in figure.iter()) for figure in figures_of(page))
+
+
+def figures_of(page: Element) -> list[Element]:
+    return [e for e in page.iter() if (e.get("aria-label") or "").startswith("Figure: ")]
 
 
 def test_figures_that_need_the_run_are_left_out_and_missed(two: Evidence) -> None:

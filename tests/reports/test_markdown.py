@@ -71,6 +71,24 @@ def test_nasty_names_stay_text(eight: Evidence) -> None:
     assert "<img src=x onerror=alert(1)>|`" in shown(html)
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("www.x.com", r"www\.x.com"),
+        ("WWW.x.com/a", r"WWW\.x.com/a"),
+        ("http://x.com", r"http\://x.com"),
+        ("https://www.x.com", r"https\://www\.x.com"),
+        ("@user", "@<!-- -->user"),
+        ("me@x.com", "me@<!-- -->x.com"),
+        ("lab #12", r"lab \#<!-- -->12"),
+        ("3 @ 5", "3 @ 5"),
+    ],
+)
+def test_github_makes_no_links_of_names_and_tells_nobody(name: str, written: str) -> None:
+    assert escaped(name) == written
+    assert shown(RENDERER.render(escaped(name))) == name
+
+
 def test_no_blank_runs_and_one_closing_newline(report: Report) -> None:
     text = to_markdown(report)
     assert "\n\n\n" not in text

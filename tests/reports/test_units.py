@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pidreg_cli.reports.assemble import assemble
-from pidreg_cli.reports.evidence import Evidence
+from pidreg_cli.reports.evidence import Evidence, TrainingFacts
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.text import to_text
 from pidreg_cli.reports.units import _words, in_nats
@@ -62,8 +64,32 @@ def test_a_report_in_nats_stays_as_it_is(both: tuple[Report, Report]) -> None:
         ("(0.40 and 0.50 bits)", "(0.277 and 0.347 nats)"),
         ("change is 0.031 bits (lowest -0.100 bits)", "change is 0.0215 nats (lowest -0.0693 nats)"),
         ("predicts 95 % of 3 rows; bits may be too high", "predicts 95 % of 3 rows; nats may be too high"),
+        ("Compare by RMSE rather than by bits.", "Compare by RMSE rather than by nats."),
+        ("Read bits as a lower bound.", "Read nats as a lower bound."),
+        ("drop bits: keeping it adds 0.01 bits", "drop bits: keeping it adds 0.007 nats"),
+        ("Column 'bits' is 'at 0.5 bits', 0.50 bits", "Column 'bits' is 'at 0.5 bits', 0.347 nats"),
+        ("Keep it: --group bits.", "Keep it: --group bits."),
+        (
+            "the target's 0.50 bits and the rows' 0.50 bits",
+            "the target's 0.347 nats and the rows' 0.347 nats",
+        ),
         ("0.50 bits (95 % CI 0.40 to 0.60)", "0.347 nats (95 % CI 0.277 to 0.416)"),
     ],
 )
 def test_amounts_in_sentences_are_converted(text: str, expected: str) -> None:
     assert _words(text) == expected
+
+
+def test_names_of_columns_stay_as_they_are() -> None:
+    names = ("bits", "at 0.5 bits")
+    told = _words("keep bits and at 0.5 bits: dropping bits loses 0.50 bits", names)
+    assert told == "keep bits and at 0.5 bits: dropping bits loses 0.347 nats"
+
+
+def test_every_message_in_bits_becomes_one_in_nats(two: Evidence) -> None:
+    y = np.repeat([0.0, 1.0, 2.0], 20)
+    report = assemble(replace(two, training=TrainingFacts(target=y, code_divergence=0.5)))
+    told = {one.code: f"{one.message} {one.hint}" for one in in_nats(report).diagnostics}
+    for code in ("data.target_not_continuous", "training.codes_not_normal"):
+        assert "nats" in told[code]
+    assert not [text for text in told.values() if "bits" in text]
