@@ -6,7 +6,6 @@ import io
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -380,38 +379,3 @@ def test_rows_that_cannot_be_written_leave_nothing(place: Path, monkeypatch: pyt
         "run",
         "tiny.yaml",
     ]
-
-
-def test_a_pipe_works_and_may_be_closed_early(
-    place: Path, pidreg: Callable[..., object], environment: dict[str, str]
-) -> None:
-    import subprocess
-    import sys
-
-    program = f"{sys.executable} -m pidreg_cli decompose {' '.join(NO_MODEL)} --no-progress"
-    piped = subprocess.run(
-        [
-            "bash",
-            "-c",
-            f"{program} --format json | {sys.executable} -c 'import json,sys; json.load(sys.stdin)'",
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (piped.returncode, piped.stderr) == (0, "")
-    closed = subprocess.run(
-        ["bash", "-c", f"{program} | true; exit ${{PIPESTATUS[0]}}"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert closed.returncode in (0, 141)
-    assert closed.stderr == ""
-    full = subprocess.run(
-        ["bash", "-c", f"{program} > /dev/full"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert full.returncode == 6
-    assert "No space left" in full.stderr
