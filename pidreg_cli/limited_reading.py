@@ -22,6 +22,8 @@ WIDEST = 4  # bytes of a character, where one of them is beyond ASCII
 
 SHARE_OF_MEMORY = 0.25
 """Of what is to be had, for a file of tensors: they are held twice on the way, and what is made of them takes some."""
+SMALL = 2**27
+"""A file of tensors that is read in any case."""
 
 
 def limited_bytes(path: Path, most: int) -> bytes:
@@ -45,19 +47,35 @@ def limited_stream(stream: BinaryIO, most: int) -> bytes:
 
 
 def limited_json(
-    content: bytes | str, most: int = MOST_OF_JSON, refuse_constant: Callable[[str], NoReturn] | None = None
+    content: bytes | str,
+    most: int = MOST_OF_JSON,
+    refuse_constant: Callable[[str], NoReturn] | None = None,
+    most_keys: int | None = None,
 ) -> Any:
     """What a JSON text says, if it takes at most ``most`` bytes of memory.
 
-    ``refuse_constant`` is called with NaN and Infinity. Raises ValueError for anything else, also for lists in lists
-    that are too deep for Python.
+    ``refuse_constant`` is called with NaN and Infinity; ``most_keys``: of one object. Raises ValueError for anything
+    else, also for lists in lists that are too deep for Python.
     """
     if (needed := json_memory(content)) > most:
         raise ValueError(f"it would take {amount(needed)} of memory, more than {amount(most)}")
     try:
-        return json.loads(content, parse_constant=refuse_constant)
+        return json.loads(content, parse_constant=refuse_constant, object_pairs_hook=_object(most_keys))
     except RecursionError as error:
         raise ValueError("its lists and objects are nested too deep") from error
+
+
+def _object(most: int | None) -> Callable[[list[tuple[str, Any]]], dict[str, Any]] | None:
+    """What makes objects of at most so many keys; None without a limit."""
+    if most is None:
+        return None
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > most:
+            raise ValueError(f"an object of {len(pairs):,} keys, more than {most:,}")
+        return dict(pairs)
+
+    return made
 
 
 def json_memory(content: bytes | str) -> int:
@@ -74,9 +92,15 @@ def json_memory(content: bytes | str) -> int:
     )
 
 
-def tensor_limit() -> int:
-    """Most bytes of a file of tensors on this machine, now."""
-    return int(SHARE_OF_MEMORY * available_bytes())
+def refuse_beyond_memory(path: Path) -> None:
+    """Raise ValueError for a file of tensors that this machine has no memory for, and OSError.
+
+    They grow with rows and columns, so that no number of bytes is too many everywhere; a file with holes is as large as
+    it says for no bytes at all.
+    """
+    size = path.stat().st_size
+    if size > max(SMALL, SHARE_OF_MEMORY * available_bytes()):
+        raise ValueError(f"it is of {amount(size)}, more than a quarter of the memory that is to be had")
 
 
 def refuse_larger_file(path: Path, most: int) -> None:

@@ -22,7 +22,7 @@ from pidreg_cli.data.features import feature_names
 from pidreg_cli.data.new_rows import list_width
 from pidreg_cli.data.transforms import FeatureTransform, TargetTransform
 from pidreg_cli.errors import RunError
-from pidreg_cli.limited_reading import limited_bytes, refuse_special_file
+from pidreg_cli.limited_reading import limited_bytes, limited_json, refuse_beyond_memory, refuse_special_file
 from pidreg_cli.network.pidreg import NetworkShape
 from pidreg_cli.network.stored import restored, shape_from
 from pidreg_cli.sealed_tensors import check_seal, digest_of, header_of, metadata_of, sealed
@@ -33,7 +33,7 @@ from pidreg_cli.version import __version__
 ARCHITECTURE = "model.json"
 WEIGHTS = "model.safetensors"
 FORMAT_VERSION = "3.1"
-MOST_BYTES = 2**31  # of a file: the largest models of many columns are a tenth of it
+MOST_BYTES = 2**28  # of ``model.json``, of which a feature takes 22 kB
 UNTIED = "3.0"  # the version that was written without digests
 TIED = "architecture"  # in the header of the tensors: digest of ``model.json``
 BOOSTED = "boosted."  # tensors of the trees start like this, no weight of the network does
@@ -95,7 +95,7 @@ def read_model(folder: Path, device: torch.device) -> tuple[FittedModel, ModelRo
         shapes = [shape_from(stored) for stored in document["networks"]]
         _check_inputs(shapes, transforms)
         folds, roles = _folds(document), _roles(document["roles"], columns)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         _refuse(folder / ARCHITECTURE, f"it does not describe a model ({error!r})", error)
     try:
         parts = _of_networks(weights, len(shapes))
@@ -112,8 +112,8 @@ def _document(folder: Path) -> tuple[Mapping[str, Any], str]:
     try:
         refuse_special_file(path)
         content = limited_bytes(path, MOST_BYTES)
-        document = json.loads(content, parse_constant=_refuse_constant)
-    except (OSError, ValueError, RecursionError) as error:
+        document = limited_json(content, refuse_constant=_refuse_constant)
+    except (OSError, ValueError) as error:
         _refuse(path, str(error), error)
     version = document.get("format_version") if isinstance(document, dict) else None
     if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
@@ -129,7 +129,8 @@ def _tensors(path: Path, architecture: str, version: str) -> dict[str, Tensor]:
     """The tensors of a model whose ``model.json`` has this digest and format version."""
     try:
         refuse_special_file(path)
-        content = limited_bytes(path, MOST_BYTES)
+        refuse_beyond_memory(path)
+        content = limited_bytes(path, path.stat().st_size)
         tensors, metadata = load(content), metadata_of(content)
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, OverflowError) as error:
         _refuse(path, str(error).splitlines()[0], error)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from pidreg_cli.decisions.prediction.calibrated import Calibrated
@@ -19,9 +19,8 @@ from pidreg_cli.decisions.prediction.rows import Predictor
 from pidreg_cli.decisions.prediction.set_predictor import SetPredictor
 from pidreg_cli.errors import RunError
 from pidreg_cli.information.completion import CodeMoments
-from pidreg_cli.limited_reading import refuse_special_file
 from pidreg_cli.model_files import WEIGHTS, ModelRoles, read_model
-from pidreg_cli.sealed_tensors import check_seal, digest_of, header_of, sealed
+from pidreg_cli.sealed_tensors import check_seal, digest_of, digest_of_file, read_sealed, sealed
 from pidreg_cli.training.fitted import FittedModel
 
 PREDICTION = "prediction.safetensors"
@@ -63,7 +62,7 @@ def read_predictor(folder: Path, device: torch.device) -> tuple[Predictor, Model
             "fit again, or copy the whole run folder",
         )
     header, arrays = _content(path)
-    if header["weights"] != digest_of((folder / WEIGHTS).read_bytes()):
+    if header["weights"] != digest_of_file(folder / WEIGHTS):
         _refuse(path, f"it was calibrated for another model than that in {WEIGHTS}")
     try:
         return Predictor(model, _built(header, arrays, model)), roles
@@ -73,10 +72,7 @@ def read_predictor(folder: Path, device: torch.device) -> tuple[Predictor, Model
 
 def _content(path: Path) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
     try:
-        refuse_special_file(path)
-        with safe_open(path, framework="numpy") as file:
-            header = header_of(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header, arrays = read_sealed(path)
         version = str(header["format_version"])
         header["weights"], header["protocol"], bool(header["heads"]), bool(header["trees"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from pidreg_cli.config.loading import parse_settings
@@ -27,7 +27,7 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.opening import MOST_BYTES
 from pidreg_cli.reports.serialise import from_json
 from pidreg_cli.runs import CONFIG
-from pidreg_cli.sealed_tensors import check_seal, header_of, sealed
+from pidreg_cli.sealed_tensors import check_seal, read_sealed, sealed
 from pidreg_cli.threads import in_order
 from pidreg_cli.training.evaluation import Readouts
 from pidreg_cli.training.model_rows import Estimates, ModelRows, validation_readouts
@@ -156,11 +156,7 @@ def _models(path: Path) -> tuple[Kind, tuple[ModelRows, ...]]:
             "give labelled rows beside it (pidreg decompose RUN DATA), or fit again without --no-heldout",
         )
     try:
-        refuse_special_file(path)
-        with safe_open(path, framework="numpy") as file:
-            header = header_of(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _built(header, arrays)
+        return _built(*read_sealed(path))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         _refuse(path, str(error), error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pidreg_cli.data.streaming.opening import Draws, open_rows
 from pidreg_cli.data.streaming.plan import StreamPlan, TableSize
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.limited_reading import limited_bytes, limited_json, refuse_special_file
 from pidreg_cli.memory import amount, available_bytes, bytes_of, resident_bytes
 from pidreg_cli.runs import STREAMING, RunBuilder
 from pidreg_cli.training.progress import Progress
@@ -25,6 +27,7 @@ from pidreg_cli.training.seeds import Stream, numpy_generator
 
 SPARE = 0.8
 """Of the memory that is available, what a fit takes unasked: the estimate is one, and others live here too."""
+MOST_BYTES = 2**16  # of the plan that is kept: a few numbers
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,21 @@ def stored_way(run: RunBuilder) -> Way | None:
         # An interrupted fit in memory; one that had stored nothing has nothing to go on from.
         return Way(None, None) if run.holds_work else None
     try:
-        plan = StreamPlan.from_document(json.loads(path.read_text(encoding="utf-8")))
+        refuse_special_file(path)
+        plan = _plan(limited_json(limited_bytes(path, MOST_BYTES)))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(
             "run.checkpoint", f"{path} cannot be read: {error}", "start again with --force"
         ) from error
     return Way(plan, "the table is streamed, as before the interruption")
+
+
+def _plan(document: Any) -> StreamPlan:
+    """Raises TypeError or ValueError for anything but the sizes of a plan."""
+    plan = StreamPlan.from_document(document)
+    if any(type(size) is not int or size < 1 for size in plan.to_document().values()):
+        raise ValueError("its sizes are none")
+    return plan
 
 
 def keep_way(run: RunBuilder, plan: StreamPlan) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 from pidreg_cli.data.naming import SEPARATORS
 from pidreg_cli.data.preparation.output_names import sidecar_path
 from pidreg_cli.errors import DataError
+from pidreg_cli.limited_reading import limited_bytes, limited_json
+from pidreg_cli.reports.opening import MOST_BYTES, REPORT
 
 _OF_PREPARE = re.compile(r"(?<![\w-])--(delimiter|decimal|encoding|missing|key)\b")
 OTHER_COLUMNS = ("data.missing_columns", "data.missing_features", "data.feature_type")
@@ -58,7 +59,7 @@ def hints_naming_prepare() -> Iterator[None]:
 def _recipe(folder: Path) -> str:
     """Name of the sidecar of the table that was fitted, as far as the report names one file."""
     try:
-        files = json.loads((folder / "report.json").read_bytes())["data"]["files"]
+        files = limited_json(limited_bytes(folder / REPORT, MOST_BYTES))["data"]["files"]
         (name,) = files
         return sidecar_path(Path(name)).name
     except (OSError, ValueError, KeyError, TypeError):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pidreg_cli.reports.numbers import Count, Interval, MaybeNumber, Number
+from pidreg_cli.reports.numbers import Count, Interval, MaybeNumber, Number, Several
 
 SCHEMA_VERSION = "1.0"
 
@@ -27,7 +27,7 @@ class _Part(BaseModel):
 class Data(_Part):
     """The table: where it came from and how many rows did what."""
 
-    files: tuple[str, ...] = Field(description="file names without folders")
+    files: Several[str] = Field(description="file names without folders")
     fingerprint: str = Field(pattern=r"^sha256:[0-9a-f]+$")
     rows: Count = Field(description="rows read")
     rows_missing_target: Count = Field(description="rows read but not used: their target is missing")
@@ -69,7 +69,7 @@ class Metrics(_Part):
 class SubsetInformation(_Part):
     """What one set of modalities tells of the target."""
 
-    modalities: tuple[str, ...] = Field(min_length=1)
+    modalities: Several[str] = Field(min_length=1)
     value: Number = Field(ge=0, description="after monotone closure: what the atoms are computed from")
     value_raw: MaybeNumber = Field(description="as estimated; may be negative or below that of a smaller set")
     debiased: MaybeNumber = Field(description="covariance estimate less its exact bias, where rows allow it")
@@ -89,13 +89,13 @@ class Information(_Part):
     interval_of: Literal["information", "readout"] = Field(
         description="readout: intervals are of the readout's own value, a lower bound on the information"
     )
-    values: tuple[SubsetInformation, ...] = Field(
+    values: Several[SubsetInformation] = Field(
         description="ordered by size, then as the modalities were given"
     )
     co_information: MaybeNumber = Field(
         description="alternating sum over all sets; for two modalities redundant less synergistic"
     )
-    covariates: tuple[str, ...] = Field(
+    covariates: Several[str] = Field(
         default=(), description="columns that are always known: every information is beyond them"
     )
     covariate_information: MaybeNumber = Field(default=None, description="what the covariates tell alone")
@@ -123,7 +123,7 @@ class Atom(_Part):
     """An atom of the lattice, in antichain notation."""
 
     id: str = Field(pattern=r"^(\{[^{}]+\})+$")
-    members: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    members: Several[Several[str]] = Field(min_length=1)
     kind: Kind
     value: Number
     ci: Interval
@@ -136,7 +136,7 @@ class Decomposition(_Part):
     measure: Measure
     summary: Summary
     summary_ci: SummaryIntervals | None
-    atoms: tuple[Atom, ...] = Field(description="up to five modalities every atom, above the non-zero ones")
+    atoms: Several[Atom] = Field(description="up to five modalities every atom, above the non-zero ones")
 
 
 class OneVersusRest(_Part):
@@ -157,8 +157,8 @@ class Sensitivity(_Part):
 
     measure: Measure
     summary: Summary | None = Field(description="null where the measure has none: bivariate, three or more")
-    atoms: tuple[Atom, ...] | None
-    one_versus_rest: tuple[OneVersusRest, ...] | None
+    atoms: Several[Atom] | None
+    one_versus_rest: Several[OneVersusRest] | None
 
 
 class Fusion(_Part):
@@ -176,7 +176,7 @@ class Fusion(_Part):
 class Subset(_Part):
     """A candidate set of modalities."""
 
-    modalities: tuple[str, ...] = Field(min_length=1)
+    modalities: Several[str] = Field(min_length=1)
     information: MaybeNumber
     ci: Interval
     expected_rmse: MaybeNumber
@@ -196,7 +196,7 @@ class Search(_Part):
 class SetShare(_Part):
     """How often a set was recommended."""
 
-    modalities: tuple[str, ...]
+    modalities: Several[str]
     share: Number = Field(ge=0, le=1)
 
 
@@ -206,7 +206,7 @@ class Stability(_Part):
     resamples: Count
     same: Number = Field(ge=0, le=1, description="share of resamples that recommend the same set")
     modalities: dict[str, Number] = Field(description="share of resamples whose recommendation holds it")
-    sets: tuple[SetShare, ...] = Field(description="sets that were recommended, most frequent first")
+    sets: Several[SetShare] = Field(description="sets that were recommended, most frequent first")
     sentence: str
 
 
@@ -215,7 +215,7 @@ class Verification(_Part):
 
     confirmed: bool = Field(description="the recommendation holds by its own rule on rows that chose nothing")
     sentence: str
-    modalities: tuple[str, ...] = Field(
+    modalities: Several[str] = Field(
         description="the recommended set; where that is all of them, the set without the least needed one"
     )
     protocol: str = Field(description="rows: split for the test rows, folds for all, cross-fitted")
@@ -233,7 +233,7 @@ class Verification(_Part):
 class Selection(_Part):
     """Which modalities are worth keeping."""
 
-    recommended: tuple[str, ...] = Field(description="empty where nothing predicts better than the mean")
+    recommended: Several[str] = Field(description="empty where nothing predicts better than the mean")
     reason: str
     tolerance: Number = Field(ge=0, description="share of RMSE that a smaller set may lose")
     rule: Literal["tolerance", "one-se"] = "tolerance"
@@ -243,7 +243,7 @@ class Selection(_Part):
     mean_rmse: MaybeNumber = Field(
         description="expected RMSE of predicting the mean, or from the covariates, without any modality"
     )
-    subsets: tuple[Subset, ...]
+    subsets: Several[Subset]
     search: Search | None = None
     stability: Stability | None = None
     verification: Verification | None = Field(default=None, description="null unless asked for (--verify)")
@@ -270,18 +270,18 @@ class Report(_Part):
     device: str
     threads: Count | None
     data: Data
-    modalities: tuple[Modality, ...] = Field(min_length=1)
+    modalities: Several[Modality] = Field(min_length=1)
     metrics: Metrics | None
     information: Information | None
     pid: Decomposition | None = Field(
         description="null for a single modality, and for measures of two sources (dep, ig, ccs) with three or more"
     )
-    one_versus_rest: tuple[OneVersusRest, ...]
-    sensitivity: tuple[Sensitivity, ...]
+    one_versus_rest: Several[OneVersusRest]
+    sensitivity: Several[Sensitivity]
     shapley: dict[str, Number] | None
     fusion: Fusion | None
     selection: Selection | None
-    diagnostics: tuple[Diagnostic, ...]
+    diagnostics: Several[Diagnostic]
 
     @property
     def names(self) -> tuple[str, ...]:

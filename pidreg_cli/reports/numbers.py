@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
 
 def finite_or_none(value: object) -> object:
@@ -22,3 +22,15 @@ Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(positive_ze
 MaybeNumber = Annotated[Number | None, BeforeValidator(finite_or_none)]
 Count = Annotated[int, Field(ge=0)]
 Interval = tuple[MaybeNumber, MaybeNumber] | None
+
+
+class _FirstError(FailFast):
+    """As ``FailFast``, and hashable, as types of optional fields must be."""
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+Part = TypeVar("Part")
+Several = Annotated[tuple[Part, ...], _FirstError()]
+"""Read up to its first error: a list of nothing but errors, a few bytes each, would cost a kilobyte for each."""

@@ -12,7 +12,7 @@ from pidreg_cli.reports.serialise import from_json
 
 REPORT = "report.json"
 STDIN = "-"
-MOST_BYTES = 2**27  # reports of twelve modalities are a hundredth of it
+MOST_BYTES = 2**25  # of five modalities, with the most atoms, a report has two megabytes
 
 
 def read_report(place: str, stdin: BinaryIO) -> Report:

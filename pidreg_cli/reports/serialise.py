@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pidreg_cli.errors import RunError
 from pidreg_cli.harmless import harmless_json
+from pidreg_cli.limited_reading import limited_json
 from pidreg_cli.reports.coherence import incoherence
 from pidreg_cli.reports.model import SCHEMA_VERSION, Report
 
@@ -16,6 +17,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 LINE = 240
 """Longest line of ``report.json``, except for single long values: five modalities have 7,579 atoms."""
+
+MOST_KEYS = 1000
+"""Of an object: weights of twelve modalities and their pairs are 78. Each that is wrong would cost a kilobyte."""
 
 
 def to_json(report: Report) -> str:
@@ -55,8 +59,8 @@ def from_json(text: str | bytes, source: str = "report") -> Report:
 def format_version(text: str | bytes, source: str) -> str:
     """The format version that the text claims, after the check that this tool reads its major version."""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        content = limited_json(text, refuse_constant=_refuse_constant, most_keys=MOST_KEYS)
+    except ValueError as error:
         raise RunError(
             "report.malformed",
             f"{source}: not valid JSON: {error}",

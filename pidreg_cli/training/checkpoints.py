@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from pidreg_cli.errors import RunError
+from pidreg_cli.limited_reading import limited_json, refuse_beyond_memory, refuse_special_file
 from pidreg_cli.training.processes import Processes
 
 LEDGER = "ledger"
@@ -69,11 +70,13 @@ def read_checkpoint(
     if path is None:
         return None
     try:
+        refuse_special_file(path)
+        refuse_beyond_memory(path)
         with safe_open(path, framework="pt", device=str(device)) as file:
-            document = json.loads((file.metadata() or {})[LEDGER])
+            document = limited_json((file.metadata() or {})[LEDGER])
             # Copies: a tensor of the mapped file would change when the next checkpoint is written over it.
             return document, {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RunError(
             "run.checkpoint",
             f"checkpoint {path.name} cannot be read: {error}",
