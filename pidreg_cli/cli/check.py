@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -153,13 +152,13 @@ def _outcome(place: str, asked: Rules) -> Outcome:
 
     if place == STDIN and str(asked.baseline) == STDIN:
         raise UsageError("check.stdin", "report and baseline cannot both be standard input", "give a file")
-    report = read_report(place, sys.stdin.buffer).model_dump(mode="json", by_alias=True)
+    report = read_report(place).model_dump(mode="json", by_alias=True)
     use = asked.use or "value"
     verdicts: list[Verdict] = [
         judge(report, rule.requirement, rule.use or use, rule.title, may_have) for rule in asked.rules
     ]
     if asked.baseline is not None:
-        old = read_report(str(asked.baseline), sys.stdin.buffer).model_dump(mode="json", by_alias=True)
+        old = read_report(str(asked.baseline)).model_dump(mode="json", by_alias=True)
         verdicts += drift_verdicts(report, old, asked.max_drift, asked.max_drift_widths)
     return Outcome(source_name(place), report["data"]["target"], tuple(verdicts))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,7 +104,7 @@ def _format_of(output: Path | None) -> PageFormat:
 def _one(place: str, chosen: PageFormat) -> str:
     from pidreg_cli.reports.opening import read_report
 
-    found = read_report(place, sys.stdin.buffer)
+    found = read_report(place)
     if chosen is not PageFormat.HTML:
         return rendered(found, options.ReportFormat(chosen.value))
     from pidreg_cli.reports.html import to_html
@@ -125,5 +124,5 @@ def _two(first: str, second: str, chosen: PageFormat) -> str:
     from pidreg_cli.reports.comparison.rendering import rendered as side_by_side
     from pidreg_cli.reports.opening import read_report
 
-    found = [read_report(place, sys.stdin.buffer) for place in (first, second)]
+    found = [read_report(place) for place in (first, second)]
     return side_by_side(compared(found[0], found[1], (first, second)), chosen.value)

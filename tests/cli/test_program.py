@@ -229,6 +229,23 @@ def test_a_stream_that_was_closed_before_the_start_does_no_harm(environment, clo
     assert ("xor" in done.stdout) == (closed == "stderr")
 
 
+@pytest.mark.parametrize("command", ["report", "check --require 'total > -1'"])
+def test_standard_input_that_was_closed_is_asked_for_by_its_name_only(environment, quick_run, command):
+    line = f"'{sys.executable}' -m pidreg_cli {command}"
+
+    def ran(place):
+        closed = f"{line} {place} <&-"
+        return subprocess.run(
+            closed, shell=True, capture_output=True, text=True, env=environment, check=False
+        )  # noqa: S602
+
+    done = ran(f"'{quick_run}'")
+    assert (done.returncode, done.stderr) == (0, "")
+    refused = ran("-")
+    assert refused.returncode == 4
+    assert refused.stderr.startswith("error: standard input cannot be read: it is closed\nhint: ")
+
+
 WAITING = """
 import signal, sys, time
 from pidreg_cli.cli import app
