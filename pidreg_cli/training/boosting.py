@@ -30,7 +30,7 @@ from pidreg_cli.information.lattice import sources_of
 from pidreg_cli.threads import in_order
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.seeds import Stream, numpy_generator
-from pidreg_cli.training.trees import Block, Trees, fit_trees
+from pidreg_cli.training.trees import Block, Trees, fit_trees, most_characters
 
 Floats = NDArray[np.float64]
 
@@ -102,12 +102,12 @@ class BoostedScores:
         names = [f"{mask}.{fold}" for mask in masks for fold in range(min(folds, len(tensors)))]
         if folds < 1 or folds * len(masks) != len(tensors) or set(names) != set(tensors):
             raise ValueError("boosted trees are missing, or there are too many")
-        found = {
-            mask: tuple(
-                Trees.unpacked(tensors[f"{mask}.{fold}"].cpu().numpy().tobytes()) for fold in range(folds)
-            )
-            for mask in masks
-        }
+        left = most_characters(sum(tensor.nbytes for tensor in tensors.values()))
+        unpacked: dict[str, Trees] = {}
+        for name in names:
+            unpacked[name] = Trees.unpacked(tensors[name].cpu().numpy().tobytes(), left)
+            left -= len(unpacked[name].text)
+        found = {mask: tuple(unpacked[f"{mask}.{fold}"] for fold in range(folds)) for mask in masks}
         for mask, models in found.items():
             columns = sum(features[modalities[i]] for i in sources_of(mask))
             if any(trees.features != columns for trees in models):

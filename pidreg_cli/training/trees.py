@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.errors import UsageError
+from pidreg_cli.memory import available_bytes
+from pidreg_cli.training.tree_texts import check_text
 
 Floats = NDArray[np.float64]
 Block = NDArray[np.float32]
@@ -50,7 +52,11 @@ NOT_READ = (
 """Lines of LightGBM's text that say how trees came about; predictions are the same without them, in half the size."""
 LAST_LINE = "end of trees\n"  # what follows are importances and the parameters of the fit
 COMPRESSION = 9
-MOST_CHARACTERS = 2**30  # a gigabyte: a damaged or made-up file must not fill the memory
+
+GROWTH = 16
+"""Most characters of a byte of all packed trees together: of 127 leaves a tree has 2.7 and of two leaves 8."""
+FEW_CHARACTERS = 2**26
+"""That are unpacked in any case, of all trees together: two modalities by the presets have 15 million."""
 
 
 def lightgbm() -> Any:
@@ -96,19 +102,25 @@ class Trees:
         return zlib.compress(self.text.encode(), COMPRESSION)
 
     @classmethod
-    def unpacked(cls, content: bytes) -> Trees:
-        """Inverse of ``packed``, ready to predict. Raises ValueError for anything else."""
+    def unpacked(cls, content: bytes, most: int = FEW_CHARACTERS) -> Trees:
+        """Inverse of ``packed``, of at most ``most`` characters, ready to predict.
+
+        Raises ValueError for anything else.
+        """
         stream = zlib.decompressobj()
         try:
-            text = stream.decompress(content, MOST_CHARACTERS).decode()
+            text = stream.decompress(content, most + 1).decode("ascii")
         except (zlib.error, UnicodeDecodeError) as error:
             raise ValueError(f"boosted trees are damaged: {error}") from error
+        if len(text) > most:
+            raise ValueError("boosted trees are much larger than their file")
         if not stream.eof or not text.endswith(LAST_LINE):
             raise ValueError("boosted trees are not whole")
         trees = cls(text)
         try:
+            check_text(text)
             trees._booster  # noqa: B018
-        except lightgbm().basic.LightGBMError as error:
+        except (ValueError, lightgbm().basic.LightGBMError) as error:
             raise ValueError(f"boosted trees are damaged: {error}") from error
         return trees
 
@@ -131,6 +143,11 @@ def fit_trees(block: Block, target: Floats, settings: BoostingSettings, seed: in
     rows = library.Dataset(block, target, params=parameters)
     booster = library.train(parameters, rows, num_boost_round=settings.rounds)
     return Trees(shortened(booster.model_to_string()))
+
+
+def most_characters(packed: int) -> int:
+    """Of all trees of a model, packed in so many bytes: a small file must not fill the memory."""
+    return max(FEW_CHARACTERS, min(GROWTH * packed, available_bytes() // 2))
 
 
 def threads_for(block: Block) -> int:

@@ -234,10 +234,8 @@ def test_standard_input_that_was_closed_is_asked_for_by_its_name_only(environmen
     line = f"'{sys.executable}' -m pidreg_cli {command}"
 
     def ran(place):
-        closed = f"{line} {place} <&-"
-        return subprocess.run(
-            closed, shell=True, capture_output=True, text=True, env=environment, check=False
-        )  # noqa: S602
+        closed = ["sh", "-c", f"{line} {place} <&-"]
+        return subprocess.run(closed, capture_output=True, text=True, env=environment, check=False)
 
     done = ran(f"'{quick_run}'")
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import tracemalloc
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +24,7 @@ from pidreg_cli.training.boosting import (
     scored_sets,
     stacked,
 )
-from pidreg_cli.training.trees import Trees, fit_trees, lightgbm, shortened, threads_for
+from pidreg_cli.training.trees import FEW_CHARACTERS, Trees, fit_trees, lightgbm, shortened, threads_for
 
 SMALL = BoostingSettings(rounds=20, learning_rate=0.2, leaves=15, folds=4)
 
@@ -203,6 +205,46 @@ def test_shortened_models_predict_the_same() -> None:
     np.testing.assert_array_equal(Trees(short).predict(block), booster.predict(block))
 
 
+TEXT = """tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+label_index=0
+max_feature_idx=1
+objective=regression
+feature_names=Column_0 Column_1
+feature_infos=[0:1] [0:1]
+
+Tree=0
+num_leaves=4
+num_cat=0
+split_feature=0 1 0
+threshold=0.5 0.5 0.5
+decision_type=2 2 2
+left_child=1 2 -1
+right_child=-2 -3 -4
+leaf_value=1 2 3 4
+is_linear=0
+shrinkage=1
+
+
+Tree=1
+num_leaves=1
+num_cat=0
+split_feature=
+threshold=
+decision_type=
+left_child=
+right_child=
+leaf_value=0.5
+is_linear=0
+shrinkage=1
+
+
+end of trees
+"""
+
+
 def test_scores_survive_as_tensors() -> None:
     arrays = arrays_of()
     scores = fit_scores(arrays, arrays.required_target, SMALL, 0, 0).scores
@@ -237,6 +279,71 @@ def test_damaged_trees_are_refused(damage: str) -> None:
             tensors["1.0"] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     with pytest.raises(ValueError, match="boosted trees"):
         BoostedScores.from_tensors(features, SMALL.folds, [1, 2, 3], tensors)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("num_leaves=4", "num_leaves=2147483647"),
+        ("num_leaves=4", "num_leaves=3"),
+        ("num_leaves=4", "num_leaves=4097"),
+        ("left_child=1", "left_child=0"),
+        ("left_child=1", "left_child=999999"),
+        ("left_child=1", "left_child=-9"),
+        ("left_child=1", "left_child=1 1"),
+        ("split_feature=0", "split_feature=3"),
+        ("decision_type=2", "decision_type=1"),
+        ("num_cat=0", "num_cat=1"),
+        ("is_linear=0", "is_linear=1"),
+        ("num_cat=0", "num_cat=0\nleaf_count=9"),
+        ("num_class=1", "num_class=1000000"),
+        ("max_feature_idx=1", "max_feature_idx=999999999"),
+        ("objective=regression", "objective=regression\ntree_sizes=999999999"),
+        ("leaf_value=1 2", "leaf_value=nan 2"),
+        ("threshold=", "threshold=1 "),
+        ("Tree=1", "Tree=1\nTree=1"),
+        ("version=v4\n", ""),
+    ],
+    ids="=".join,
+)
+def test_texts_that_a_fit_does_not_write_never_reach_lightgbm(
+    change: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take the memory they claim, or read beyond its own."""
+    assert TEXT.count(change[0])
+    content = Trees(TEXT.replace(*change, 1)).packed()
+    monkeypatch.setattr(Trees, "_booster", property(lambda self: pytest.fail("reached LightGBM")))
+    with pytest.raises(ValueError, match="boosted trees are damaged"):
+        Trees.unpacked(content)
+
+
+def test_the_text_that_these_are_changes_of_is_read() -> None:
+    assert Trees.unpacked(Trees(TEXT).packed()).predict(np.zeros((1, 2), np.float32)) == pytest.approx([1.5])
+
+
+def test_trees_of_a_model_share_the_characters_they_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = arrays_of()
+    scores = fit_scores(arrays, arrays.required_target, SMALL, 0, 0).scores
+    total = sum(len(trees.text) for models in scores.models.values() for trees in models)
+    given = ({"a": 3, "b": 1}, SMALL.folds, [1, 2, 3], scores.to_tensors())
+    monkeypatch.setattr("pidreg_cli.training.boosting.most_characters", lambda packed: total)
+    BoostedScores.from_tensors(*given)
+    monkeypatch.setattr("pidreg_cli.training.boosting.most_characters", lambda packed: total - 1)
+    with pytest.raises(ValueError, match="much larger than their file"):
+        BoostedScores.from_tensors(*given)
+
+
+def test_packed_trees_that_become_much_are_refused_before_they_do() -> None:
+    """A megabyte that becomes a gigabyte."""
+    packer = zlib.compressobj(9)
+    content = b"".join([*(packer.compress(b" " * 2**24) for _ in range(64)), packer.flush()])
+    tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="much larger than their file"):
+        BoostedScores.from_tensors({"a": 1}, 1, [1], {"1.0": tensor})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * FEW_CHARACTERS
 
 
 def test_few_groups_make_fewer_folds_and_one_is_refused() -> None:
