@@ -22,6 +22,7 @@ from tests.contract.conftest import PROGRAM, Fitted, Run
 # The interpreter beside the installed program, else that of the tests.
 PYTHON = sys.executable if PROGRAM is None else str(Path(PROGRAM).parent / "python")
 MODULE = [PYTHON, "-m", "pidreg_cli"]
+LINE = MODULE if PROGRAM is None else [PROGRAM]
 FIT = ("fit", "data.parquet", "--modalities", "a,b", "--config", "tiny.yaml")
 HEAVY = ("torch", "pandas", "scipy")
 SECONDS = 60.0
@@ -29,7 +30,10 @@ SECONDS = 60.0
 
 def process(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    line = [*MODULE, *map(str, arguments)]
+    return _ended([*LINE, *map(str, arguments)], cwd, environment)
+
+
+def _ended(line: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -46,7 +50,7 @@ def test_help_and_usage_errors_import_nothing_heavy(place: Path, arguments: tupl
 
 def test_the_module_is_the_program(run: Run, place: Path) -> None:
     """``pidreg`` is ``python -m pidreg_cli``."""
-    assert process("--version", cwd=place).stdout == run("--version").out
+    assert _ended([*MODULE, "--version"], place, {**os.environ}).stdout == run("--version").out
 
 
 @pytest.mark.slow
@@ -78,19 +82,19 @@ def test_tracebacks_with_debug_alone(place: Path) -> None:
     assert "Traceback" in process("fit", "absent.parquet", "--debug", cwd=place).stderr
 
 
-def test_a_full_disk_is_exit_6(fitted: Fitted) -> None:
+def test_a_full_disk_is_exit_6(fitted: Fitted, place: Path) -> None:
     """A result that cannot be written is no success."""
-    line = [*MODULE, "report", str(fitted.folder)]
+    line = [*LINE, "report", str(fitted.folder)]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(line, cwd=place, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 6
     assert done.stderr.startswith("error: ")
 
 
-def test_a_closed_pipe_is_exit_141(fitted: Fitted) -> None:
+def test_a_closed_pipe_is_exit_141(fitted: Fitted, place: Path) -> None:
     """Nothing is said to a reader that left."""
-    line = [*MODULE, "report", str(fitted.folder), "--format", "html"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writing:
+    line = [*LINE, "report", str(fitted.folder), "--format", "html"]
+    with subprocess.Popen(line, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writing:
         assert writing.stdout is not None
         assert writing.stderr is not None
         writing.stdout.close()
@@ -112,7 +116,7 @@ def interruptible() -> Iterator[None]:
 def test_an_interrupted_fit_is_continued(place: Path, fitted: Fitted, number: int, status: int) -> None:
     """A run is built in ``RUN.partial`` and renamed when complete; ``--resume`` continues it, to the same bytes."""
     partial = place / "data.pidreg.partial"
-    with subprocess.Popen([*MODULE, *FIT], cwd=place, stderr=subprocess.DEVNULL) as fit:
+    with subprocess.Popen([*LINE, *FIT], cwd=place, stderr=subprocess.DEVNULL) as fit:
         _until(lambda: any(partial.glob("checkpoints/checkpoint-*")))
         fit.send_signal(number)
     assert fit.returncode == status
@@ -138,7 +142,7 @@ def test_force_replaces_at_the_rename_only(place: Path, fitted: Fitted) -> None:
     shutil.copytree(fitted.folder, place / "data.pidreg")
     report = place / "data.pidreg" / "report.json"
     before = report.read_bytes()
-    with subprocess.Popen([*MODULE, *FIT, "--force"], cwd=place, stderr=subprocess.DEVNULL) as fit:
+    with subprocess.Popen([*LINE, *FIT, "--force"], cwd=place, stderr=subprocess.DEVNULL) as fit:
         _until(lambda: any(place.glob("data.pidreg.partial/checkpoints/checkpoint-*")))
         assert report.read_bytes() == before
         fit.kill()

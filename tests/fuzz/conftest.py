@@ -19,3 +19,23 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ended = Ended(*arguments)
         assert ended.status == 0, ended.err
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def boosted_folder(run_folder: Path) -> Path:
+    """A run of the same table with boosted trees, few and small."""
+    folder = run_folder.parent
+    sets = ("features.boosted=on", "boosting.rounds=3", "boosting.leaves=4", "boosting.folds=2")
+    options = [part for setting in sets for part in ("--set", setting)]
+    ended = Ended(
+        "fit",
+        folder / "data.parquet",
+        "-q",
+        "--config",
+        folder / "tiny.yaml",
+        "-o",
+        folder / "boosted",
+        *options,
+    )
+    assert ended.status == 0, ended.err
+    return folder / "boosted"

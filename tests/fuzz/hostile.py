@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pidreg_cli.errors import PidregError
@@ -22,6 +23,10 @@ MEMORY = 2**30
 """Bytes that reading one input may take."""
 SECONDS = 10
 """Of the processor that it may take."""
+
+SEED_VARIABLE = "PIDREG_FUZZ_SEED"
+SEED = int(os.environ.get(SEED_VARIABLE) or int.from_bytes(os.urandom(6)))
+"""Of every campaign: another each time, unless one is repeated."""
 
 amounts = pytest.mark.parametrize(
     "examples", [pytest.param(100, id="some"), pytest.param(10_000, id="10000", marks=pytest.mark.slow)]
@@ -68,8 +73,13 @@ def refused(read: Callable[[Any], object], given_input: Any) -> PidregError | No
 
 
 def survives(read: Callable[[Any], object], inputs: st.SearchStrategy[Any], examples: int) -> None:
-    """Every input is read, or refused with an error that a user can act on; anything else fails the test."""
+    """Every input is read, or refused with an error that a user can act on; anything else fails the test.
 
+    So does a campaign of fewer examples than were asked for.
+    """
+    ran = 0
+
+    @seed(SEED)
     @settings(
         max_examples=examples,
         deadline=None,
@@ -80,13 +90,20 @@ def survives(read: Callable[[Any], object], inputs: st.SearchStrategy[Any], exam
     )
     @given(inputs)
     def check(given_input: Any) -> None:
+        nonlocal ran
+        ran += 1
         refusal = refused(read, given_input)
         if refusal is not None:
             assert refusal.code
             assert refusal.message
             assert refusal.hint, f"{refusal.code}: {refusal.message}"
 
-    check()
+    try:
+        check()
+        assert ran >= examples, f"{ran} examples of {examples}"
+    except BaseException as error:
+        error.add_note(f"{SEED_VARIABLE}={SEED} repeats this")
+        raise
 
 
 @st.composite

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -18,17 +21,23 @@ from pidreg_cli.data.metadata import parse_metadata
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.model_files import read_model
 from pidreg_cli.prediction_files import read_predictor
+from pidreg_cli.reports.figures.training import training
+from pidreg_cli.reports.html import to_html
 from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.serialise import from_json
+from pidreg_cli.reports.traces import Traces
 from pidreg_cli.run_evidence import read_evidence
-from pidreg_cli.run_traces import read_traces
-from tests.earlier_runs import without_digests
+from pidreg_cli.run_traces import read_history, read_traces
+from pidreg_cli.training.trees import lightgbm
+from tests.earlier_runs import content_of, rewrite, without_digests
 from tests.fuzz.hostile import amounts, as_json, broken_bytes, broken_document, odd_numbers, survives
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 CPU = torch.device("cpu")
 DEEP = b"[" * 100_000
+ONE_IN = 8
+"""Histories of which one is drawn: a figure takes a hundred times as long as reading."""
 
 
 @amounts
@@ -108,6 +117,93 @@ def test_tensors(copied: Path, name: str, examples: int) -> None:
     content = (copied / name).read_bytes()
     inputs = claimed_tensors(content) | broken_bytes(content)
     survives(reading(copied, name, READERS[name]), inputs, examples)
+
+
+@st.composite
+def broken_trees(draw: st.DrawFn, text: str) -> bytes:
+    """A text of trees with bytes, numbers or lines of it changed."""
+    kind = draw(st.sampled_from(["bytes", "numbers", "numbers", "lines"]))
+    if kind == "bytes":
+        return draw(broken_bytes(text.encode()))
+    parts = re.split(r"(?<![\w.])(-?[\d.]+)" if kind == "numbers" else r"(.*\n)", text)
+    places = range(1, len(parts), 2)
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from(places))
+        if kind == "numbers":
+            parts[place] = str(draw(st.integers(-6, 6) | odd_numbers))
+        else:
+            parts[place] = draw(st.sampled_from(["", 2 * parts[place], parts[draw(st.sampled_from(places))]]))
+    return "".join(parts).encode()
+
+
+@pytest.fixture
+def boosted(boosted_folder: Path, tmp_path: Path) -> Path:
+    lightgbm()  # Before memory is limited.
+    return without_digests(Path(shutil.copytree(boosted_folder, tmp_path / "run")))
+
+
+@amounts
+def test_boosted_trees(boosted: Path, examples: int) -> None:
+    """What LightGBM is given it can read and predict with: its faults would end the process of the test."""
+    path = boosted / "model.safetensors"
+    name = "boosted.1.0"
+    _, tensors = content_of(path)
+    text = zlib.decompress(tensors[name].tobytes()).decode()
+    block = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+
+    def read(content: bytes) -> None:
+        rewrite(path, None, tensors | {name: np.frombuffer(zlib.compress(content), np.uint8)})
+        scores = read_model(boosted, CPU)[0].transforms.boosted
+        assert scores is not None
+        blocks = dict.fromkeys(scores.modalities, block)
+        assert np.isfinite(scores.predict(blocks, [1])[1]).all()
+
+    read(text.encode())
+    survives(read, broken_trees(text), examples)
+
+
+@amounts
+def test_packed_boosted_trees(boosted: Path, examples: int) -> None:
+    path = boosted / "model.safetensors"
+    _, tensors = content_of(path)
+
+    def read(content: bytes) -> None:
+        rewrite(path, None, tensors | {"boosted.1.0": np.frombuffer(content, np.uint8)})
+        read_model(boosted, CPU)
+
+    survives(read, broken_bytes(tensors["boosted.1.0"].tobytes()), examples)
+
+
+@amounts
+def test_tensors_of_a_model_with_trees(boosted: Path, examples: int) -> None:
+    content = (boosted / "model.safetensors").read_bytes()
+    inputs = claimed_tensors(content) | broken_bytes(content)
+    survives(reading(boosted, "model.safetensors", READERS["model.safetensors"]), inputs, examples)
+
+
+@st.composite
+def broken_history(draw: st.DrawFn, lines: list[Any]) -> bytes:
+    """Epochs, one of them broken."""
+    changed = list(lines)
+    place = draw(st.integers(0, len(lines) - 1))
+    changed[place] = draw(broken_document(lines[place]))
+    return b"\n".join(map(as_json, changed)) + b"\n"
+
+
+@amounts
+def test_histories_and_their_figures(run_folder: Path, tmp_path: Path, examples: int) -> None:
+    lines = [json.loads(line) for line in (run_folder / "history.jsonl").read_text().splitlines()]
+    report = from_json((run_folder / "report.json").read_bytes())
+    path = tmp_path / "history.jsonl"
+    to_html(report, Traces(read_traces(run_folder).training))  # Fonts are looked for once.
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        epochs = read_history(path)
+        if len(content) % ONE_IN == 0:
+            training(report, Traces(epochs))
+
+    survives(read, broken_history(lines), examples)
 
 
 @amounts
