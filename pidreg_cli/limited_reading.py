@@ -12,7 +12,9 @@ from pidreg_cli.memory import amount, available_bytes
 PIECE = 2**20
 
 MOST_OF_JSON = 2**30
-"""Bytes that a parsed text may take: a model of 9,000 features, of 22 kB each, takes as much."""
+"""Bytes that a parsed text may take."""
+GROWTH_OF_NUMBERS = 8
+"""Most bytes of memory for one of a text of long numbers, with names among them."""
 # Of Python's objects, measured: what a text of a MB becomes lies between 2 (long numbers) and 36 MB (empty lists).
 BYTES_OF_CONTAINER = 160
 BYTES_OF_ITEM = 48
@@ -63,6 +65,14 @@ def limited_json(
         return json.loads(content, parse_constant=refuse_constant, object_pairs_hook=_object(most_keys))
     except RecursionError as error:
         raise ValueError("its lists and objects are nested too deep") from error
+
+
+def most_of_numbers(size: int) -> int:
+    """Bytes that a text of ``size`` may take where it should be of numbers: as much as these, a gigabyte in any case.
+
+    So a large text is read where there is memory for it, and one that is made to grow is not.
+    """
+    return max(MOST_OF_JSON, min(GROWTH_OF_NUMBERS * size, int(SHARE_OF_MEMORY * available_bytes())))
 
 
 def _object(most: int | None) -> Callable[[list[tuple[str, Any]]], dict[str, Any]] | None:

@@ -23,7 +23,13 @@ from safetensors.torch import save
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.data.transforms import FeatureTransform
 from pidreg_cli.errors import PidregError, RunError, UsageError
-from pidreg_cli.limited_reading import MOST_OF_JSON, json_memory, limited_json, limited_stream
+from pidreg_cli.limited_reading import (
+    MOST_OF_JSON,
+    json_memory,
+    limited_json,
+    limited_stream,
+    most_of_numbers,
+)
 from pidreg_cli.model_files import MOST_BYTES, read_model
 from pidreg_cli.prediction_files import read_predictor
 from pidreg_cli.reports.opening import read_report
@@ -200,12 +206,20 @@ def test_an_object_of_a_report_has_few_keys(copied: Path) -> None:
         read_report(str(copied), io.BytesIO())
 
 
-def test_a_model_of_thousands_of_features_is_no_bomb() -> None:
+def test_a_model_of_thousands_of_features_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     block = np.random.default_rng(0).normal(size=(20_000, 4)).astype(np.float32)
     one = FeatureTransform.fit(block, tuple("abcd"), "both", "conditional").to_dict()
     text = json.dumps(one, indent=1)
-    assert 5000 / 4 * len(text) < MOST_BYTES
     assert 5000 / 4 * json_memory(text) < MOST_OF_JSON
+    # Of more where there is memory for them.
+    monkeypatch.setattr("pidreg_cli.limited_reading.available_bytes", lambda: 2**34)
+    size = 20_000 // 4 * len(text)
+    assert size < MOST_BYTES
+    assert 20_000 / 4 * json_memory(text) < most_of_numbers(size)
+    # Of other texts there is never more than for those.
+    assert json_memory("[]," * 10**6) > 50 * 3 * 10**6
+    monkeypatch.setattr("pidreg_cli.limited_reading.available_bytes", lambda: 0)
+    assert most_of_numbers(size) == MOST_OF_JSON
 
 
 @settings(max_examples=50, deadline=None)
