@@ -15,6 +15,7 @@ from pidreg_cli.atomic import PART, atomic_write_bytes, refuse_odd_file, replaci
 from pidreg_cli.config.yaml_text import parse_yaml
 from pidreg_cli.errors import DataError, RunError, UsageError
 from pidreg_cli.information.errors import InformationError
+from pidreg_cli.limited_reading import limited_bytes
 
 CONFIG = "config.yaml"
 _CHECKPOINTS = "checkpoints"
@@ -31,6 +32,8 @@ _FILES_OF_A_RUN = frozenset(
     }
 )
 """All names that a run has, finished or not."""
+_MOST_BYTES = 2**24
+"""Of the configuration and of the fingerprint of an unfinished run."""
 _OF_DESKTOPS = (".DS_Store", "Thumbs.db")
 """What file managers leave in every folder they show."""
 _UNREADABLE = ("data.unreadable_file", "data.missing_input")
@@ -410,8 +413,8 @@ def _remove(path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return limited_bytes(path, _MOST_BYTES).decode("utf-8")
+    except (OSError, ValueError) as error:
         raise RunError(
             "run.unreadable", f"{path} cannot be read: {error}", "start over with --force"
         ) from error

@@ -28,6 +28,7 @@ from pidreg_cli.data.preparation.request import DateRequest, PrepareRequest
 from pidreg_cli.data.preparation.survey import Wanted, survey
 from pidreg_cli.data.sources.source import Source
 from pidreg_cli.errors import DataError
+from pidreg_cli.limited_reading import limited_bytes
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,16 @@ class StoredRecipe:
         return tuple(replace(date, optional=True) for date in stored if date.column in self.recipe.columns)
 
 
+MOST_BYTES = 2**26
+"""Of a sidecar: a recipe of a hundred thousand columns is a third of it."""
+
+
 def read_recipe(path: Path) -> StoredRecipe:
     """The recipe in a prepared Parquet file or its sidecar. Raises DataError where there is none."""
     try:
         stored = json.loads(_document(path))
         return StoredRecipe(Recipe.from_dict(stored["recipe"]), stored["recipe"]["reading"])
-    except (KeyError, TypeError, AttributeError, ValueError) as cause:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as cause:
         raise DataError(
             "data.recipe",
             f"'{path}' holds no recipe that can be read ({type(cause).__name__}: {cause}).",
@@ -167,7 +172,7 @@ def _fits(encoder: Encoder, kind: pa.DataType) -> bool:
 def _document(path: Path) -> bytes:
     try:
         if path.suffix.lower() == ".json":
-            return path.read_bytes()
+            return limited_bytes(path, MOST_BYTES)
         with pq.ParquetFile(path) as parquet:
             return bytes((parquet.schema_arrow.metadata or {})[ROLES_KEY])
     except (OSError, pa.ArrowException) as cause:
