@@ -125,6 +125,7 @@ def test_quiet_without_heldout_says_and_keeps_less(place):
 
 def test_markdown_is_the_report_of_the_folder_and_force_replaces_a_run(place):
     (place / "data.pidreg").mkdir()
+    (place / "data.pidreg" / "config.yaml").write_text("seed: 1\n")
     (place / "data.pidreg" / "report.json").write_text("old")
     refused = Ended("fit", "data.parquet", "--config", "tiny.yaml")
     assert refused.status == 2
