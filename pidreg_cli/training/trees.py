@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pidreg_cli.config.settings import BoostingSettings
 from pidreg_cli.errors import UsageError
 from pidreg_cli.memory import available_bytes
-from pidreg_cli.training.tree_texts import check_text
+from pidreg_cli.training.tree_texts import HEAD, TREE, check_text
 
 Floats = NDArray[np.float64]
 Block = NDArray[np.float32]
@@ -40,16 +40,8 @@ TREES_AT_ONCE = 10
 """All rows pass these before the next: ten trees stay in the nearest cache, where a row that passes all of them in
 turn reads each from afar. A third of the time is saved."""
 
-NOT_READ = (
-    "tree_sizes=",
-    "split_gain=",
-    "leaf_weight=",
-    "leaf_count=",
-    "internal_value=",
-    "internal_weight=",
-    "internal_count=",
-)
-"""Lines of LightGBM's text that say how trees came about; predictions are the same without them, in half the size."""
+READ = HEAD | TREE
+"""Keys of the lines that predictions are made of."""
 LAST_LINE = "end of trees\n"  # what follows are importances and the parameters of the fit
 COMPRESSION = 9
 
@@ -156,7 +148,11 @@ def threads_for(block: Block) -> int:
 
 
 def shortened(text: str) -> str:
-    """LightGBM's text without what only explains it."""
+    """LightGBM's text without lines that say how trees came about, or that other versions may add: predictions are the
+    same, in half the size.
+    """
     trees, end, _ = text.partition(LAST_LINE)
-    lines = (line for line in trees.splitlines(keepends=True) if not line.startswith(NOT_READ))
+    lines = (
+        line for line in trees.splitlines(keepends=True) if "=" not in line or line.partition("=")[0] in READ
+    )
     return "".join(lines) + end

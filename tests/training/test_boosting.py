@@ -201,6 +201,8 @@ def test_shortened_models_predict_the_same() -> None:
     booster = library.train(parameters, library.Dataset(block, rng.normal(size=200), params=parameters), 10)
     whole = booster.model_to_string()
     short = shortened(whole)
+    # Another version of the library may say more.
+    assert shortened(whole.replace("num_leaves=", "gain_of_fit=1 2\nnum_leaves=")) == short
     assert len(short) < 0.6 * len(whole)
     np.testing.assert_array_equal(Trees(short).predict(block), booster.predict(block))
 
