@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
-from pidreg_cli.information.intervals import Jackknife, jackknife_of_errors, p_values
+from pidreg_cli.information.intervals import FEWEST_FLIPPED, Jackknife, jackknife_of_errors, p_values
 from pidreg_cli.information.readouts import subset_informations
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.decomposition import rest_correlations
@@ -32,7 +32,8 @@ def facts_of_estimates(
     jackknife = (
         jackknife_of_errors(errors, groups, found.readouts.score_influences) if debiased is None else debiased
     )
-    tested = p_values(found.null_sums.sum(axis=0)).tolist() if found.null_sums.size else []
+    can_test = found.null_sums.size and len(np.unique(labels)) >= FEWEST_FLIPPED
+    tested = p_values(found.null_sums.sum(axis=0)).tolist() if can_test else []
     return given.InformationFacts(
         estimator=settings.information.estimator,
         interactions=settings.information.interactions,

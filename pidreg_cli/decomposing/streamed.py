@@ -33,7 +33,7 @@ from pidreg_cli.information.grouped_readouts import (
     grouped_p_values,
     grouped_readouts,
 )
-from pidreg_cli.information.intervals import GROUPS, Jackknife
+from pidreg_cli.information.intervals import FEWEST_FLIPPED, GROUPS, Jackknife
 from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import balanced_folds
 from pidreg_cli.reports import evidence as given
@@ -222,7 +222,9 @@ def gathered_information(
     spans = (debiased or heldout) if request.estimator == "heldout" else raw
     tested = list(dict.fromkeys([*(1 << i for i in range(modalities)), (1 << modalities) - 1]))
     rng = numpy_generator(request.seed or 0, Stream.NULL)
-    p = grouped_p_values(parts, labelled.folds, layout, tested, NULL_DRAWS, rng)
+    p: list[float] = []
+    if len(parts) >= FEWEST_FLIPPED:
+        p = grouped_p_values(parts, labelled.folds, layout, tested, NULL_DRAWS, rng).tolist()
     facts = given.InformationFacts(
         estimator=request.estimator,
         interactions=request.interactions or "products",
@@ -233,7 +235,7 @@ def gathered_information(
         jackknife=spans,
         interval_of="readout" if spans is heldout else "information",
         debiased=None if debiased is None else debiased.estimate,
-        p_values=dict(zip(tested, p.tolist(), strict=True)),
+        p_values=dict(zip(tested, p, strict=True)) if p else {},
         rest_correlations=readouts.correlations,
         measure=request.measure,
         seed=request.seed or 0,

@@ -226,6 +226,12 @@ def containing(intervals: Floats, values: ArrayLike) -> Floats:
     return np.stack([np.minimum(intervals[..., 0], values), np.maximum(intervals[..., 1], values)], axis=-1)
 
 
+FEWEST_FLIPPED = 7
+"""Groups whose signs are flipped, for a p-value: of ``g`` signs 2 in 2**g draws are the target itself, up to its sign.
+With seven groups that is .016; with five .06, and no information whatever would have a p-value below .05.
+"""
+
+
 def null_targets(
     target: ArrayLike, draws: int, rng: np.random.Generator, groups: ArrayLike | None = None
 ) -> Floats:

@@ -258,6 +258,17 @@ def test_rows_of_a_group_stay_together(write: Write) -> None:
     assert "data.repeated_subjects" not in {d.code for d in together.report.diagnostics}
 
 
+@pytest.mark.parametrize(("groups", "tested"), [(5, False), (6, False), (7, True), (12, True)])
+def test_few_groups_tell_nothing_by_chance_and_no_strong_signal_reads_as_nothing(
+    write: Write, groups: int, tested: bool
+) -> None:
+    columns = {**linear_columns(1500), "site": np.arange(1500) % groups}
+    found = decomposed(write(columns), roles=RoleRequest(group="site")).report
+    assert found.information is not None
+    assert (found.information.values[-1].p_value is not None) == tested
+    assert "information.indistinguishable_from_zero" not in {one.code for one in found.diagnostics}
+
+
 @pytest.mark.parametrize("name", ["subject_id", "PatientID", "participant", "study.subject", "mrn", "sub-id"])
 def test_columns_that_name_subjects_are_known_by_their_names(write: Write, name: str) -> None:
     rows = np.repeat(np.arange(200), 2)
