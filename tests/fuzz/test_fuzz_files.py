@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 CPU = torch.device("cpu")
 DEEP = b"[" * 100_000
-ONE_IN = 8
+ONE_IN = 40
 """Histories of which one is drawn: a figure takes a hundred times as long as reading."""
 
 
