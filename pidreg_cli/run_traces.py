@@ -13,6 +13,7 @@ import numpy as np
 from pidreg_cli.errors import RunError
 from pidreg_cli.limited_reading import json_memory, limited_bytes, limited_json, refuse_special_file
 from pidreg_cli.memory import amount
+from pidreg_cli.parquet_footer import Footer, read_footer
 from pidreg_cli.reports.traces import Epoch, Floats, HeldOut, Traces
 
 HISTORY = "history.jsonl"
@@ -97,7 +98,7 @@ def read_held_out(path: Path) -> HeldOut:
 
     try:
         refuse_special_file(path)
-        _check_claims(pq.read_metadata(path), path.stat().st_size)
+        _check_claims(read_footer(path), path.stat().st_size)
         # As a dictionary each name of a split is held once, however long and frequent.
         with pq.ParquetFile(path, read_dictionary=["split"], pre_buffer=False) as file:
             _check_types(file.schema_arrow)
@@ -109,23 +110,17 @@ def read_held_out(path: Path) -> HeldOut:
     return HeldOut(y, prediction)
 
 
-def _check_claims(metadata: Any, size: int) -> None:
+def _check_claims(footer: Footer, size: int) -> None:
     """Raise ValueError where the columns that are read would be much larger than their file, of ``size`` bytes."""
-    if metadata.num_rows > 10_000 + ROWS_PER_BYTE * size:
+    if not 0 <= footer.rows <= 10_000 + ROWS_PER_BYTE * size:
         raise ValueError("it claims more rows than it has bytes for")
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    plain = {metadata.schema.column(i).path for i in range(metadata.num_columns)}
     for name in ("split", *NUMBERS):
-        if name not in plain:
+        read = [chunk for chunk in footer.chunks if chunk.path == name]
+        if footer.chunks and not read:
             raise ValueError(f"it has no plain column '{name}'")
-        read = [chunk for chunk in chunks if chunk.path_in_schema == name]
-        if (
-            sum(chunk.total_uncompressed_size for chunk in read)
-            > FEW_BYTES + BYTES_PER_CELL * metadata.num_rows
-        ):
+        if sum(abs(chunk.size) for chunk in read) > FEW_BYTES + BYTES_PER_CELL * footer.rows:
             raise ValueError(f"the cells of '{name}' are larger than those of a run")
-        if any(chunk.compression not in CODECS or not {*chunk.encodings} <= {*ENCODINGS} for chunk in read):
+        if any(chunk.codec not in CODECS or not chunk.encodings <= {*ENCODINGS} for chunk in read):
             raise ValueError(f"'{name}' is not stored as a fit stores it")
 
 
