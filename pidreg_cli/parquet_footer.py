@@ -19,13 +19,15 @@ DEEPEST = 16
 LONGEST = 10  # bytes of a whole number
 TRUE = 1
 
+OTHER = "?"
+"""A codec or an encoding that fits do not write: a few bytes may become any number."""
 ENCODINGS = {0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 4: "BIT_PACKED", 8: "RLE_DICTIONARY"}
 CODECS = {0: "UNCOMPRESSED", 1: "SNAPPY"}
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A column in a row group. ``size``: bytes when unpacked, as claimed; codec and encodings as ``?`` where others."""
+    """A column in a row group. ``size``: bytes when unpacked, as claimed. Codec and encodings of others: ``OTHER``."""
 
     path: str
     codec: str
@@ -66,8 +68,8 @@ def _footer(found: dict[int, Any]) -> Footer:
 def _chunk(column: dict[int, Any]) -> Chunk:
     return Chunk(
         ".".join(part.decode() for part in column[3]),
-        CODECS.get(column[4], "?"),
-        frozenset(ENCODINGS.get(encoding, "?") for encoding in column[2]),
+        CODECS.get(column[4], OTHER),
+        frozenset(ENCODINGS.get(encoding, OTHER) for encoding in column[2]),
         int(column[6]),
     )
 

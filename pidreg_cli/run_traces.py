@@ -13,7 +13,7 @@ import numpy as np
 from pidreg_cli.errors import RunError
 from pidreg_cli.limited_reading import json_memory, limited_bytes, limited_json, refuse_special_file
 from pidreg_cli.memory import amount
-from pidreg_cli.parquet_footer import Footer, read_footer
+from pidreg_cli.parquet_footer import OTHER, Footer, read_footer
 from pidreg_cli.reports.traces import Epoch, Floats, HeldOut, Traces
 
 HISTORY = "history.jsonl"
@@ -34,10 +34,6 @@ BYTES_PER_CELL = 64
 """Uncompressed: numbers take 8, a name of a split and its place in a dictionary less."""
 FEW_BYTES = 2**20
 """That columns of few rows may take, whatever their number."""
-CODECS = ("SNAPPY", "UNCOMPRESSED")
-"""As fits write them: of these a byte becomes twenty at most."""
-ENCODINGS = ("PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY", "BIT_PACKED")
-"""As fits write them: others let a few bytes stand for a long text again and again."""
 LARGEST = 1e40
 """Targets are numbers of single precision, and predictions lie near them."""
 
@@ -120,7 +116,7 @@ def _check_claims(footer: Footer, size: int) -> None:
             raise ValueError(f"it has no plain column '{name}'")
         if sum(abs(chunk.size) for chunk in read) > FEW_BYTES + BYTES_PER_CELL * footer.rows:
             raise ValueError(f"the cells of '{name}' are larger than those of a run")
-        if any(chunk.codec not in CODECS or not chunk.encodings <= {*ENCODINGS} for chunk in read):
+        if any(OTHER in (chunk.codec, *chunk.encodings) for chunk in read):
             raise ValueError(f"'{name}' is not stored as a fit stores it")
 
 

@@ -53,9 +53,8 @@ def decompose_new(
     roles = roles_of_run(table, stored, settings, identifier, group)
     check_outside(covariates, roles)
     threads = request.threads or available_threads()
-    # One: network and readouts are small, and threads that share them wait for each other where cores are busy.
     with (
-        limited_threads(1),
+        limited_threads(1),  # network and readouts are small: threads that share them wait for each other
         determined_targets(tuple(roles.modalities), roles.target),
         table.digests.meanwhile(threads),
     ):

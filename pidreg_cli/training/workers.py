@@ -33,9 +33,7 @@ Job = Callable[[Progress], R]
 """Work that tells a listener how it goes; for another process it must be picklable, and so must be its result."""
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """Python looks for modules in no working directory: files there may be a stranger's, and named as a module is."""
-HEARTBEAT = (
-    1.0  # seconds between two looks whether the process that asked, its listener and the workers are there
-)
+HEARTBEAT = 1.0  # seconds between two looks whether asker, listener and workers are still there
 LOST_FOR = 3  # such looks at a worker that was killed, until nobody is expected to notice any more
 
 

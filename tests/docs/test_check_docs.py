@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pidreg_cli.decisions.requirements.rules import read_rules
+from tests.docs.commands import install, run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
 
@@ -26,10 +24,7 @@ def block(kind: str, holding: str) -> str:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a table, a quick run of it, its report as baseline, the rules, and ``pidreg`` on the path."""
     folder = tmp_path_factory.mktemp("check")
-    shim = folder / "bin" / "pidreg"
-    shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pidreg_cli "$@"\n')
-    shim.chmod(0o755)
+    install(folder)
     (folder / "rules.yaml").write_text(block("yaml", "baseline:"))
     run(folder, "pidreg synth unique -o data.parquet --rows 400")
     quick = "--preset fast --folds 2 --threads 1 --set stage1.max_epochs=2 --set stage2.max_epochs=4"
@@ -37,18 +32,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("report.json", "baseline.json"):
         shutil.copy(folder / "data.pidreg" / "report.json", folder / name)
     return folder
-
-
-def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
-    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_rules_shown_are_rules(tmp_path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.docs.commands import install, run
 
 ROOT = Path(__file__).parents[2]
 QUICK = " --preset fast --folds 2 --threads 1 --set stage1.max_epochs=2 --set stage2.max_epochs=4"
@@ -29,10 +28,7 @@ def shown(page: str) -> list[str]:
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shown")
-    shim = folder / "bin" / "pidreg"
-    shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pidreg_cli "$@"\n')
-    shim.chmod(0o755)
+    install(folder)
     for name, seed in (("data", 0), ("later", 1)):
         table(seed).to_parquet(folder / f"{name}.parquet", index=False)
     whole = table(2)
@@ -51,18 +47,6 @@ def table(seed: int) -> pd.DataFrame:
     frame["age"], frame["sex"] = rng.uniform(20, 80, 160).round(1), rng.integers(0, 2, 160)
     frame["site"] = rng.choice(["north", "south", "west"], 160)
     return frame.assign(subject=[f"s{row}" for row in range(160)])
-
-
-def run(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.slow
