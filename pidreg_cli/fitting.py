@@ -380,4 +380,5 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
         boosted=(sum(ledger.boosted for ledger in outcome.histories), len(outcome.histories)),
         tree_shares=tuple(ledger.tree_share for ledger in outcome.histories),
         batches=tuple(ledger.batch for ledger in outcome.histories),
+        chosen=tuple(ledger.chosen for ledger in outcome.histories),
     )

@@ -60,14 +60,16 @@ class BoostingSettings(_Settings):
 class EncoderSettings(_Settings):
     """One encoder per modality: the default, and kinds for named modalities."""
 
-    kind: EncoderKind
+    kind: EncoderKind | Literal["auto"] = Field(
+        description="auto: mlp, or fourier in every network where short trainings of both say that validation rows gain"
+    )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(
         description="kind for modalities of list columns, whose elements are no features with a meaning of their own"
     )
     width: int = Field(ge=1, le=4096)
     depth: int = Field(ge=0, le=12)
-    dropout: float = Field(ge=0, lt=1)
+    dropout: float = Field(ge=0, lt=1, description="of the hidden layers; fourier encoders have none")
     embedding_dim: int = Field(
         ge=1, le=256, description="numbers per feature after a periodic or piecewise embedding"
     )

@@ -40,6 +40,24 @@ scale wrong by half .069, lognormal codes .157.
 """
 
 
+def chosen_encoders(kinds: Sequence[str | None]) -> Diagnostic | None:
+    """``kinds``: for each model of the run, that of its encoders where trials chose another than the usual one."""
+    found = [kind for kind in kinds if kind is not None]
+    if not found:
+        return None
+    which = (
+        "The encoders" if len(found) == len(kinds) else f"In {len(found)} of {len(kinds)} models the encoders"
+    )
+    return Diagnostic(
+        "training.chosen_encoders",
+        "info",
+        f"{which} are of kind {found[0]}: features seem folded over each other, and short trainings predicted "
+        "validation rows clearly better with sines of all features of a modality.",
+        f"Nothing to do. network.encoder.kind={found[0]} fits so without trying, and another kind without these.",
+        len(found) / len(kinds),
+    )
+
+
 def boosted_scores(models: int, of: int) -> Diagnostic | None:
     """``models``: how many of the models of the run read boosted scores, ``of`` how many."""
     if models == 0:

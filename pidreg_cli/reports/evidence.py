@@ -161,7 +161,8 @@ class TrainingFacts:
     NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
     whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
     models read boosted scores, and how many there are. ``tree_shares``: of boosted trees in their predictions.
-    ``batches``: rows of their batches, where memory asked for smaller ones.
+    ``batches``: rows of their batches, where memory asked for smaller ones. ``chosen``: kinds of encoders, where
+    trials chose others than usual.
     """
 
     target: Floats
@@ -171,6 +172,7 @@ class TrainingFacts:
     boosted: tuple[int, int] = (0, 0)
     tree_shares: tuple[float, ...] = ()
     batches: tuple[int | None, ...] = ()
+    chosen: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
             yield training_checks.worse_than_baseline(evidence.accuracy.test.rmse, baseline.rmse, name)
     training = evidence.training
     if training is not None:
+        yield training_checks.chosen_encoders(training.chosen)
         yield training_checks.boosted_scores(*training.boosted)
         yield training_checks.tree_share(training.tree_shares)
         yield training_checks.smaller_batch(training.batches)

@@ -1,5 +1,5 @@
-"""One model on given rows: networks with boosted scores or without, and a share of the trees in the prediction, as
-its validation rows decide.
+"""One model on given rows: kind of its encoders, networks with boosted scores or without, and a share of the trees in
+the prediction, as its validation rows decide.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from pidreg_cli.config.settings import Settings
+from pidreg_cli.config.settings import EncoderKind, Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.errors import RunError
+from pidreg_cli.training import encoder_choice
 from pidreg_cli.training.batches import Rows, TrainingRows
 from pidreg_cli.training.boosting import (
     FEWEST_FOLDS,
@@ -28,7 +29,7 @@ from pidreg_cli.training.checkpoints import CheckpointStore, scores_name, shared
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
 from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel
 from pidreg_cli.training.processes import ALONE, Processes
-from pidreg_cli.training.progress import Progress
+from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.state import Ledger
 from pidreg_cli.training.streamed_rows import StreamedRows
 from pidreg_cli.training.trees import lightgbm
@@ -58,7 +59,8 @@ def networks_of(settings: Settings) -> int:
 def training_files(number: int, members: int) -> list[str]:
     """Every file that training model ``number`` may leave in a checkpoint store."""
     tasks = [ModelTask("", number, (), scored, k) for scored in (False, True) for k in range(members)]
-    return [scores_name(number), *(task.checkpoint for task in tasks)]
+    trials = [ModelTask("", number, (), trial=kind) for kind in encoder_choice.CANDIDATES]
+    return [scores_name(number), *(task.checkpoint for task in (*tasks, *trials))]
 
 
 class ModelChoice:
@@ -98,6 +100,42 @@ class ModelChoice:
 
     def run(self) -> Trained:
         """Train, and choose. Raises TrainingError, and UsageError where LightGBM is needed and missing."""
+        if self.settings.network.encoder.kind != encoder_choice.AUTO:
+            return self._of_these_encoders()
+        kind, history = self._suited()
+        self.settings = encoder_choice.with_encoders(self.settings, kind)
+        trained = self._of_these_encoders()
+        chosen = None if kind == encoder_choice.USUAL else kind
+        ledger = replace(trained.ledger, chosen=chosen, history=[*history, *trained.ledger.history])
+        return replace(trained, ledger=ledger)
+
+    def _suited(self) -> tuple[EncoderKind, list[EpochRecord]]:
+        """The kind of encoders that validation rows want, and how the trials went."""
+        if self.train.rows < encoder_choice.FEWEST_ROWS:
+            return encoder_choice.USUAL, []
+        trials = [self._trial(kind) for kind in encoder_choice.CANDIDATES]
+        if trials[0].shape == trials[1].shape:  # every modality has a kind of its own
+            return encoder_choice.USUAL, []
+        found = [trial.result() for trial in [self.workers.start(trial) for trial in trials]]
+        losses = [self.processes.number_of_first(loss_of(trained)) for trained in found]
+        kind = encoder_choice.suited(*losses)
+        if kind != encoder_choice.USUAL:
+            rmse = [f"{self.transforms.target.original.sd * np.sqrt(loss):.4g}" for loss in losses]
+            self.progress.notice(
+                f"{self.task.name}: encoders are of kind {kind} (validation RMSE of short trainings {rmse[1]}, of "
+                f"{encoder_choice.USUAL} {rmse[0]})"
+            )
+        return kind, [record for trained in found for record in trained.ledger.history]
+
+    def _trial(self, kind: EncoderKind) -> NetworkTraining:
+        """A short training with such encoders."""
+        settings = encoder_choice.trial_of(self.settings, kind)
+        shape = network_shape(self.transforms, self.train.lists, settings.network)
+        task = replace(self.task, trial=kind)
+        return NetworkTraining(task, shape, self._rows(None), settings, self.store, self.processes)
+
+    def _of_these_encoders(self) -> Trained:
+        """With boosted scores, or without."""
         use = self.settings.features.boosted
         few = self.train.rows < FEWEST_ROWS or self.trees.units < FEWEST_FOLDS
         if use == "off" or (use == "auto" and few):

@@ -35,7 +35,8 @@ BOOSTED = "-boosted"  # in the file of a training with boosted scores
 class ModelTask:
     """One network of a run: name of the model ('fold 1', 'final'), its number in the seeds, names of the modalities.
 
-    ``scored``: trained with boosted scores; ``member``: which of the networks of the model, from 0.
+    ``scored``: trained with boosted scores; ``member``: which of the networks of the model, from 0; ``trial``: of which
+    kind of encoders this is a short training, "" for none.
     """
 
     model: str
@@ -43,12 +44,14 @@ class ModelTask:
     modalities: tuple[str, ...]
     scored: bool = False
     member: int = 0
+    trial: str = ""
 
     @property
     def name(self) -> str:
         """As progress and history call it."""
-        parts = [self.model, *["boosted"] * self.scored, *[f"network {self.member + 1}"] * (self.member > 0)]
-        return ", ".join(parts)
+        trial = [f"trial of {self.trial} encoders"] * bool(self.trial)
+        network = [f"network {self.member + 1}"] * (self.member > 0)
+        return ", ".join([self.model, *trial, *["boosted"] * self.scored, *network])
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -58,7 +61,8 @@ class ModelTask:
     @property
     def checkpoint(self) -> str:
         """File of the training state."""
-        return training_name(self.number, BOOSTED * self.scored + f"-{self.member + 1}" * (self.member > 0))
+        trial, member = f"-trial-{self.trial}" * bool(self.trial), f"-{self.member + 1}" * (self.member > 0)
+        return training_name(self.number, trial + BOOSTED * self.scored + member)
 
 
 @dataclass(frozen=True)

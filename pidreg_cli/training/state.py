@@ -20,7 +20,8 @@ class Ledger:
     """The plain part of the state, JSON-serialisable.
 
     ``boosted``: whether the encoders read boosted scores; ``tree_share``: of the trees of all modalities in
-    a prediction. ``batch``: rows of a batch, where memory did not suffice for those planned.
+    a prediction. ``batch``: rows of a batch, where memory did not suffice for those planned. ``chosen``: the kind of
+    encoders, where trials chose another than the usual one.
     """
 
     stage: int = 1
@@ -37,6 +38,7 @@ class Ledger:
     boosted: bool = False
     tree_share: float = 0.0
     batch: int | None = None
+    chosen: str | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
     def to_document(self) -> dict[str, Any]:

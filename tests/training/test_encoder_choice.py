@@ -1,0 +1,124 @@
+"""``network.encoder.kind: auto``: short trainings choose the encoders, by validation rows and by a clear gain alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.synthetic.mixing import shown_features
+from pidreg_cli.fitting import Fit
+from pidreg_cli.training import encoder_choice
+from tests.training.conftest import FolderStore, linear_arrays, quick_settings
+from tests.training.test_fit import Stopping, files, fitted
+from tests.training.test_model_choice import Noticing, split_of
+
+AUTO = {
+    "network__encoder__kind": "auto",
+    "network__encoder__width": 64,
+    "network__further": ["piecewise"],
+    "features__boosted": "off",
+    "training__learning_rate": 0.003,
+    "stage2__max_epochs": 12,
+    "folds": "auto",
+}
+TRIALS = ["model, trial of mlp encoders", "model, trial of fourier encoders"]
+
+
+def folded(rows: int = 4000) -> MultimodalArrays:
+    """The target is the sum of a latent of each modality, which strong mixing folds over others."""
+    rng = np.random.default_rng(0)
+    latents = {name: rng.normal(size=(rows, 3)) for name in "ab"}
+    features = {name: shown_features(z, name, "strong").astype(np.float32) for name, z in latents.items()}
+    target = sum(z[:, 0] for z in latents.values()) + 0.1 * rng.normal(size=rows)
+    columns = {name: tuple(f"{name}__{i}" for i in range(24)) for name in "ab"}
+    return split_of(MultimodalArrays(features, columns, target, np.arange(rows)))
+
+
+@pytest.fixture(scope="module")
+def unfolded() -> tuple[Fit, list[str]]:
+    progress = Noticing()
+    return fitted(folded(), progress, **AUTO), progress.notices
+
+
+def kinds(fit: Fit) -> list[str]:
+    """Of the networks of the deployed model, all of whose encoders are of one kind."""
+    found = [{e.kind for e in network.shape.encoders} for network in fit.outcome.deployed.model.networks]
+    assert all(len(kind) == 1 for kind in found)
+    return [kind for [kind] in found]
+
+
+def test_folded_latents_get_sines_of_all_features_in_every_network(unfolded: tuple[Fit, list[str]]) -> None:
+    fit, notices = unfolded
+    assert kinds(fit) == ["fourier", "fourier"]
+    networks = fit.outcome.deployed.model.networks
+    assert [encoder.dropout for network in networks for encoder in network.shape.encoders] == [0.0] * 4
+    usual = fitted(folded(), **(AUTO | {"network__encoder__kind": "mlp"}))
+    assert fit.report.metrics.test.rmse < 0.95 * usual.report.metrics.test.rmse
+    assert notices[0].startswith("model: encoders are of kind fourier (validation RMSE of short trainings ")
+
+
+def test_history_and_diagnostics_tell_of_the_choice(unfolded: tuple[Fit, list[str]]) -> None:
+    fit, _ = unfolded
+    [ledger] = fit.outcome.histories
+    told = list(dict.fromkeys(record.model for record in ledger.history))
+    assert told == [*TRIALS, "model", "model, network 2"]
+    [found] = [d for d in fit.report.diagnostics if d.code == "training.chosen_encoders"]
+    assert (found.severity, found.value) == ("info", 1)
+    assert "The encoders are of kind fourier" in found.message
+
+
+def test_without_a_clear_gain_everything_is_as_with_the_usual_encoders() -> None:
+    arrays = split_of(linear_arrays(2000))
+    progress = Noticing()
+    auto = fitted(arrays, progress, **AUTO)
+    usual = fitted(arrays, **(AUTO | {"network__encoder__kind": "mlp"}))
+    assert kinds(auto) == ["mlp", "piecewise"]
+    assert progress.notices == []
+    np.testing.assert_array_equal(auto.outcome.held_out.prediction, usual.outcome.held_out.prediction)
+    assert not [d for d in auto.report.diagnostics if d.code == "training.chosen_encoders"]
+    assert {record.model for record in auto.outcome.histories[0].history} >= set(TRIALS)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options"),
+    [
+        (linear_arrays(900), {"folds": 2}),
+        (split_of(linear_arrays(2000)), {"network__encoder__kinds": {"a": "linear", "b": "mlp"}}),
+        (replace(split_of(linear_arrays(2000)), lists=frozenset("ab")), {}),
+    ],
+    ids=["few rows", "kinds of their own", "lists"],
+)
+def test_nothing_is_tried_where_nothing_can_be_chosen(
+    arrays: MultimodalArrays, options: dict[str, object]
+) -> None:
+    ledgers = fitted(arrays, **(AUTO | options)).outcome.histories
+    assert not [record.model for ledger in ledgers for record in ledger.history if "trial" in record.model]
+
+
+@pytest.mark.parametrize("after", [1, 5])
+def test_a_fit_that_breaks_off_within_trials_ends_in_the_same_numbers(
+    unfolded: tuple[Fit, list[str]], store: FolderStore, after: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fitted(folded(), Stopping(after), store, **AUTO)
+    resumed = fitted(folded(), store=store, **AUTO)
+    assert files(resumed) == files(unfolded[0])
+
+
+def test_a_trial_is_short_however_long_a_training_is() -> None:
+    settings = quick_settings(
+        network__encoder__kind="auto", stage1__max_epochs=50, stage2__min_epochs=20, stage2__max_epochs=100
+    )
+    trial = encoder_choice.trial_of(settings, "fourier")
+    assert (trial.stage1.max_epochs, trial.stage2.min_epochs, trial.stage2.max_steps) == (1, 1, 600)
+    assert trial.training.round_rows == 100_000
+
+
+@pytest.mark.parametrize(
+    ("usual", "other", "kind"), [(1.0, 0.89, "fourier"), (1.0, 0.91, "mlp"), (0.0, 0.0, "mlp")]
+)
+def test_only_a_clear_gain_decides(usual: float, other: float, kind: str) -> None:
+    assert encoder_choice.suited(usual, other) == kind
