@@ -33,6 +33,7 @@ from benchmarks.fits.machine import machine
 WIDTHS = {"a": 81, "b": 86}
 LATENT = {"a": slice(0, 4), "b": slice(2, 6)}
 FIXED = {
+    "network.encoder.kind": "mlp",
     "network.further": "[]",
     "stage1.min_epochs": "1",
     "stage1.max_epochs": "3",

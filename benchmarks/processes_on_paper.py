@@ -18,6 +18,7 @@ from benchmarks.processes import WIDTHS
 from benchmarks.training_speed.epochs import table
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.network.pidreg import PIDRegNetwork
+from pidreg_cli.training.encoder_choice import untried
 from pidreg_cli.training.fitted import Transforms, network_shape
 
 COUNTS = (1, 2, 8, 32, 128, 512)
@@ -45,7 +46,7 @@ class Network:
 
 def built() -> Network:
     """Of preset ``balanced``, on the table of ``benchmarks.processes``."""
-    settings = load_settings("balanced", options={"network.further": []})
+    settings = untried(load_settings("balanced", options={"network.further": []}))
     arrays = table(64, WIDTHS)
     shape = network_shape(Transforms.fit(arrays, settings.features.transform), (), settings.network)
     parameters = sum(p.numel() for p in PIDRegNetwork(shape, torch.Generator()).parameters())

@@ -11,6 +11,7 @@ import torch
 
 from pidreg_cli.config.settings import LossSettings, Settings
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.training.encoder_choice import untried
 from pidreg_cli.training.fitted import Transforms, network_shape
 from pidreg_cli.training.model_fit import ModelFit, ModelTask
 from pidreg_cli.training.progress import EpochRecord, Silent
@@ -51,7 +52,8 @@ class Trainer:
     """Training of one network on a table, some epochs at a time; ``member``: which of the networks of a model."""
 
     def __init__(self, arrays: MultimodalArrays, settings: Settings, member: int = 0) -> None:
-        self.settings, self.task = settings, ModelTask("speed", 0, arrays.names, member=member)
+        self.settings = settings = untried(settings)
+        self.task = ModelTask("speed", 0, arrays.names, member=member)
         transforms = Transforms.fit(arrays, settings.features.transform)
         rows = transforms.rows(arrays, torch.device("cpu"))
         valid = rows.take(torch.arange(max(FEWEST_VALIDATION, len(rows) // VALIDATION_SHARE)))

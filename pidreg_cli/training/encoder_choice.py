@@ -36,6 +36,11 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     return settings.model_copy(update={"network": network.model_copy(update=changed)})
 
 
+def untried(settings: Settings) -> Settings:
+    """The settings with the usual kind where ``auto`` leaves it open."""
+    return with_encoders(settings, USUAL) if settings.network.encoder.kind == AUTO else settings
+
+
 def trial_of(settings: Settings, kind: EncoderKind) -> Settings:
     """A short training of the first network with such encoders."""
     chosen = with_encoders(settings, kind)

@@ -125,6 +125,19 @@ def test_boosted_scores_tell_which_models_read_them() -> None:
     assert some.value == pytest.approx(1 / 3)
 
 
+def test_encoders_that_trials_chose_are_told() -> None:
+    assert training_checks.chosen_encoders([]) is None
+    assert training_checks.chosen_encoders([None, None]) is None
+    found = expect(
+        training_checks.chosen_encoders(["fourier"]), "training.chosen_encoders", "The encoders are of kind"
+    )
+    assert (found.severity, found.value) == ("info", 1)
+    some = expect(
+        training_checks.chosen_encoders(["fourier", None]), "training.chosen_encoders", "In 1 of 2 models"
+    )
+    assert some.value == 0.5
+
+
 def test_smaller_batches_name_the_least_and_how_to_train_so() -> None:
     assert training_checks.smaller_batch(()) is None
     assert training_checks.smaller_batch((None, None)) is None
