@@ -15,11 +15,11 @@ demo: $(STAMP)
 	$(BIN)/pidreg fit sample_data/diabetes.parquet --modalities clinical,serum --target progression -o demo.pidreg --force
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 test-full: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2
-	$(BIN)/python -m pytest -n 2 -m 'not slow' tests/information tests/data tests/cli tests/contract \
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' tests/information tests/data tests/cli tests/contract \
 	  --cov=pidreg_cli.information --cov=pidreg_cli.data --cov-fail-under=95
 
 lint: $(STAMP)

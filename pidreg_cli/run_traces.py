@@ -100,7 +100,7 @@ def read_held_out(path: Path) -> HeldOut:
             _check_types(file.schema_arrow)
             table = file.read(columns=["split", *NUMBERS])
         tested = _tested(table["split"])
-        y, prediction = (_finite(table[name].to_numpy().astype(float)[tested], name) for name in NUMBERS)
+        y, prediction = (_finite(table[name].to_numpy()[tested], name) for name in NUMBERS)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise _broken(path, error) from error
     return HeldOut(y, prediction)
@@ -149,9 +149,11 @@ def _tested(split: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _finite(numbers: Floats, name: str) -> Floats:
-    if not (np.abs(numbers) <= LARGEST).all():
+    # Looked at before they become doubles: some bits that are no number warn on the way.
+    doubles = numbers.astype(np.float64) if np.isfinite(numbers).all() else None
+    if doubles is None or not (np.abs(doubles) <= LARGEST).all():
         raise ValueError(f"'{name}' holds numbers that are none of a run: missing, not finite or too large")
-    return numbers
+    return doubles
 
 
 def _broken(path: Path, error: Exception) -> RunError:

@@ -181,7 +181,15 @@ def damages() -> dict[str, object]:
 
         return change
 
+    def signalling(path: Path) -> None:
+        codes = load_file(path)["0.held.code.0"].copy()
+        codes.view(np.uint32)[0, 0] = 0x7F800001  # no number, of the kind that warns when it becomes a double
+        change = changed(**{"0_held_code_0": codes})
+        assert callable(change)
+        change(path)
+
     return {
+        "signalling": signalling,
         "truncated": less,
         "text": text,
         "no header": without_header,

@@ -91,6 +91,12 @@ def test_numbers_that_no_figure_shows_are_refused(tmp_path: Path, name: str, num
     assert f"'{name}' holds numbers that are none of a run" in refusal(path)
 
 
+def test_single_bits_that_are_no_number_are_refused_without_a_warning(tmp_path: Path) -> None:
+    signalling = np.array([0, 0, 0x7F800001], np.uint32).view(np.float32)
+    path = written(tmp_path / "heldout.parquet", rows(y=pa.array(signalling)))
+    assert "'y' holds numbers that are none of a run" in refusal(path)
+
+
 @pytest.mark.parametrize("name", ["split", "y", "prediction"])
 def test_a_table_without_a_column_is_refused(tmp_path: Path, name: str) -> None:
     columns = rows()

@@ -15,6 +15,7 @@ from pidreg_cli.memory import PATTERN
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
 EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
+EncoderChoice = Literal["auto", "periodic", "piecewise", "fourier", "mlp", "linear"]
 BoostedUse = Literal["off", "auto", "on"]
 
 
@@ -60,7 +61,7 @@ class BoostingSettings(_Settings):
 class EncoderSettings(_Settings):
     """One encoder per modality: the default, and kinds for named modalities."""
 
-    kind: EncoderKind | Literal["auto"] = Field(
+    kind: EncoderChoice = Field(
         description="auto: mlp, or fourier in every network where short trainings of both say that validation rows gain"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)

@@ -134,7 +134,8 @@ class Encoder(nn.Module):
     ``linear``: the path alone.
 
     Shape: ``(batch, features + plain) -> (batch, code_dim)``. The linear path lets few rows, or linear systems, be
-    learned at once; plain inputs (features in their units, flags of missing cells) join both paths.
+    learned at once; plain inputs (features in their units, flags of missing cells) join both paths, unembedded but in
+    ``fourier``.
     """
 
     def __init__(self, shape: EncoderShape) -> None:
@@ -150,8 +151,7 @@ class Encoder(nn.Module):
             return
         # Kinks on top of smooth waves cost rows; of plain features they follow steps, which tables have.
         self.bend = functional.silu if shape.kind == "fourier" else functional.relu
-        self.embedding, embedded = _embedding(shape)
-        width = embedded + shape.plain
+        self.embedding, width = _embedding(shape)
         for _ in range(shape.depth):
             self.hidden.append(nn.Linear(width, shape.width))
             width = shape.width
@@ -164,7 +164,9 @@ class Encoder(nn.Module):
             return linear
         x = flat
         if self.embedding is not None:
-            values, plain = flat.tensor_split([self.features], -1)
+            # Sines of all features take these in both scales; in their units alone, tails would decide the angles.
+            embedded = flat.shape[-1] if isinstance(self.embedding, FourierEmbedding) else self.features
+            values, plain = flat.tensor_split([embedded], -1)
             x = torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
             x = dropout(self.bend(layer(x)), self.rate, noise)
@@ -173,14 +175,14 @@ class Encoder(nn.Module):
 
 
 def _embedding(shape: EncoderShape) -> tuple[Embedding | None, int]:
-    """The embedding of that kind, None for plain features, and how many numbers it gives."""
+    """The embedding of that kind, None for plain features, and how many numbers it gives with the plain inputs."""
     single = shape.features * shape.embedding_dim
     if shape.kind == "periodic":
         periodic = (shape.frequencies, shape.frequency_scale, shape.embedding_dim)
-        return PeriodicEmbedding(shape.features, *periodic), single
+        return PeriodicEmbedding(shape.features, *periodic), single + shape.plain
     if shape.kind == "piecewise":
-        return PiecewiseEmbedding(shape.features, shape.embedding_dim), single
+        return PiecewiseEmbedding(shape.features, shape.embedding_dim), single + shape.plain
     if shape.kind == "fourier":
-        embedding = FourierEmbedding(shape.features, shape.waves, shape.frequency_scale)
-        return embedding, shape.features + shape.waves
-    return None, shape.features
+        fourier = FourierEmbedding(shape.features + shape.plain, shape.waves, shape.frequency_scale)
+        return fourier, shape.features + shape.plain + shape.waves
+    return None, shape.features + shape.plain

@@ -7,9 +7,11 @@ other tables both are alike, so that only a clear gain decides.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
-from pidreg_cli.config.settings import EncoderKind, Settings
+from pidreg_cli.config.settings import EncoderKind, Settings, StageSettings
+
+AnyStage = TypeVar("AnyStage", bound=StageSettings)
 
 AUTO: Literal["auto"] = "auto"
 USUAL: EncoderKind = "mlp"
@@ -20,6 +22,8 @@ FEWEST_ROWS = 1000
 STEPS = 600
 ROUND_ROWS = 100_000
 """Of a trial: as many steps as a stage of a small table has, in rounds that do not grow with the table."""
+SOON = (400, 1000)
+"""Most steps of each stage with sines of all features."""
 CLEAR_GAIN = 0.1
 """Share of the validation error that the other kind must save: twice what two draws of one kind differ by."""
 
@@ -27,13 +31,25 @@ CLEAR_GAIN = 0.1
 def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     """The settings with the kind that ``auto`` stands for.
 
-    Sines of all features are wanted in every network: the mean with one that sees no folds sees half of them.
+    Sines of all features are wanted in every network: the mean with one that sees no folds sees half of them. They are
+    learned soon, and a longer training overfits at a high rate of learning before its cosine ends.
     """
     network = settings.network
-    changed: dict[str, Any] = {"encoder": network.encoder.model_copy(update={"kind": kind})}
-    if kind == OTHER:
-        changed["further"] = [OTHER] * len(network.further)
-    return settings.model_copy(update={"network": network.model_copy(update=changed)})
+    encoder = network.encoder.model_copy(update={"kind": kind})
+    if kind == USUAL:
+        return settings.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
+    further = [kind] * len(network.further)
+    return settings.model_copy(
+        update={
+            "network": network.model_copy(update={"encoder": encoder, "further": further}),
+            "stage1": _shortened(settings.stage1, SOON[0]),
+            "stage2": _shortened(settings.stage2, SOON[1]),
+        }
+    )
+
+
+def _shortened(stage: AnyStage, steps: int) -> AnyStage:
+    return stage.model_copy(update={"max_steps": min(stage.max_steps, steps)})
 
 
 def untried(settings: Settings) -> Settings:

@@ -80,9 +80,10 @@ def _widths(rows: ReadoutRows) -> tuple[list[int], list[tuple[int, int]]]:
     return codes, [(mask, np.shape(score)[1]) for mask, score in rows.blocks.scores.items()]
 
 
-def _moderate(block: Floats) -> bool:
-    """Whether all are numbers within ``LARGEST``."""
-    return bool(np.isfinite(block).all() and np.abs(block).max(initial=0.0) <= LARGEST)
+def _moderate(block: Array) -> bool:
+    """Whether all are numbers within ``LARGEST``; ``block``: floats as they were read, which single ones may be."""
+    # Looked at before they become doubles: some bits that are no number warn on the way.
+    return bool(np.isfinite(block).all() and np.abs(block, dtype=np.float64).max(initial=0.0) <= LARGEST)
 
 
 def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:
@@ -92,7 +93,7 @@ def _check(blocks: Sequence[Array], numbers: Sequence[Array]) -> None:
         raise ValueError(f"tables of the same rows were expected, however: {sorted(lengths)}")
     if blocks[-1].shape[1] != 2 or any(array.ndim != 1 or array.dtype.kind != "i" for array in numbers):
         raise ValueError("targets must have two columns, groups and positions must be whole numbers")
-    if not all(block.dtype.kind == "f" and _moderate(block.astype(np.float64)) for block in blocks):
+    if not all(block.dtype.kind == "f" and _moderate(block) for block in blocks):
         raise ValueError(f"codes, scores and targets must be numbers of at most {LARGEST:g}")
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 
 MOST_LEAVES = 4096
+MOST_IN_LEAF = 1e100  # of a standardised target: sums of whatever number of trees stay numbers
 """Of a tree, as ``boosting.leaves`` allows."""
 HEAD = frozenset(
     {
@@ -74,7 +75,7 @@ def _check_tree(tree: Mapping[str, str], columns: int) -> None:
     if not 1 <= leaves <= MOST_LEAVES:
         raise ValueError(f"{leaves} leaves")
     nodes = leaves - 1
-    _check_floats(tree["leaf_value"], leaves)
+    _check_floats(tree["leaf_value"], leaves, most=MOST_IN_LEAF)
     # Infinite where missing cells alone go the other way.
     _check_floats(tree["threshold"], nodes, infinite=True)
     _check_floats(tree["shrinkage"], 1)
@@ -102,7 +103,9 @@ def _integers(value: str, count: int) -> list[int]:
     return found
 
 
-def _check_floats(value: str, count: int, *, infinite: bool = False) -> None:
+def _check_floats(value: str, count: int, *, infinite: bool = False, most: float = math.inf) -> None:
     found = [float(part) for part in value.split()]
     if len(found) != count or any(math.isnan(x) or (math.isinf(x) and not infinite) for x in found):
         raise ValueError("other numbers than it claims")
+    if any(abs(x) > most for x in found):
+        raise ValueError(f"a number beyond {most:g}")

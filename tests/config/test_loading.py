@@ -115,7 +115,10 @@ def test_an_unknown_key_is_refused_with_the_nearest_ones(assignment, parts):
         ("stage1.max_epochs=[1]", "a whole number, at least 1, however: [1]"),
         ("training.learning_rate=2", "a number, above 0, at most 1, however: 2"),
         ("training.learning_rate=", "a number, above 0, at most 1, however: None"),
-        ("network.encoder.kind=tree", "one of periodic, piecewise, fourier, mlp, linear, however: 'tree'"),
+        (
+            "network.encoder.kind=tree",
+            "one of auto, periodic, piecewise, fourier, mlp, linear, however: 'tree'",
+        ),
         ("network.encoder.kinds.a=tree", "one of periodic, piecewise, fourier, mlp, linear, however: 'tree'"),
         ("data.target=5", "text, however: 5"),
         ("data.modalities=5", "however: 5"),

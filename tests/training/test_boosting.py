@@ -302,6 +302,7 @@ def test_damaged_trees_are_refused(damage: str) -> None:
         ("max_feature_idx=1", "max_feature_idx=999999999"),
         ("objective=regression", "objective=regression\ntree_sizes=999999999"),
         ("leaf_value=1 2", "leaf_value=nan 2"),
+        ("leaf_value=1 2", "leaf_value=1e308 2"),
         ("threshold=", "threshold=1 "),
         ("Tree=1", "Tree=1\nTree=1"),
         ("version=v4\n", ""),
