@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.fits.encoders import untried
 from benchmarks.processes import WIDTHS
 from benchmarks.training_speed.epochs import table
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.network.pidreg import PIDRegNetwork
-from pidreg_cli.training.encoder_choice import untried
 from pidreg_cli.training.fitted import Transforms, network_shape
 
 COUNTS = (1, 2, 8, 32, 128, 512)

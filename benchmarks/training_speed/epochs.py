@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from benchmarks.fits.encoders import untried
 from pidreg_cli.config.settings import LossSettings, Settings
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.training.encoder_choice import untried
 from pidreg_cli.training.fitted import Transforms, network_shape
 from pidreg_cli.training.model_fit import ModelFit, ModelTask
 from pidreg_cli.training.progress import EpochRecord, Silent

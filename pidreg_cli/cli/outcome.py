@@ -81,7 +81,24 @@ def _failure(error: BaseException) -> Failure:
             return _memory(error)
         case InformationError():
             return Failure(ExitStatus.DATA, error.code, error.message, error.hint)
-    return _bug(error)
+    signalled = _signal_before(error)
+    return _bug(error) if signalled is None else _failure(signalled)
+
+
+def _signal_before(error: BaseException) -> BaseException | None:
+    """The signal in whose wake an error was raised, if any.
+
+    A signal is raised between any two steps. Between those of a wait for another thread it leaves a lock released that
+    is released once more on the way out, and that error takes its place.
+    """
+    seen: set[int] = set()
+    before = error.__context__
+    while before is not None and id(before) not in seen:
+        if isinstance(before, (KeyboardInterrupt, Terminated)):
+            return before
+        seen.add(id(before))
+        before = before.__context__
+    return None
 
 
 def _misused(error: typer.TyperException) -> Failure:

@@ -62,7 +62,8 @@ class EncoderSettings(_Settings):
     """One encoder per modality: the default, and kinds for named modalities."""
 
     kind: EncoderChoice = Field(
-        description="auto: mlp, or fourier in every network where short trainings of both say that validation rows gain"
+        description="auto: mlp, or fourier in every network, with fewer steps, where trainings of both for a few steps "
+        "tell for it by validation rows"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(

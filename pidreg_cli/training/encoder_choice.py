@@ -21,9 +21,9 @@ FEWEST_ROWS = 1000
 """Training rows from which ``auto`` tries; with fewer, an eighth of them tells little, and folds need more rows."""
 STEPS = 600
 ROUND_ROWS = 100_000
-"""Of a trial: as many steps as a stage of a small table has, in rounds that do not grow with the table."""
+"""Of a trial: most steps, and rows of a round, of which there is one at least."""
 SOON = (400, 1000)
-"""Most steps of each stage with sines of all features."""
+"""Most steps of each stage with sines of all features, or as many as its fewest epochs have."""
 CLEAR_GAIN = 0.1
 """Share of the validation error that the other kind must save: twice what two draws of one kind differ by."""
 
@@ -52,16 +52,11 @@ def _shortened(stage: AnyStage, steps: int) -> AnyStage:
     return stage.model_copy(update={"max_steps": min(stage.max_steps, steps)})
 
 
-def untried(settings: Settings) -> Settings:
-    """The settings with the usual kind where ``auto`` leaves it open."""
-    return with_encoders(settings, USUAL) if settings.network.encoder.kind == AUTO else settings
-
-
 def trial_of(settings: Settings, kind: EncoderKind) -> Settings:
-    """A short training of the first network with such encoders."""
+    """A short training of the first network with such encoders, no longer than the long one."""
     chosen = with_encoders(settings, kind)
     stage1 = chosen.stage1.model_copy(update={"min_epochs": 1, "max_epochs": 1})
-    stage2 = chosen.stage2.model_copy(update={"min_epochs": 1, "max_steps": STEPS})
+    stage2 = _shortened(chosen.stage2.model_copy(update={"min_epochs": 1}), STEPS)
     rounds = min(chosen.training.round_rows, ROUND_ROWS)
     training = chosen.training.model_copy(update={"round_rows": rounds})
     return chosen.model_copy(update={"stage1": stage1, "stage2": stage2, "training": training})

@@ -13,7 +13,7 @@ import torch
 from pidreg_cli.config.settings import EncoderKind, Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.streaming.deal import DealtTable
-from pidreg_cli.errors import RunError
+from pidreg_cli.errors import RunError, TrainingError
 from pidreg_cli.training import encoder_choice
 from pidreg_cli.training.batches import Rows, TrainingRows
 from pidreg_cli.training.boosting import (
@@ -27,7 +27,7 @@ from pidreg_cli.training.boosting import (
 )
 from pidreg_cli.training.checkpoints import CheckpointStore, scores_name, shared_checkpoint, write_checkpoint
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
-from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel
+from pidreg_cli.training.model_fit import DIVERGED, ModelTask, NetworkTraining, TrainedModel
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.state import Ledger
@@ -116,7 +116,7 @@ class ModelChoice:
         trials = [self._trial(kind) for kind in encoder_choice.CANDIDATES]
         if trials[0].shape == trials[1].shape:  # every modality has a kind of its own
             return encoder_choice.USUAL, []
-        found = [trial.result() for trial in [self.workers.start(trial) for trial in trials]]
+        found = [tried(trial) for trial in [self.workers.start(trial) for trial in trials]]
         losses = [self.processes.number_of_first(loss_of(trained)) for trained in found]
         kind = encoder_choice.suited(*losses)
         if kind != encoder_choice.USUAL:
@@ -125,7 +125,7 @@ class ModelChoice:
                 f"{self.task.name}: encoders are of kind {kind} (validation RMSE of short trainings {rmse[1]}, of "
                 f"{encoder_choice.USUAL} {rmse[0]})"
             )
-        return kind, [record for trained in found for record in trained.ledger.history]
+        return kind, [record for trained in found if trained for record in trained.ledger.history]
 
     def _trial(self, kind: EncoderKind) -> NetworkTraining:
         """A short training with such encoders."""
@@ -307,9 +307,22 @@ def drop(trainings: Iterable[Pending[TrainedModel]]) -> None:
         training.drop()
 
 
-def loss_of(trained: TrainedModel) -> float:
-    """Mean squared error of the standardised target on the validation rows."""
-    return float("inf") if trained.ledger.best_loss is None else trained.ledger.best_loss
+def loss_of(trained: TrainedModel | None) -> float:
+    """Mean squared error of the standardised target on the validation rows; infinite where there is none."""
+    loss = None if trained is None else trained.ledger.best_loss
+    return float("inf") if loss is None else loss
+
+
+def tried(trial: Pending[TrainedModel]) -> TrainedModel | None:
+    """How a trial went, None where its loss was no number: that is no reason to train with such encoders, nor none to
+    train with others.
+    """
+    try:
+        return trial.result()
+    except TrainingError as error:
+        if error.code != DIVERGED:
+            raise
+        return None
 
 
 def best_share(first: Floats, second: Floats, target: Floats) -> float:

@@ -28,6 +28,7 @@ from pidreg_cli.training.shortage import changed_batches, no_smaller_batch, not_
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
 
+DIVERGED = "training.diverged"
 BOOSTED = "-boosted"  # in the file of a training with boosted scores
 
 
@@ -243,7 +244,7 @@ class ModelFit:
         if not all(map(math.isfinite, numbers)):
             ledger = self.state.ledger
             raise TrainingError(
-                "training.diverged",
+                DIVERGED,
                 f"{self.task.name}: the loss is no longer a number (stage {ledger.stage}, epoch {ledger.epoch + 1})",
                 "lower --set training.learning_rate=..., or look for extreme values in the features",
             )

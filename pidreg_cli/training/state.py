@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pidreg_cli.config.settings import TrainingSettings
+from pidreg_cli.errors import RunError
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.training.optimiser import build_optimiser
 from pidreg_cli.training.progress import EpochRecord
@@ -95,12 +98,26 @@ class TrainingState:
         return named | {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Inverse of ``tensors``."""
+        """Inverse of ``tensors``. Raises RunError where they are of another network."""
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "evaluated": {}, "best": {}, "optimiser": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
+        sizes = {name: value.shape for name, value in self.network.state_dict().items()}
+        for part in ("network", "evaluated", "best"):
+            # Nothing is the best so far until stage 2 has an epoch.
+            if parts[part] or part != "best":
+                _check_sizes({name: value.shape for name, value in parts[part].items()}, sizes)
         self.network.load_state_dict(parts["network"])
         self.evaluated.load_state_dict(parts["evaluated"])
         self.best = parts["best"]
         self.optimiser.load(parts["optimiser"])
+
+
+def _check_sizes(found: Mapping[str, torch.Size], expected: Mapping[str, torch.Size]) -> None:
+    if found != expected:
+        raise RunError(
+            "run.checkpoint",
+            "a checkpoint is of another network: its fit was begun by another version, or the file was changed",
+            "start again with --force",
+        )

@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 
 MOST_LEAVES = 4096
-MOST_IN_LEAF = 1e100  # of a standardised target: sums of whatever number of trees stay numbers
 """Of a tree, as ``boosting.leaves`` allows."""
+MOST_IN_LEAF = 1e30
+"""Of a standardised target; sums of whatever number of trees stay numbers, of single precision too."""
 HEAD = frozenset(
     {
         "version",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import threading
 
 import duckdb
 import pyarrow as pa
@@ -62,6 +63,33 @@ def test_every_end_has_its_status_and_code(error, status, code):
     assert failure.status == ExitStatus(status)
     assert failure.code == code
     assert failure.message
+
+
+class Signalled(threading.Condition):
+    """A signal arrives between the steps of a wait, when the lock is free and nothing restores it yet."""
+
+    def __init__(self, signal):
+        super().__init__()
+        self.signal = signal
+
+    def wait(self, timeout=None):
+        self.release()
+        raise self.signal
+
+
+@pytest.mark.parametrize(("signal", "status"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_a_lock_that_a_signal_left_released_is_no_bug(signal, status):
+    condition = Signalled(signal)
+    with pytest.raises(RuntimeError) as caught, condition:
+        condition.wait()
+    assert caught.value.__context__ is signal
+    assert failure_of(caught.value).status == ExitStatus(status)
+
+
+def test_errors_without_a_signal_before_them_stay_bugs():
+    error, other = RuntimeError("lost"), ValueError("before")
+    error.__context__, other.__context__ = other, error
+    assert failure_of(error).code == "bug"
 
 
 def test_a_message_is_the_error_then_its_hints(console):

@@ -79,6 +79,17 @@ def test_a_table_larger_than_the_limit_is_streamed_and_the_report_says_so(run):
     assert [(one["stage"], one["epoch"]) for one in epochs] == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
 
+def test_encoders_are_chosen_on_streamed_rows_as_well(run, place):
+    ended = Ended(*STREAMED, "--set", "network.encoder.kind=auto", "-o", "tried")
+    assert ended.status == 0, ended.err
+    epochs = [json.loads(line) for line in (place / "tried" / "history.jsonl").read_text().splitlines()]
+    trials = [f"model, trial of {kind} encoders" for kind in ("mlp", "fourier")]
+    assert list(dict.fromkeys(one["model"] for one in epochs)) == [*trials, "model"]
+    # The usual encoders suit this table, and train as if there had been no trials.
+    held = [pq.read_table(place / name / "heldout.parquet") for name in ("run", "tried")]
+    assert held[0].equals(held[1])
+
+
 def test_held_out_rows_are_those_of_the_fit_in_memory(run, place):
     ended = Ended(*FIT, "-o", "whole", "--memory", "1TB")
     assert ended.status == 0, ended.err

@@ -129,7 +129,7 @@ def test_encoders_that_trials_chose_are_told() -> None:
     assert training_checks.chosen_encoders([]) is None
     assert training_checks.chosen_encoders([None, None]) is None
     found = expect(
-        training_checks.chosen_encoders(["fourier"]), "training.chosen_encoders", "The encoders are of kind"
+        training_checks.chosen_encoders(["fourier"]), "training.chosen_encoders", "Encoders without"
     )
     assert (found.severity, found.value) == ("info", 1)
     some = expect(

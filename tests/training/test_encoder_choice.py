@@ -9,11 +9,15 @@ import pytest
 
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.synthetic.mixing import shown_features
+from pidreg_cli.errors import TrainingError
 from pidreg_cli.fitting import Fit
-from pidreg_cli.training import encoder_choice
+from pidreg_cli.training import encoder_choice, worthwhile
+from pidreg_cli.training.model_fit import NetworkTraining, TrainedModel
+from pidreg_cli.training.progress import Silent
 from tests.training.conftest import FolderStore, linear_arrays, quick_settings
 from tests.training.test_fit import Stopping, files, fitted
-from tests.training.test_model_choice import Noticing, split_of
+from tests.training.test_model_choice import TREES, Noticing, split_of
+from tests.training.test_workers import without_threads
 
 AUTO = {
     "network__encoder__kind": "auto",
@@ -67,7 +71,7 @@ def test_history_and_diagnostics_tell_of_the_choice(unfolded: tuple[Fit, list[st
     assert told == [*TRIALS, "model", "model, network 2"]
     [found] = [d for d in fit.report.diagnostics if d.code == "training.chosen_encoders"]
     assert (found.severity, found.value) == ("info", 1)
-    assert "The encoders are of kind fourier" in found.message
+    assert "Encoders without a kind of their own are of kind fourier" in found.message
 
 
 def test_without_a_clear_gain_everything_is_as_with_the_usual_encoders() -> None:
@@ -98,14 +102,71 @@ def test_nothing_is_tried_where_nothing_can_be_chosen(
     assert not [record.model for ledger in ledgers for record in ledger.history if "trial" in record.model]
 
 
-@pytest.mark.parametrize("after", [1, 5])
-def test_a_fit_that_breaks_off_within_trials_ends_in_the_same_numbers(
-    unfolded: tuple[Fit, list[str]], store: FolderStore, after: int
+@pytest.mark.parametrize("within", [*TRIALS, "model", "model, network 2"])
+def test_a_fit_that_breaks_off_ends_in_the_same_numbers(
+    unfolded: tuple[Fit, list[str]], store: FolderStore, within: str
 ) -> None:
+    models = [record.model for record in unfolded[0].outcome.histories[0].history]
     with pytest.raises(KeyboardInterrupt):
-        fitted(folded(), Stopping(after), store, **AUTO)
+        fitted(folded(), Stopping(models.index(within) + 2), store, **AUTO)
     resumed = fitted(folded(), store=store, **AUTO)
     assert files(resumed) == files(unfolded[0])
+    assert resumed.outcome.histories == unfolded[0].outcome.histories
+
+
+def test_trials_side_by_side_choose_alike(
+    unfolded: tuple[Fit, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worthwhile, "STEPS_WORTH_PROCESSES", 0)
+    both = fitted(folded(), threads=2, **AUTO)
+    assert without_threads(files(both)) == files(unfolded[0])
+
+
+def test_folds_choose_each_and_leave_no_trials_behind(store: FolderStore) -> None:
+    fit = fitted(replace(folded(2600), split=None), store=store, **(AUTO | {"folds": 2}))
+    assert [ledger.chosen for ledger in fit.outcome.histories] == ["fourier"] * 3
+    left = {path.name for path in store.folder.iterdir()}
+    assert {name for name in left if name.startswith("fold-")} == {"fold-0.safetensors", "fold-1.safetensors"}
+    assert not [name for name in left if name.startswith(("checkpoint-0", "checkpoint-1"))]
+
+
+def test_trees_come_after_the_choice() -> None:
+    fit = fitted(folded(2600), **(AUTO | TREES))
+    assert set(kinds(fit)) == {"fourier"}
+    assert next(iter(record.model for record in fit.outcome.histories[0].history)) == TRIALS[0]
+
+
+def test_a_kind_of_its_own_stays(unfolded: tuple[Fit, list[str]]) -> None:
+    fit = fitted(folded(), **(AUTO | {"network__encoder__kinds": {"a": "linear"}}))
+    found = [[e.kind for e in network.shape.encoders] for network in fit.outcome.deployed.model.networks]
+    assert found == [["linear", "fourier"]] * 2
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...], code: str) -> None:
+    """Trials of these kinds end with such an error."""
+    real = NetworkTraining.__call__
+
+    def broken(training: NetworkTraining, progress: Silent) -> TrainedModel:
+        if training.task.trial in kinds:
+            raise TrainingError(code, "it broke off", "none")
+        return real(training, progress)
+
+    monkeypatch.setattr(NetworkTraining, "__call__", broken)
+
+
+@pytest.mark.parametrize("kinds", [("fourier",), ("mlp", "fourier")], ids=["one", "both"])
+def test_a_trial_that_diverges_chooses_nothing(
+    kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaking(monkeypatch, kinds, "training.diverged")
+    [ledger] = fitted(split_of(linear_arrays(2000)), **AUTO).outcome.histories
+    assert ledger.chosen is None
+
+
+def test_other_errors_of_a_trial_end_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(monkeypatch, ("fourier",), "training.worker_killed")
+    with pytest.raises(TrainingError, match="it broke off"):
+        fitted(split_of(linear_arrays(2000)), **AUTO)
 
 
 def test_a_trial_is_short_however_long_a_training_is() -> None:
@@ -115,6 +176,20 @@ def test_a_trial_is_short_however_long_a_training_is() -> None:
     trial = encoder_choice.trial_of(settings, "fourier")
     assert (trial.stage1.max_epochs, trial.stage2.min_epochs, trial.stage2.max_steps) == (1, 1, 600)
     assert trial.training.round_rows == 100_000
+    shorter = settings.model_copy(update={"stage2": settings.stage2.model_copy(update={"max_steps": 50})})
+    assert encoder_choice.trial_of(shorter, "mlp").stage2.max_steps == 50
+
+
+def test_sines_train_shortly_and_never_longer_than_asked() -> None:
+    settings = quick_settings(network__encoder__kind="auto", stage1__max_steps=300, stage2__max_steps=4000)
+    sines = encoder_choice.with_encoders(settings, "fourier")
+    assert (sines.stage1.max_steps, sines.stage2.max_steps) == (300, 1000)
+    usual = encoder_choice.with_encoders(settings, "mlp")
+    assert (usual.stage1, usual.stage2, usual.network.further) == (
+        settings.stage1,
+        settings.stage2,
+        settings.network.further,
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pidreg_cli.errors import TrainingError, UsageError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays, follow_arrays
 from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.network.whole_batch import slices
+from pidreg_cli.training import encoder_choice
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.fitted import Transforms, network_shape
 from pidreg_cli.training.model_fit import ModelFit, ModelTask, TrainedModel
@@ -154,9 +155,14 @@ def informations(fit: Fit) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"features__boosted": "on"}, {"loss__sufficiency": 0.0, "folds": 2}], ids=["trees", "folds"]
+    "changed",
+    [{"features__boosted": "on"}, {"loss__sufficiency": 0.0, "folds": 2}, {"network__encoder__kind": "auto"}],
+    ids=["trees", "folds", "trials"],
 )
-def test_a_fit_of_several_is_that_of_one(changed: dict[str, object], store: FolderStore) -> None:
+def test_a_fit_of_several_is_that_of_one(
+    changed: dict[str, object], store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_choice, "FEWEST_ROWS", 100)
     alone = fitted(ALONE, None, **changed)
     first, other = together(2, lambda processes: fitted(processes, store, **changed))
     assert other is None
@@ -165,6 +171,8 @@ def test_a_fit_of_several_is_that_of_one(changed: dict[str, object], store: Fold
     assert informations(first) == pytest.approx(informations(alone), abs=1e-4)
     predictions = [fit.outcome.deployed.model.predict(fit.arrays) for fit in (first, alone)]
     assert np.abs(predictions[0] - predictions[1]).max() < 1e-3
+    told = [record.model for record in first.outcome.deployed.ledger.history]
+    assert any("trial" in model for model in told) == ("network__encoder__kind" in changed)
     stored = alone.outcome.deployed.model.transforms.boosted
     found = first.outcome.deployed.model.transforms.boosted
     assert (found is None) == (stored is None)
