@@ -10,7 +10,7 @@ import pytest
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.splits import Protocol
-from pidreg_cli.errors import DataError, TrainingError, UsageError
+from pidreg_cli.errors import DataError, RunError, TrainingError, UsageError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays, fusion_facts
 from pidreg_cli.model_files import ModelRoles, architecture_text, weights_bytes
 from pidreg_cli.reports.model import Report
@@ -55,6 +55,16 @@ def test_equal_seeds_give_equal_files_and_other_seeds_do_not() -> None:
     first = files(fitted(arrays))
     assert files(fitted(arrays)) == first
     assert files(fitted(arrays, seed=1))[2] != first[2]
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_a_checkpoint_of_another_network_is_refused(store: FolderStore, epochs: int) -> None:
+    arrays = linear_arrays()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(arrays, Stopping(epochs), store)
+    with pytest.raises(RunError, match="a checkpoint is of another network") as caught:
+        fitted(arrays, store=store, network__encoder__width=24)
+    assert caught.value.code == "run.checkpoint"
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 4, 10, 16])
