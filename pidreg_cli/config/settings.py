@@ -15,7 +15,7 @@ from pidreg_cli.memory import PATTERN
 
 Preset = Literal["fast", "balanced", "thorough", "paper"]
 EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
-EncoderChoice = Literal["auto", "periodic", "piecewise", "fourier", "mlp", "linear"]
+EncoderChoice = Literal["auto", EncoderKind]
 BoostedUse = Literal["off", "auto", "on"]
 
 

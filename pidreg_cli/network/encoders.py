@@ -141,7 +141,8 @@ class Encoder(nn.Module):
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
         flat = shape.features + shape.plain
-        self.features = shape.features
+        # Sines of all features read these in both scales, and the flags: everything at once.
+        self.embedded = flat if shape.kind == "fourier" else shape.features
         self.rate = shape.dropout
         self.embedding: Embedding | None = None
         self.hidden = nn.ModuleList()
@@ -164,9 +165,7 @@ class Encoder(nn.Module):
             return linear
         x = flat
         if self.embedding is not None:
-            # Sines of all features take these in both scales; in their units alone, tails would decide the angles.
-            embedded = flat.shape[-1] if isinstance(self.embedding, FourierEmbedding) else self.features
-            values, plain = flat.tensor_split([embedded], -1)
+            values, plain = flat.tensor_split([self.embedded], -1)
             x = torch.cat([self.embedding(values), plain], -1)
         for layer in self.hidden:
             x = dropout(self.bend(layer(x)), self.rate, noise)

@@ -18,21 +18,23 @@ USUAL: EncoderKind = "mlp"
 OTHER: EncoderKind = "fourier"
 CANDIDATES = (USUAL, OTHER)
 FEWEST_ROWS = 1000
-"""Training rows from which ``auto`` tries; with fewer, an eighth of them tells little, and folds need more rows."""
+"""Training rows from which ``auto`` tries; with fewer, those that validate are too few to tell."""
 STEPS = 600
 ROUND_ROWS = 100_000
 """Of a trial: most steps, and rows of a round, of which there is one at least."""
 SOON = (400, 1000)
 """Most steps of each stage with sines of all features, or as many as its fewest epochs have."""
 CLEAR_GAIN = 0.1
-"""Share of the validation error that the other kind must save: twice what two draws of one kind differ by."""
+"""Share of the validation error that the other kind must save: of tables without folds it saved less, of folded ones
+far more (docs/training.md).
+"""
 
 
 def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     """The settings with the kind that ``auto`` stands for.
 
-    Sines of all features are wanted in every network: the mean with one that sees no folds sees half of them. They are
-    learned soon, and a longer training overfits at a high rate of learning before its cosine ends.
+    Sines of all features are wanted in every network: the mean with one that misses folds would miss a part of them.
+    They train for fewer steps, with which they were more accurate (docs/training.md).
     """
     network = settings.network
     encoder = network.encoder.model_copy(update={"kind": kind})

@@ -314,9 +314,7 @@ def loss_of(trained: TrainedModel | None) -> float:
 
 
 def tried(trial: Pending[TrainedModel]) -> TrainedModel | None:
-    """How a trial went, None where its loss was no number: that is no reason to train with such encoders, nor none to
-    train with others.
-    """
+    """How a trial went; None where its loss was no number: that speaks against such encoders, not against a fit."""
     try:
         return trial.result()
     except TrainingError as error:
