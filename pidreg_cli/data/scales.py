@@ -139,8 +139,17 @@ def _interpolate(points: NDArray[np.floating], start: Floats, end: Floats) -> Fl
     # Numbers in order find their knots in a third of the time, sorting included; what they read as is the same.
     order = np.argsort(flat)
     with np.errstate(over="ignore", invalid="ignore"):
-        found[order] = np.interp(flat[order], start, end)
-    # Clipped because the slope between two nearly equal knots may overflow.
+        between = np.interp if np.isfinite(np.diff(end) / np.diff(start)).all() else _share_of_the_way
+        found[order] = between(flat[order], start, end)
+    # Rounding may carry a number past the outermost knots.
     np.maximum(found, end[0], out=found)
     np.minimum(found, end[-1], out=found)
     return found.reshape(given.shape)
+
+
+def _share_of_the_way(points: NDArray[np.floating], start: Floats, end: Floats) -> Floats:
+    """As ``np.interp``, where knots lie so near to each other that a slope between them is no finite number."""
+    right = np.clip(np.searchsorted(start, points, side="right"), 1, len(start) - 1)
+    left = right - 1
+    share = np.clip((points - start[left]) / (start[right] - start[left]), 0.0, 1.0)
+    return end[left] + share * (end[right] - end[left])

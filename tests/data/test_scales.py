@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import ndtri
@@ -17,6 +17,9 @@ from pidreg_cli.data.scales import STANDARD_LIMIT, NormalScores, Standardiser
 MANY = 5000
 numbers = st.floats(-3e38, 3e38, allow_nan=False)
 columns = arrays(np.float64, st.integers(2, 60), elements=numbers).filter(lambda a: len(np.unique(a)) > 1)
+
+# Knots between which a slope is too steep for a number.
+NEAREST = np.array([2.2e-313, 1.0, -2.2e-313])
 
 
 def blom(values):
@@ -34,16 +37,25 @@ def test_training_rows_read_their_blom_scores(column):
 def test_values_in_any_order_and_shape_read_as_between_their_knots(column, new):
     fitted = NormalScores.fit(column, MANY)
     with np.errstate(over="ignore", invalid="ignore"):
+        assume(np.isfinite(np.diff(fitted.scores) / np.diff(fitted.values)).all())
         alone = np.array([np.interp(value, fitted.values, fitted.scores) for value in new.ravel()])
     expected = np.clip(alone, fitted.scores[0], fitted.scores[-1]).reshape(new.shape)
     np.testing.assert_array_equal(fitted.forward(new), expected)
 
 
 @given(columns, arrays(np.float64, 30, elements=st.floats(allow_nan=False)))
+@example(NEAREST, np.array([-1e308, -1.0, -4e-324, 0.0, 4e-324, 1.0, 1e308]))
 def test_scores_never_fall_and_stay_finite_on_any_new_values(column, new):
     scores = NormalScores.fit(column, MANY).forward(np.sort(new))
     assert np.isfinite(scores).all()
     assert (np.diff(scores) >= -1e-9).all()
+
+
+def test_numbers_between_the_nearest_knots_read_as_between_them():
+    scores = NormalScores.fit(NEAREST, MANY).forward(np.array([[-2.2e-313, 0.0, np.nan, 2.2e-313]]))
+    np.testing.assert_allclose(
+        scores, [[ndtri(5 / 26), ndtri(5 / 26) / 2, np.nan, 0.0]], rtol=1e-9, atol=1e-12
+    )
 
 
 @given(columns)
