@@ -25,6 +25,8 @@ MOST_BYTES = 2**28
 MOST_MEMORY = 2**29
 """Of the epochs of one model: 10,000 of twelve modalities take less."""
 STAGES = (1, 2)
+FURTHER = ", network "
+"""In the name of a network of a model, but of the first, as ``ModelTask`` gives it."""
 MOST_BITS = 1e9
 """Atoms and weights lie far below; figures of numbers near the largest that there is fail."""
 
@@ -48,7 +50,7 @@ def read_traces(folder: Path) -> Traces:
 
 
 def read_history(path: Path) -> tuple[Epoch, ...]:
-    """Epochs of the model that trained last, which is the deployed one."""
+    """Epochs of the first network of the model that trained last, which is the deployed one: its codes are read."""
     try:
         refuse_special_file(path)
         return tuple(_epoch(record) for record in _records(limited_bytes(path, MOST_BYTES)))
@@ -57,10 +59,10 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
 
 
 def _records(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """Those of the last line's model. Raises ValueError where they take too much memory."""
+    """Those of the first network of the last line's model. Raises ValueError where they take too much memory."""
     if not content:
         return
-    last = limited_json(content.rstrip(b"\n").rpartition(b"\n")[2])["model"]
+    last = limited_json(content.rstrip(b"\n").rpartition(b"\n")[2])["model"].partition(FURTHER)[0]
     taken = 0
     # Of bytes: in a name JSON may hold characters that end a line of text.
     for line in BytesIO(content):

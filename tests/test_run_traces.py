@@ -140,6 +140,14 @@ def test_a_name_may_hold_what_ends_a_line_of_text(tmp_path: Path) -> None:
     assert [epoch.weights for epoch in read_history(path)] == [{"a\u2028b": 1.0}] * 2
 
 
+def test_epochs_are_those_of_the_first_network_of_the_deployed_model(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    names = ["fold 1 of 2", "model, without block 1", *["model"] * 2, "model, network 2", "model, network 3"]
+    records = [{**EPOCH, "model": name, "weights": {"a": float(n)}} for n, name in enumerate(names)]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert [epoch.weights["a"] for epoch in read_history(path)] == [2.0, 3.0]
+
+
 def test_an_empty_history_has_no_epochs(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").touch()
     assert read_history(tmp_path / "history.jsonl") == ()

@@ -6,7 +6,7 @@ that belong to a table or a machine (roles, seed, threads, device).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,7 +43,7 @@ class FeatureSettings(_Settings):
     )
     boosted: BoostedUse = Field(
         description="boosted trees of every set of modalities: encoders also read the prediction from their own, that "
-        "from all is a share of the model's; auto: each where validation rows are predicted better that way"
+        "from all is a share of the model's; auto: each where rows that did not train are predicted better that way"
     )
 
 
@@ -55,6 +55,12 @@ class BoostingSettings(_Settings):
     leaves: int = Field(ge=2, le=4096, description="most leaves of a tree")
     folds: int = Field(
         ge=2, le=20, description="models; each training row is scored by the one that did not see it"
+    )
+    # Runs of versions without this key stay readable.
+    blocked_folds: Literal[0] | Annotated[int, Field(ge=2, le=20)] = Field(
+        default=0,
+        description="where all validation rows come after all training rows, or before: blocks of consecutive training "
+        "rows that are left out in turn, and judge the share of trees as validation rows do; 0: these alone",
     )
 
 

@@ -80,7 +80,7 @@ def tree_share(shares: Sequence[float]) -> Diagnostic | None:
         "training.tree_share",
         "info",
         f"Boosted trees of all modalities are {mean:.0%} of the prediction{over}; the network is the rest.",
-        "Nothing to do: validation rows are predicted best so. features.boosted=off fits without.",
+        "Nothing to do: rows that did not train are predicted best so. features.boosted=off fits without.",
         mean,
     )
 

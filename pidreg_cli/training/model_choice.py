@@ -1,5 +1,5 @@
 """One model on given rows: kind of its encoders, networks with boosted scores or without, and a share of the trees in
-the prediction, as its validation rows decide.
+the prediction, as its validation rows decide; of the share blocks of training rows may have a say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from pidreg_cli.config.settings import EncoderKind, Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.streaming.deal import DealtTable
-from pidreg_cli.errors import RunError, TrainingError
+from pidreg_cli.errors import RunError
 from pidreg_cli.training import encoder_choice
 from pidreg_cli.training.batches import Rows, TrainingRows
 from pidreg_cli.training.boosting import (
@@ -27,19 +27,18 @@ from pidreg_cli.training.boosting import (
 )
 from pidreg_cli.training.checkpoints import CheckpointStore, scores_name, shared_checkpoint, write_checkpoint
 from pidreg_cli.training.fitted import FittedModel, Transforms, network_shape, single_scores, singles
-from pidreg_cli.training.model_fit import DIVERGED, ModelTask, NetworkTraining, TrainedModel
+from pidreg_cli.training.model_fit import ModelTask, NetworkTraining, TrainedModel, tried
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import EpochRecord, Progress
 from pidreg_cli.training.state import Ledger
 from pidreg_cli.training.streamed_rows import StreamedRows
+from pidreg_cli.training.tree_share import TreeShare
 from pidreg_cli.training.trees import lightgbm
 from pidreg_cli.training.workers import Pending, Workers
 
 FEWEST_ROWS = 1000
 """Training rows from which ``auto`` considers scores: with fewer, the eighth that validates is too small to tell, by
 its noise, a better network from a luckier one, and trees of four fifths of the rows are weak."""
-SMALLEST_SHARE = 0.05
-"""Of trees in a prediction: a smaller one gains less than it costs to keep and evaluate them."""
 OUT_OF_FOLD = "out_of_fold"
 
 
@@ -56,9 +55,11 @@ def networks_of(settings: Settings) -> int:
     return 1 + len(settings.network.further)
 
 
-def training_files(number: int, members: int) -> list[str]:
+def training_files(number: int, settings: Settings) -> list[str]:
     """Every file that training model ``number`` may leave in a checkpoint store."""
-    tasks = [ModelTask("", number, (), scored, k) for scored in (False, True) for k in range(members)]
+    members = range(networks_of(settings))
+    tasks = [ModelTask("", number, (), scored, member) for scored in (False, True) for member in members]
+    tasks += [ModelTask("", number, (), block=k + 1) for k in range(settings.boosting.blocked_folds)]
     trials = [ModelTask("", number, (), trial=kind) for kind in encoder_choice.CANDIDATES]
     return [scores_name(number), *(task.checkpoint for task in (*tasks, *trials))]
 
@@ -69,6 +70,8 @@ class ModelChoice:
     ``auto`` judges by validation rows, because scores are no gain everywhere: where the network alone predicts better
     than trees, they cost 5 to 8 % of RMSE as inputs (gas turbines; PM2.5 split by time, where scores of rows between
     the training rows promise too much for later ones). As a share of the prediction they cannot do that harm.
+
+    ``apart``: all validation rows come after all training rows, or before.
     """
 
     def __init__(
@@ -82,9 +85,11 @@ class ModelChoice:
         workers: Workers,
         dealt: DealtTable | None = None,
         processes: Processes = ALONE,
+        *,
+        apart: bool = False,
     ) -> None:
         self.task, self.settings, self.device = task, settings, device
-        self.processes = processes
+        self.processes, self.apart = processes, apart
         self.progress, self.store, self.workers = progress, store, workers
         self._ready: dict[bool, tuple[TrainingRows, Rows]] = {}
         self.train, self.valid = rows
@@ -235,32 +240,25 @@ class ModelChoice:
         return Trained(FittedModel(self.train.columns, self._inputs(fitted), networks), ledger)
 
     def _mixed(self, trained: Trained, scores: BoostedScores) -> Trained:
-        """Give the trees of all modalities the share of the prediction that suits the validation rows best.
+        """Give the trees of all modalities the share of the prediction that suits rows best that did not train.
 
         A model that keeps any scores gets those of every set, for its readouts.
         """
-        model, share = trained.model, self._share(trained.model, scores)
+        model = trained.model
+        share, history = self._share(model, scores)
+        ledger = replace(trained.ledger, history=[*history, *trained.ledger.history])
         if not (share or model.transforms.encoded):
-            return trained
+            return replace(trained, ledger=ledger)
         transforms = replace(model.transforms, boosted=self.trees.completed(scores, self.workers.threads))
         mixed = replace(model, transforms=transforms, tree_share=share)
-        return Trained(mixed, replace(trained.ledger, tree_share=share))
+        return Trained(mixed, replace(ledger, tree_share=share))
 
-    def _share(self, model: FittedModel, scores: BoostedScores) -> float:
-        """Of the trees of all modalities; 0 where there are none, or too little of them is wanted."""
-        if scores.full is None:
-            return 0.0
-        transforms = replace(model.transforms, boosted=scores)
-        trees = transforms.scores(self.valid, [scores.full])[scores.full]
-        network = model.read(self.valid, []).prediction
-        share = self.processes.number_of_first(best_share(network, trees, self.targets[1]))
-        if share < SMALLEST_SHARE:
-            return 0.0
-        text = f"{self.task.name}: boosted trees of all modalities are {share:.0%} of the prediction"
-        errors = [self._error(network), self._error((1 - share) * network + share * trees)]
-        before, after = (f"{self.transforms.target.original.sd * np.sqrt(error):.4g}" for error in errors)
-        self.progress.notice(f"{text} (validation RMSE {after}, without them {before})")
-        return share
+    def _share(self, model: FittedModel, scores: BoostedScores) -> tuple[float, list[EpochRecord]]:
+        """Of the trees of all modalities, and how trainings went that were made to know it."""
+        self._ready.clear()  # networks have read them
+        rows, given = (self.train, self.valid), (self.settings, self.device, self.progress, self.store)
+        share = TreeShare(self.task, rows, *given, self.workers, self.processes, self.apart)
+        return share.of(model, scores)
 
     def _prediction_of_scores(self, fitted: FittedScores) -> Floats:
         """Standardised target of the validation rows by the scores alone: of all modalities, else stacked."""
@@ -311,20 +309,3 @@ def loss_of(trained: TrainedModel | None) -> float:
     """Mean squared error of the standardised target on the validation rows; infinite where there is none."""
     loss = None if trained is None else trained.ledger.best_loss
     return float("inf") if loss is None else loss
-
-
-def tried(trial: Pending[TrainedModel]) -> TrainedModel | None:
-    """How a trial went; None where its loss was no number: that speaks against such encoders, not against a fit."""
-    try:
-        return trial.result()
-    except TrainingError as error:
-        if error.code != DIVERGED:
-            raise
-        return None
-
-
-def best_share(first: Floats, second: Floats, target: Floats) -> float:
-    """Share in [0, 1] of ``second`` in the mixture of two predictions with the least squared error; (n,) each."""
-    difference = second - first
-    spread = float(np.square(difference).sum())
-    return float(np.clip(difference @ (target - first) / spread, 0.0, 1.0)) if spread > 0 else 0.0

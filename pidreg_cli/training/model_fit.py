@@ -27,6 +27,7 @@ from pidreg_cli.training.seeds import Stream, torch_generator
 from pidreg_cli.training.shortage import changed_batches, no_smaller_batch, not_agreed
 from pidreg_cli.training.stages import calm_epochs, cosine, stage_epochs, warm_up, window_movement
 from pidreg_cli.training.state import Ledger, TrainingState
+from pidreg_cli.training.workers import Pending, R
 
 DIVERGED = "training.diverged"
 BOOSTED = "-boosted"  # in the file of a training with boosted scores
@@ -37,7 +38,8 @@ class ModelTask:
     """One network of a run: name of the model ('fold 1', 'final'), its number in the seeds, names of the modalities.
 
     ``scored``: trained with boosted scores; ``member``: which of the networks of the model, from 0; ``trial``: of which
-    kind of encoders this is a short training, "" for none.
+    kind of encoders this is a short training, "" for none; ``block``: of the training rows that is left out, from 1,
+    0 for none.
     """
 
     model: str
@@ -46,13 +48,15 @@ class ModelTask:
     scored: bool = False
     member: int = 0
     trial: str = ""
+    block: int = 0
 
     @property
     def name(self) -> str:
         """As progress and history call it."""
         trial = [f"trial of {self.trial} encoders"] * bool(self.trial)
+        block = [f"without block {self.block}"] * (self.block > 0)
         network = [f"network {self.member + 1}"] * (self.member > 0)
-        return ", ".join([self.model, *trial, *["boosted"] * self.scored, *network])
+        return ", ".join([self.model, *trial, *block, *["boosted"] * self.scored, *network])
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -63,7 +67,8 @@ class ModelTask:
     def checkpoint(self) -> str:
         """File of the training state."""
         trial, member = f"-trial-{self.trial}" * bool(self.trial), f"-{self.member + 1}" * (self.member > 0)
-        return training_name(self.number, trial + BOOSTED * self.scored + member)
+        block = f"-block-{self.block}" * (self.block > 0)
+        return training_name(self.number, trial + block + BOOSTED * self.scored + member)
 
 
 @dataclass(frozen=True)
@@ -334,6 +339,16 @@ class NetworkTraining:
         """Do it."""
         given = (self.settings, progress, self.store, self.processes)
         return ModelFit(self.task, self.shape, self.rows, *given).run()
+
+
+def tried(training: Pending[R]) -> R | None:
+    """How a training beside the model's own went; None where its loss was no number, which does not end a fit."""
+    try:
+        return training.result()
+    except TrainingError as error:
+        if error.code != DIVERGED:
+            raise
+        return None
 
 
 def most_steps(rows: int, settings: Settings) -> int:

@@ -201,7 +201,7 @@ class ProtocolRun:
         trained, parts = self.train_fold(number, folds, assigned)
         moments = self._moments(trained, parts)
         outcome = self._held_out(trained, number, parts, moments, "held"), trained.ledger
-        save_outcome(self.store, number, *outcome, training_files(number, networks_of(self.settings)))
+        save_outcome(self.store, number, *outcome, training_files(number, self.settings))
         return outcome
 
     def _carved(self, rows: Index, number: int, held: Index) -> Parts:
@@ -213,9 +213,19 @@ class ProtocolRun:
         """One model: of a fold, or the deployed one."""
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
-        with self.workers(networks_of(self.settings), len(parts.train)) as workers:
+        trainings = max(
+            networks_of(self.settings), self.settings.boosting.blocked_folds if self._apart(parts) else 0
+        )
+        with self.workers(trainings, len(parts.train)) as workers:
             given = (self.settings, self.device, self.progress, self.store, workers)
-            return ModelChoice(task, rows, *given, self.dealt, self.processes).run()
+            return ModelChoice(task, rows, *given, self.dealt, self.processes, apart=self._apart(parts)).run()
+
+    def _apart(self, parts: Parts) -> bool:
+        """Whether the validation rows all come after the training rows in the table, or before, as in a split by time.
+        Not with groups: their rows belong together, wherever they are.
+        """
+        train, valid = parts.train, parts.valid
+        return self.arrays.groups is None and bool(train.max() < valid.min() or valid.max() < train.min())
 
     def workers(self, trainings: int, rows: int) -> Workers:
         """For so many independent trainings of so many rows; processes where these are worth their start.

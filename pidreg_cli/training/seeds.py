@@ -35,6 +35,7 @@ class Stream(IntEnum):
     STREAMED_SAMPLE = 30
     STREAMED_DEAL = 31
     ROUNDS = 32
+    BLOCKED_TREES = 33
 
 
 def numpy_generator(seed: int, *path: int) -> np.random.Generator:

@@ -121,13 +121,15 @@ class _Later(Pending[R]):
     """A job of this process."""
 
     def __init__(self, job: Job[R], progress: Progress) -> None:
-        self._job, self._progress = job, progress
+        self._job: Job[R] | None = job
+        self._progress = progress
         self._found: list[R] = []
 
     def result(self) -> R:
         """Done at the first call."""
-        if not self._found:
+        if self._job is not None:
             self._found.append(self._job(self._progress))
+            self._job = None  # which holds the rows that it was for
         return self._found[0]
 
     def drop(self) -> None:

@@ -21,8 +21,8 @@ from pidreg_cli.model_files import (
     weights_bytes,
 )
 from pidreg_cli.training import model_choice
+from pidreg_cli.training.blocked_folds import best_share
 from pidreg_cli.training.boosting import FittedScores, ScoreFits
-from pidreg_cli.training.model_choice import best_share
 from pidreg_cli.training.progress import EpochRecord, Silent
 from tests.earlier_runs import without_digests
 from tests.training.conftest import FolderStore, linear_arrays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,9 @@ def test_more_processes_than_rows_of_a_batch_are_refused() -> None:
 def fitted(processes: Processes, store: FolderStore | None, **changed: object) -> Fit | None:
     settings = quick_settings(boosting__rounds=5, boosting__folds=2, **changed)
     arrays = linear_arrays(260)
+    if "boosting__blocked_folds" in changed:
+        arrays = linear_arrays(2000)
+        arrays = replace(arrays, split=np.repeat(["train", "valid", "test"], [1400, 200, 400]))
     if processes.first:
         return fit_arrays(arrays, SOURCE, settings, Silent(), store, processes)
     follow_arrays(arrays, SOURCE, settings, processes)
@@ -154,10 +158,18 @@ def informations(fit: Fit) -> list[float]:
     return [value.value for value in fit.report.information.values]
 
 
+BLOCKED: dict[str, object] = {"folds": "auto", "features__boosted": "auto", "boosting__blocked_folds": 2}
+
+
 @pytest.mark.parametrize(
     "changed",
-    [{"features__boosted": "on"}, {"loss__sufficiency": 0.0, "folds": 2}, {"network__encoder__kind": "auto"}],
-    ids=["trees", "folds", "trials"],
+    [
+        {"features__boosted": "on"},
+        {"loss__sufficiency": 0.0, "folds": 2},
+        {"network__encoder__kind": "auto"},
+        pytest.param(BLOCKED, marks=pytest.mark.slow),
+    ],
+    ids=["trees", "folds", "trials", "blocks"],
 )
 def test_a_fit_of_several_is_that_of_one(
     changed: dict[str, object], store: FolderStore, monkeypatch: pytest.MonkeyPatch
@@ -173,6 +185,7 @@ def test_a_fit_of_several_is_that_of_one(
     assert np.abs(predictions[0] - predictions[1]).max() < 1e-3
     told = [record.model for record in first.outcome.deployed.ledger.history]
     assert any("trial" in model for model in told) == ("network__encoder__kind" in changed)
+    assert any("block" in model for model in told) == ("boosting__blocked_folds" in changed)
     stored = alone.outcome.deployed.model.transforms.boosted
     found = first.outcome.deployed.model.transforms.boosted
     assert (found is None) == (stored is None)
