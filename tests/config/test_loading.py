@@ -204,3 +204,15 @@ def test_a_saved_configuration_reproduces_the_run_over_any_default(tmp_path):
     saved.write_text(dump_settings(settings))
     assert load_settings(config=saved) == settings
     assert list(load_settings(config=saved).data.modalities or []) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("largest_batch", 8), ("round_rows", 1_000_000), ("blocked_folds", 0), ("rule", "tolerance")],
+)
+def test_runs_of_versions_without_a_key_are_read_as_they_were_fitted(key: str, value: object) -> None:
+    text = dump_settings(load_settings("thorough"))
+    [line] = [line for line in text.splitlines() if line.strip().startswith(f"{key}:")]
+    assert parse_settings(text.replace(line + "\n", ""), "saved") == parse_settings(
+        text.replace(line, f"{line.partition(':')[0]}: {value}"), "saved"
+    )
