@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 PATTERN = r"^\d+(\.\d+)?(MB|GB|TB)$"
 CGROUP = Path("/sys/fs/cgroup")
+CGROUPS_OF_PROCESS = Path("/proc/self/cgroup")
+LIMIT_USE_CACHE = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""What a control group tells, in its second version and in its first: most bytes, those used, and of these files that
+were read and can go.
+"""
+UNLIMITED = 2**63
 
 
 def bytes_of(text: str) -> int:
@@ -17,6 +28,11 @@ def bytes_of(text: str) -> int:
 def amount(number: float) -> str:
     """Bytes as people read them: ``1.5 GB``, ``320 MB``."""
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
+
+
+def as_option(number: float) -> str:
+    """Bytes as ``bytes_of`` reads them, rounded up: ``741MB``, ``22.6GB``."""
+    return f"{ceil(number / 1e8) / 10}GB" if number >= 1e10 else f"{ceil(number / 1e6)}MB"
 
 
 def available_bytes() -> int:
@@ -35,9 +51,30 @@ def resident_bytes() -> int:
 
 
 def _spare_of_container() -> int:
+    """What the control groups of this process leave it, each of them and all around it."""
+    folders = {CGROUP, CGROUP / "memory"}
+    for root, path in _control_groups():
+        folders |= {root / path, *(root / parent for parent in path.parents)}
+    return min(_spare(folder, *names) for folder in folders for names in LIMIT_USE_CACHE)
+
+
+def _control_groups() -> Iterator[tuple[Path, Path]]:
+    """Folders of the hierarchies that limit memory, and this process's group below each."""
     try:
-        limit = (CGROUP / "memory.max").read_text().strip()
-        used = int((CGROUP / "memory.current").read_text())
+        lines = CGROUPS_OF_PROCESS.read_text().splitlines()
+    except OSError:
+        return
+    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        if controllers == "" or "memory" in controllers.split(","):
+            yield CGROUP / "memory" if controllers else CGROUP, Path(path.lstrip("/"))
+
+
+def _spare(folder: Path, limit: str, use: str, cache: str) -> int:
+    """Bytes that one group has left; ``UNLIMITED`` where it has no limit, or there is none such."""
+    try:
+        most = (folder / limit).read_text().strip()
+        used = int((folder / use).read_text())
+        told = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
+        return UNLIMITED if most == "max" else max(0, int(most) - used + int(told.get(cache, 0)))
     except (OSError, ValueError):
-        limit, used = "max", 0
-    return 2**63 if limit == "max" else max(0, int(limit) - used)
+        return UNLIMITED

@@ -72,7 +72,7 @@ def fit_run(
     With several ``processes`` this is for the first of them; the others call ``follow_run``.
     """
     table, roles = opened(inputs, settings)
-    way = stored_way(run) or choose_way(table, roles, settings)
+    way = stored_way(run) or choose_way(table, roles, settings, processes.place.local_size)
     if way.notice is not None:
         progress.notice(way.notice)
     plan = plan_of_first(way.plan, processes)

@@ -10,6 +10,7 @@ from pidreg_cli.errors import UsageError
 from pidreg_cli.threads import available_threads
 
 _NAMES = ("WORLD_SIZE", "RANK", "LOCAL_WORLD_SIZE", "LOCAL_RANK")
+_PORT = "MASTER_PORT"
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,15 @@ class Place:
         given = os.environ if environment is None else environment
         if given.get("WORLD_SIZE", "1") == "1":
             return cls()
-        missing = [name for name in (*_NAMES, "MASTER_ADDR", "MASTER_PORT") if not given.get(name)]
+        missing = [name for name in (*_NAMES, "MASTER_ADDR", _PORT) if not given.get(name)]
         if missing:
             raise _unclear(f"WORLD_SIZE is {given['WORLD_SIZE']!r}, but {', '.join(missing)} not set")
         try:
-            size, rank, local_size, local_rank = (int(given[name]) for name in _NAMES)
+            size, rank, local_size, local_rank, port = (int(given[name]) for name in (*_NAMES, _PORT))
         except ValueError:
-            raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in _NAMES)) from None
-        if not (0 <= rank < size and 0 <= local_rank < local_size <= size):
-            raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in _NAMES))
+            raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in (*_NAMES, _PORT))) from None
+        if not (0 <= rank < size and 0 <= local_rank < local_size <= size and 0 < port < 2**16):
+            raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in (*_NAMES, _PORT)))
         return cls(rank, size, local_rank, local_size)
 
     @property

@@ -38,8 +38,10 @@ class Way:
     notice: str | None
 
 
-def choose_way(table: ParquetTable, roles: Roles, settings: Settings) -> Way:
+def choose_way(table: ParquetTable, roles: Roles, settings: Settings, sharing: int = 1) -> Way:
     """By size: streamed where a fit in memory would take more than ``settings.memory``, or than there is.
+
+    ``sharing``: processes that fit on this machine, each as much as this one.
 
     Raises UsageError where the limit is too small for the table, and DataError for lists without any element.
     """
@@ -51,7 +53,7 @@ def choose_way(table: ParquetTable, roles: Roles, settings: Settings) -> Way:
         if size.in_memory <= limit:
             return Way(None, f"the table is read into memory: {needs}")
         return Way(StreamPlan.of(size, limit), f"the table is streamed: {needs}")
-    limit = resident_bytes() + int(SPARE * available_bytes())
+    limit = resident_bytes() + int(SPARE * available_bytes() / sharing)
     if size.in_memory <= limit:
         return Way(None, None)
     needs = f"{_needs(size)}, and {amount(limit)} are to be had (--memory sets a limit)"
@@ -81,7 +83,7 @@ def stored_way(run: RunBuilder) -> Way | None:
         raise RunError(
             "run.checkpoint", f"{path} cannot be read: {error}", "start again with --force"
         ) from error
-    return Way(plan, "the table is streamed, as before the interruption")
+    return Way(plan, f"the table is streamed within {amount(plan.limit)}, as before the interruption")
 
 
 def _plan(document: Any) -> StreamPlan:

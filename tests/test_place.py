@@ -45,7 +45,15 @@ def test_a_part_of_the_environment_is_not_enough(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("RANK", "4"), ("RANK", "x"), ("LOCAL_RANK", "2"), ("WORLD_SIZE", "0")]
+    ("name", "value"),
+    [
+        ("RANK", "4"),
+        ("RANK", "x"),
+        ("LOCAL_RANK", "2"),
+        ("WORLD_SIZE", "0"),
+        ("MASTER_PORT", "abc"),
+        ("MASTER_PORT", "65536"),
+    ],
 )
 def test_places_that_cannot_be_are_refused(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"{name} is '{value}'"):

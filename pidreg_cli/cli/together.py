@@ -19,6 +19,8 @@ def fail_together(
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if isinstance(error, Terminated):
         error = _ended(error)
+    elif isinstance(error, KeyboardInterrupt) and not place.first:
+        error.add_note("--resume continues from the last finished epoch, if there is one")
     from pidreg_cli.training.torchrun import tell
 
     status, explains = tell(place, failure_of(error).status)

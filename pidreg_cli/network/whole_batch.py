@@ -78,9 +78,9 @@ class WholeBatch:
         mine = torch.stack([here, torch.linalg.vector_norm(h - here, dim=0)])
         everyone = torch.nn.functional.pad(mine[None], (0, 0, 0, 0, self.rank, self.size - 1 - self.rank))
         means, norms = _Sum.apply(everyone, self.add).unbind(1)  # type: ignore[no-untyped-call]
-        counts = h.new_tensor([bounds.stop - bounds.start for bounds in slices(self.rows, self.size)])[
-            :, None
-        ]
+        # Of ``slices``, made where ``h`` is: numbers from the host would have every step wait for them.
+        bounds = torch.arange(self.size + 1, device=h.device) * self.rows // self.size
+        counts = bounds.diff()[:, None].to(h.dtype)
         mean = (means * counts).sum(0) / self.rows
         # As a norm: its gradient is 0 where nothing varies.
         parts = torch.cat([norms, (means - mean) * counts.sqrt()])

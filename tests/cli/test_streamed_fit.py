@@ -22,7 +22,8 @@ from tests.cli.in_process import TINY, Ended
 
 ROWS = 2600
 FIT = ("fit", "data.parquet", "--modalities", "a,b", "--config", "tiny.yaml", "--folds", "auto")
-STREAMED = (*FIT, "--memory", "300MB", "--set", "features.boosted=auto")
+BOOSTED = (*FIT, "--set", "features.boosted=auto")
+STREAMED = (*BOOSTED, "--memory", "300MB")
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,9 @@ def test_unasked_it_goes_by_what_the_machine_has(place, monkeypatch, spare, said
     assert (way.plan is None) == (spare == 0)
     monkeypatch.setattr(streaming, "available_bytes", lambda: 10**11)
     assert streaming.choose_way(table, roles, load_settings()) == streaming.Way(None, None)
+    # Each of several processes on a machine would read it.
+    shared = streaming.choose_way(table, roles, load_settings(), 16)
+    assert "and 5.1 GB are to be had" in str(shared.notice)
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
@@ -203,9 +207,9 @@ def test_an_interrupted_fit_ends_in_the_same_bytes(run, place, monkeypatch, epoc
     monkeypatch.undo()
     monkeypatch.chdir(place)
     # Now there is memory for all: it goes on as it began.
-    resumed = Ended(*STREAMED, "-o", name, "--resume", "-v")
+    resumed = Ended(*(BOOSTED if epochs == 1 else STREAMED), "-o", name, "--resume", "-v")
     assert resumed.status == 0, resumed.err
-    assert "the table is streamed, as before the interruption" in resumed.err
+    assert "the table is streamed within 300 MB, as before the interruption" in resumed.err
     for file in (
         "model.safetensors",
         "model.json",

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import Roles
@@ -17,12 +19,21 @@ from pidreg_cli.data.streaming.buckets import Buckets, check_space
 from pidreg_cli.data.streaming.column_facts import ColumnFacts
 from pidreg_cli.data.streaming.deal import DealtTable, deal_table
 from pidreg_cli.data.streaming.opening import Draws, open_rows
-from pidreg_cli.data.streaming.plan import StreamPlan, TableSize, quantile_error
+from pidreg_cli.data.streaming.plan import (
+    FEWEST_HELD,
+    FEWEST_SAMPLED,
+    MOST_BUCKETS,
+    POOL_BUCKETS,
+    StreamPlan,
+    TableSize,
+    quantile_error,
+)
 from pidreg_cli.data.streaming.transforms import fit_on_sample
 from pidreg_cli.data.streaming.uses import sample_mask
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.data.transforms import FeatureTransform
 from pidreg_cli.errors import DataError, OutputError, RunError, UsageError
+from pidreg_cli.memory import bytes_of
 
 ROWS = 3000
 PLAN = StreamPlan(limit=10**9, sampled=400, held=100, bucket_rows=150)
@@ -193,6 +204,30 @@ def test_sizes_grow_with_the_memory_and_too_little_is_refused():
         StreamPlan.of(size, 650 * 10**6)
     with pytest.raises(UsageError, match="to train on"):
         StreamPlan.of(TableSize(10**9, 200, 2), 2 * 10**10)
+
+
+@given(
+    st.integers(100, 10**10), st.integers(1, 20_000), st.integers(1, 12), st.booleans(), st.integers(1, 10**9)
+)
+def test_the_least_limit_is_enough_and_what_is_asked_for_is_the_least(
+    rows, features, modalities, grouped, less
+):
+    size = TableSize(rows, features, modalities, grouped)
+    plan = StreamPlan.of(size, size.streamed)
+    assert plan.sampled >= FEWEST_SAMPLED
+    assert plan.held >= FEWEST_HELD
+    assert plan.bucket_rows * MOST_BUCKETS >= rows
+    fewer = size.streamed - 1 - max(8, size.streamed // 1000)
+    free = fewer - size.state
+    assert (
+        free / size.of_sampled < FEWEST_SAMPLED
+        or free / size.of_held < FEWEST_HELD
+        or free / size.of_pooled < POOL_BUCKETS * rows / MOST_BUCKETS
+    )
+    with pytest.raises(UsageError) as caught:
+        StreamPlan.of(size, max(1, size.streamed - less))
+    asked = bytes_of(caught.value.hint.split("--memory ")[1].split(" ")[0])
+    assert StreamPlan.of(size, asked).limit == asked < size.streamed * 1.1
 
 
 @pytest.mark.parametrize(

@@ -63,4 +63,4 @@ def test_constants_are_those_of_the_code() -> None:
         f"`training.round_rows` of them ({rounds:,})",
     ):
         assert stated in TEXT, stated
-    assert StreamPlan.of(TableSize(10**8, 200, 2), bytes_of("4GB"))
+    assert StreamPlan.of(TableSize(10**8, 200, 2), bytes_of("2.8GB"))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import log
+from math import ceil, log
 from typing import Any, Self
 
 from pidreg_cli.errors import UsageError
-from pidreg_cli.memory import amount
+from pidreg_cli.memory import amount, as_option
 
 LIBRARIES = 600 * 10**6
 """Bytes of a process beside rows: Python, torch, SciPy, LightGBM, networks, and what allocators keep of a pass."""
@@ -51,6 +51,34 @@ class TableSize:
         of_row = CELL * self.features + ROW * (self.modalities + 2)
         return LIBRARIES + self.rows * of_row
 
+    @property
+    def state(self) -> int:
+        """Bytes that stay while it is streamed: libraries, and what every row does."""
+        return LIBRARIES + self.rows * (STATE_OF_A_GROUPED_ROW if self.grouped else STATE_OF_A_ROW)
+
+    @property
+    def of_sampled(self) -> float:
+        """Free bytes for each row that fits transforms."""
+        return SAMPLE_CELL * self.features / SHARE_SAMPLE
+
+    @property
+    def of_held(self) -> float:
+        """Free bytes for each held-out row; half as many validate."""
+        judging = JUDGING_ROW * (self.modalities + 2) + JUDGING_CELL * self.features
+        return 1.5 * judging / SHARE_JUDGING
+
+    @property
+    def of_pooled(self) -> float:
+        """Free bytes for each training row of those that are mixed at a time."""
+        return 4 * (INPUTS * self.features + self.modalities + 2) / SHARE_POOL
+
+    @property
+    def streamed(self) -> int:
+        """Bytes that a process needs at least to stream it."""
+        pooled = POOL_BUCKETS * ceil(self.rows / MOST_BUCKETS) * self.of_pooled
+        most = max(FEWEST_SAMPLED * self.of_sampled, FEWEST_HELD * self.of_held, pooled)
+        return self.state + ceil(most) + 1
+
 
 @dataclass(frozen=True)
 class StreamPlan:
@@ -68,24 +96,19 @@ class StreamPlan:
     @classmethod
     def of(cls, size: TableSize, limit: int) -> Self:
         """The largest sizes that the limit allows. Raises UsageError where it is too small for the table."""
-        of_row = STATE_OF_A_GROUPED_ROW if size.grouped else STATE_OF_A_ROW
-        state = LIBRARIES + of_row * size.rows
-        free = max(0, limit - state)
-        judging = JUDGING_ROW * (size.modalities + 2) + JUDGING_CELL * size.features
-        sampled = min(MOST_SAMPLED, int(SHARE_SAMPLE * free / (SAMPLE_CELL * size.features)))
-        held = min(MOST_HELD, int(SHARE_JUDGING * free / judging / 1.5))
-        pool = int(SHARE_POOL * free / (4 * (INPUTS * size.features + size.modalities + 2)))
-        bucket = pool // POOL_BUCKETS
-        if sampled < FEWEST_SAMPLED or held < FEWEST_HELD or size.rows > MOST_BUCKETS * bucket:
+        if limit < size.streamed:
             raise UsageError(
                 "usage.memory",
                 f"{amount(limit)} of memory are too little for {size.rows:,} rows of {size.features:,} features: "
-                f"{amount(state)} go to libraries and row numbers, and the rest holds {held:,} rows to judge by, "
-                f"{sampled:,} to fit transforms ({FEWEST_HELD:,} of each at least), and 1/{MOST_BUCKETS} of the rows "
-                "to train on",
-                f"give more, as in --memory {amount(2 * max(limit, state)).replace(' ', '')}, or fewer features",
+                f"{amount(size.state)} go to libraries and row numbers; with {FEWEST_HELD:,} rows to judge by, "
+                f"{FEWEST_SAMPLED:,} to fit transforms, and 1/{MOST_BUCKETS} of the rows to train on, one after the "
+                f"other, {as_option(size.streamed)} are the least",
+                f"give --memory {as_option(size.streamed)} or more, or fewer features",
             )
-        return cls(limit, sampled, held, bucket)
+        free = limit - size.state
+        sampled = min(MOST_SAMPLED, int(free / size.of_sampled))
+        held = min(MOST_HELD, int(free / size.of_held))
+        return cls(limit, sampled, held, int(free / size.of_pooled) // POOL_BUCKETS)
 
     def to_document(self) -> dict[str, Any]:
         """As plain JSON values."""
