@@ -90,7 +90,7 @@ class TreeShare:
             for fold, training in [(fold, self.workers.start(fold)) for fold in folds]
         }
         for name in [name for name, one in found.items() if one is None]:
-            self.progress.notice(f"{name}: nothing could be learnt, which has no say")
+            self.progress.notice(f"{name}: nothing could be learnt, it has no say")
         counted = [one for one in found.values() if one is not None]
         standardise = model.transforms.target.standardise
         parts = [LeftOut(*map(standardise, (part.network, part.trees, part.target))) for part, _ in counted]

@@ -188,7 +188,7 @@ def test_a_block_for_which_nothing_is_learnt_has_no_say(
     progress = Noticing()
     fit = fitted(seasons(), progress, **BLOCKED)
     assert models(fit) == [BLOCKS[0], BLOCKS[2], "model"]
-    assert f"{BLOCKS[1]}: nothing could be learnt, which has no say" in progress.notices
+    assert f"{BLOCKS[1]}: nothing could be learnt, it has no say" in progress.notices
     assert fit.outcome.deployed.model.tree_share != blocked[0].outcome.deployed.model.tree_share
 
 
