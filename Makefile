@@ -16,10 +16,10 @@ demo: $(STAMP)
 
 # A gate gives the same answer twice: made-up inputs are the same each time. test-full makes up others each time.
 test: $(STAMP) lint
-	PIDREG_FUZZ_SEED=0 $(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=ci -m 'not slow'
+	PIDREG_FUZZ_SEED=$${PIDREG_FUZZ_SEED:-0} $(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=ci -m 'not slow'
 
 test-full: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=default
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' tests/information tests/data tests/cli tests/contract \
 	  --cov=pidreg_cli.information --cov=pidreg_cli.data --cov-fail-under=95
 

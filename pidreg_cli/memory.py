@@ -15,7 +15,7 @@ LIMIT_USE_CACHE = (
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 """What a control group tells, in its second version and in its first: most bytes, those used, and of these files that
-were read and can go.
+were read once, which go first.
 """
 UNLIMITED = 2**63
 
@@ -74,7 +74,15 @@ def _spare(folder: Path, limit: str, use: str, cache: str) -> int:
     try:
         most = (folder / limit).read_text().strip()
         used = int((folder / use).read_text())
-        told = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
-        return UNLIMITED if most == "max" else max(0, int(most) - used + int(told.get(cache, 0)))
+        return UNLIMITED if most == "max" else max(0, int(most) - used + _cached(folder, cache))
     except (OSError, ValueError):
         return UNLIMITED
+
+
+def _cached(folder: Path, name: str) -> int:
+    """Bytes of files that were read once; none where the group does not tell."""
+    try:
+        told = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
+        return int(told.get(name, 0))
+    except (OSError, ValueError):
+        return 0

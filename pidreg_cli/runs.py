@@ -38,8 +38,8 @@ _OF_DESKTOPS = (".DS_Store", "Thumbs.db")
 """What file managers leave in every folder they show."""
 _UNREADABLE = ("data.unreadable_file", "data.missing_input")
 """Codes of data that may be read the next time."""
-_FREE = ("threads", "memory")
-"""Settings that change no number of a fit: a continued one may have others. It streams as it was begun."""
+_FREE = ("threads",)
+"""Settings that change no number of a fit: a continued one may have others."""
 
 
 class RunBuilder:

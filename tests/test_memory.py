@@ -53,6 +53,11 @@ def test_limits_of_every_group_around_the_process_hold(
     # Files that were read are kept as long as nobody needs the room.
     write_group(root / "slurm" / "job_1" / "step", "2000", 1990, 1500, first=first)
     assert memory.available_bytes() == 1510
+    (root / "slurm" / "job_1" / "step" / "memory.stat").write_text("none of it\n")
+    assert memory.available_bytes() == 10
+    (root / "slurm" / "job_1" / "step" / "memory.stat").unlink()
+    assert memory.available_bytes() == 10
+    write_group(root / "slurm" / "job_1" / "step", "2000", 1990, 1500, first=first)
     write_group(root / "elsewhere", "1", 0, first=first)
     assert memory.available_bytes() == 1510
 

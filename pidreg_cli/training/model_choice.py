@@ -180,7 +180,8 @@ class ModelChoice:
         better = boosted if used else plain
         trained = self._whole(better, further, fitted if used else None)
         rest = trained.ledger.history[len(better.ledger.history) :]
-        history = [*plain.ledger.history, *boosted.ledger.history, *rest]
+        order = (plain, boosted) if used else (boosted, plain)  # the model that is deployed comes last
+        history = [*(record for one in order for record in one.ledger.history), *rest]
         ledger = replace(trained.ledger, history=history)
         return self._mixed(replace(trained, ledger=ledger), fitted.scores)
 

@@ -213,9 +213,8 @@ class ProtocolRun:
         """One model: of a fold, or the deployed one."""
         rows = (self.arrays.take(parts.train), self.arrays.take(parts.valid))
         task = ModelTask(name, number, self.arrays.names)
-        trainings = max(
-            networks_of(self.settings), self.settings.boosting.blocked_folds if self._apart(parts) else 0
-        )
+        asked = self.settings.features.boosted == "auto" and self._apart(parts)
+        trainings = max(networks_of(self.settings), self.settings.boosting.blocked_folds if asked else 0)
         with self.workers(trainings, len(parts.train)) as workers:
             given = (self.settings, self.device, self.progress, self.store, workers)
             return ModelChoice(task, rows, *given, self.dealt, self.processes, apart=self._apart(parts)).run()

@@ -55,10 +55,12 @@ class TreeShare:
         unit, judged = model.transforms.target.original.sd, LeftOut.pooled(parts)
         errors = [self.processes.number_of_first(judged.error(of_trees)) for of_trees in (share, 0.0)]
         after, before = (f"{unit * np.sqrt(error):.4g}" for error in errors)
-        told = f"validation RMSE {after}, without them {before}"
+        rows = "validation"
         if blocks:
-            told = f"RMSE {after}, without them {before}, of validation rows and training rows left out in blocks"
-        self.progress.notice(f"{text} ({told})")
+            rows = (
+                "best for validation rows and training rows left out in blocks, each by its own error; their"
+            )
+        self.progress.notice(f"{text} ({rows} RMSE {after}, without them {before})")
         return share, history
 
     def _validation(self, model: FittedModel, scores: BoostedScores, full: int) -> LeftOut:

@@ -14,7 +14,7 @@ import pytest
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.data.streaming import plan
 from pidreg_cli.data.streaming.plan import POOL_BUCKETS, StreamPlan, TableSize, quantile_error
-from pidreg_cli.memory import bytes_of
+from pidreg_cli.memory import amount, as_option, bytes_of
 from tests.cli.in_process import TINY, Ended
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
@@ -63,4 +63,5 @@ def test_constants_are_those_of_the_code() -> None:
         f"`training.round_rows` of them ({rounds:,})",
     ):
         assert stated in TEXT, stated
-    assert StreamPlan.of(TableSize(10**8, 200, 2), bytes_of("2.8GB"))
+    assert f"10^8 rows of 200 features need {amount(TableSize(10**8, 200, 2).streamed)}" in TEXT
+    assert f"`--memory {as_option(TableSize(10**9, 200, 2).streamed)}` is the least" in TEXT

@@ -64,8 +64,10 @@ def test_blocks_of_training_rows_ask_for_trees_that_one_season_does_not_want(
     assert shares[1] > shares[0] + 0.1
     assert fit.report.metrics.test.rmse < alone.report.metrics.test.rmse
     assert "3 blocks of these are left out in turn" in notices[-2]
-    assert f"are {shares[1]:.0%} of the prediction (RMSE" in notices[-1]
-    assert "of validation rows and training rows left out in blocks" in notices[-1]
+    assert (
+        f"are {shares[1]:.0%} of the prediction (best for validation rows and training rows left"
+        in notices[-1]
+    )
     [told] = [d for d in fit.report.diagnostics if d.code == "training.tree_share"]
     assert told.value == shares[1]
 

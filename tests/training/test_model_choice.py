@@ -118,6 +118,7 @@ def test_a_worse_network_with_scores_is_not_kept(monkeypatch: pytest.MonkeyPatch
         for name in ("model", "model, boosted")
     }
     assert best["model"] < best["model, boosted"]
+    assert ledger.history[-1].model == "model"
     assert ledger.best_loss == best["model"]
     assert not ledger.boosted
     assert not fit.outcome.deployed.model.transforms.encoded
