@@ -193,6 +193,7 @@ def test_codes_that_predict_without_error_end_like_other_data_and_leave_no_run(p
     assert sorted(path.name for path in place.iterdir()) == ["data.parquet", "tiny.yaml"]
 
 
+@pytest.mark.slow
 def test_threads_are_those_of_the_option_and_not_of_the_surroundings(tmp_path, table, pidreg):
     # Products small enough are never shared among threads: more rows and wider codes than elsewhere.
     rows = pa.concat_tables([table] * 3)

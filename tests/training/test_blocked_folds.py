@@ -142,12 +142,20 @@ def test_a_block_trains_nothing_that_predicts_it(monkeypatch: pytest.MonkeyPatch
     assert (again.target == 1e9).all()
 
 
+@pytest.mark.slow
 def test_validation_rows_may_come_first() -> None:
     arrays = seasons()
     assert models(fitted(arrays.take(np.arange(arrays.rows)[::-1]), **BLOCKED)) == [*BLOCKS, "model"]
 
 
-@pytest.mark.parametrize("kept", ["one row apart", "groups", "scores as inputs", "five modalities"])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "one row apart",
+        "groups",
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ("scores as inputs", "five modalities")),
+    ],
+)
 def test_no_blocks_are_left_out_where_they_would_say_nothing(kept: str) -> None:
     arrays = seasons()
     assert arrays.split is not None
