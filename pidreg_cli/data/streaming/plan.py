@@ -102,8 +102,9 @@ class StreamPlan:
                 f"{amount(limit)} of memory are too little for {size.rows:,} rows of {size.features:,} features: "
                 f"{amount(size.state)} go to libraries and row numbers; with {FEWEST_HELD:,} rows to judge by, "
                 f"{FEWEST_SAMPLED:,} to fit transforms, and 1/{MOST_BUCKETS} of the rows to train on, one after the "
-                f"other, {as_option(size.streamed)} are the least",
-                f"give --memory {as_option(size.streamed)} or more, or fewer features",
+                f"other, {as_option(size.streamed)} are the least to stream it",
+                # A small table needs less as a whole.
+                f"give --memory {as_option(min(size.streamed, size.in_memory))} or more, or fewer features",
             )
         free = limit - size.state
         sampled = min(MOST_SAMPLED, int(free / size.of_sampled))
