@@ -33,7 +33,7 @@ def rewrite(path: Path, header: dict[str, Any] | None, arrays: Arrays) -> None:
 
 def without_digests(folder: Path) -> Path:
     """Make the run one of an earlier version; the folder."""
-    edit_json(folder, lambda document: document.update(format_version=FIRST["model.json"]))
+    edit_json(folder, _of_first_version)
     rewrite(folder / "model.safetensors", None, content_of(folder / "model.safetensors")[1])
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     for name in ("prediction.safetensors", "evidence.safetensors"):
@@ -46,6 +46,14 @@ def without_digests(folder: Path) -> Path:
                 header["weights"] = f"sha256:{weights}"
             rewrite(folder / name, header, arrays)
     return folder
+
+
+def _of_first_version(document: dict[str, Any]) -> None:
+    document["format_version"] = FIRST["model.json"]
+    for network in document["networks"]:
+        del network["fusion_involvement"]
+        for encoder in network["encoders"]:
+            del encoder["wave_layers"]
 
 
 def edit_json(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:

@@ -85,7 +85,17 @@ class EncoderSettings(_Settings):
     frequency_scale: float = Field(
         gt=0, le=10, description="standard deviation of the frequencies at the start"
     )
-    waves: int = Field(ge=1, le=4096, description="trainable sines of all features in a fourier encoder")
+    waves: int = Field(ge=1, le=4096, description="trainable sines in a layer of a fourier encoder")
+    # Runs of versions without this key stay readable.
+    wave_layers: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="layers of sines in a fourier encoder: each but the first reads combinations of the one before",
+    )
+    wave_width: int | None = Field(
+        default=None, ge=1, le=4096, description="of a fourier encoder's hidden layers; null: width"
+    )
 
 
 class NetworkSettings(_Settings):
@@ -100,6 +110,14 @@ class NetworkSettings(_Settings):
     bottleneck_start: float = Field(gt=0, lt=1, description="lambda at the start: share of signal in a code")
     fusion_floor: float = Field(
         ge=0, le=0.95, description="share of the fusion's gains that every code and product gets alike"
+    )
+    # Runs of versions without this key stay readable.
+    fusion_involvement: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="weight of a modality's terms in the fusion from which they get all of their share of "
+        "fusion_floor; with less they get less; 0: all the same",
     )
     predictor_width: int = Field(ge=1, le=4096)
     predictor_depth: int = Field(ge=0, le=12)
@@ -131,6 +149,14 @@ class TrainingSettings(_Settings):
     learning_rate: float = Field(gt=0, le=1)
     bottleneck_learning_rate: float = Field(gt=0, le=1)
     weight_decay: float = Field(ge=0)
+    # Runs of versions without the next two keys stay readable, and train as they did.
+    waves_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="of the matrices of fourier encoders, which move by Muon; null: by AdamW, as all others",
+    )
+    waves_weight_decay: float = Field(default=0.0, ge=0, description="of these, where they move by Muon")
     gradient_clip: float = Field(gt=0)
     modality_dropout: float = Field(
         ge=0, lt=1, description="share of training rows from which a modality is hidden, anew in every step"
@@ -168,9 +194,15 @@ class Stage1Settings(StageSettings):
 
 
 class Stage2Settings(StageSettings):
-    """Stage 2 ends early after ``patience`` epochs without a better validation loss."""
+    """Stage 2 keeps the best epoch by ``criterion``, and ends after ``patience`` epochs without a better one."""
 
     patience: int = Field(ge=1)
+    # Runs of versions without this key stay readable, and train as they did.
+    criterion: Literal["prediction", "codes"] = Field(
+        default="prediction",
+        description="squared error on the validation rows: of the prediction; codes: of this and, in mean, of the "
+        "heads of single modalities, where these train (loss.sufficiency)",
+    )
 
 
 class InformationSettings(_Settings):

@@ -16,6 +16,8 @@ EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 
 BINS = 16
 EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
+MATRIX = 2  # dimensions
+UNFOLDED = 32  # combinations of sines and features that the next layer of sines reads
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class EncoderShape:
     frequencies: int
     frequency_scale: float
     waves: int
+    wave_layers: int = 1  # networks of earlier versions have one
 
 
 class PeriodicEmbedding(nn.Module):
@@ -126,7 +129,30 @@ class FourierEmbedding(nn.Module):
         return torch.cat([x, torch.sin(functional.linear(x, self.directions, self.phases))], -1)
 
 
-Embedding = PeriodicEmbedding | PiecewiseEmbedding | FourierEmbedding
+class FoldedFourierEmbedding(nn.Module):
+    """Layers of trainable sines: each reads combinations of what the layer before gives; features are kept.
+
+    Shape: ``(batch, features) -> (batch, features + UNFOLDED + waves)``. Where a latent is folded over another that is
+    folded itself, one layer tells the first, and the sines of the next can be those of the latent.
+    """
+
+    def __init__(self, features: int, waves: int, scale: float, layers: int) -> None:
+        super().__init__()
+        sizes = [features] + [UNFOLDED] * (layers - 1)
+        self.layers = nn.ModuleList(FourierEmbedding(size, waves, scale) for size in sizes)
+        self.maps = nn.ModuleList(nn.Linear(size + waves, UNFOLDED) for size in sizes[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed ``x`` of shape (batch, features)."""
+        first, *others = self.layers
+        found = first(x)
+        for combined, layer in zip(self.maps, others, strict=True):
+            found = layer(combined(found))
+        return torch.cat([x, found], -1)
+
+
+SingleEmbedding = PeriodicEmbedding | PiecewiseEmbedding | FourierEmbedding
+Embedding = SingleEmbedding | FoldedFourierEmbedding
 
 
 class Encoder(nn.Module):
@@ -158,6 +184,13 @@ class Encoder(nn.Module):
             width = shape.width
         self.output = nn.Linear(width, shape.code_dim)
 
+    def wave_matrices(self) -> list[nn.Parameter]:
+        """Of sines of all features and what reads them: the matrices of a ``fourier`` encoder but the linear path's."""
+        if not isinstance(self.embedding, FourierEmbedding | FoldedFourierEmbedding):
+            return []
+        linear = {id(parameter) for parameter in self.linear.parameters()}
+        return [p for p in self.parameters() if p.ndim == MATRIX and id(p) not in linear]
+
     def forward(self, flat: Tensor, noise: Noise) -> Tensor:
         """Encode a batch; ``noise`` drives the dropout, None in evaluation."""
         linear: Tensor = self.linear(flat)
@@ -182,6 +215,9 @@ def _embedding(shape: EncoderShape) -> tuple[Embedding | None, int]:
     if shape.kind == "piecewise":
         return PiecewiseEmbedding(shape.features, shape.embedding_dim), single + shape.plain
     if shape.kind == "fourier":
-        fourier = FourierEmbedding(shape.features + shape.plain, shape.waves, shape.frequency_scale)
-        return fourier, shape.features + shape.plain + shape.waves
+        flat = shape.features + shape.plain
+        if shape.wave_layers > 1:
+            sizes = (flat, shape.waves, shape.frequency_scale, shape.wave_layers)
+            return FoldedFourierEmbedding(*sizes), flat + UNFOLDED + shape.waves
+        return FourierEmbedding(flat, shape.waves, shape.frequency_scale), flat + shape.waves
     return None, shape.features + shape.plain

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck, batch_moments
-from pidreg_cli.network.encoders import Embedding, Encoder, EncoderShape
+from pidreg_cli.network.encoders import Encoder, EncoderShape, SingleEmbedding
 from pidreg_cli.network.fusion import Fusion
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import Noise, normal_like
@@ -32,6 +32,7 @@ class NetworkShape:
     predictor_depth: int
     head_width: int
     head_dropout: float
+    fusion_involvement: float = 0.0  # as networks of earlier versions
 
 
 class PIDRegNetwork(nn.Module):
@@ -49,7 +50,7 @@ class PIDRegNetwork(nn.Module):
         self.bottlenecks = nn.ModuleList(
             LinearNoiseBottleneck(shape.code_dim, shape.bottleneck_start) for _ in range(n)
         )
-        self.fusion = Fusion(n, shape.fusion_floor)
+        self.fusion = Fusion(n, shape.fusion_floor, shape.fusion_involvement)
         self.predictor = Head(
             shape.code_dim, shape.predictor_width, shape.predictor_depth, shape.head_dropout
         )
@@ -62,7 +63,7 @@ class PIDRegNetwork(nn.Module):
     def _draw_parameters(self, generator: torch.Generator) -> None:
         """Initialise from the generator alone; torch's own start draws from global state."""
         for module in self.modules():
-            if isinstance(module, Embedding):
+            if isinstance(module, SingleEmbedding):
                 module.reset(generator)
             elif isinstance(module, nn.Linear):
                 nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)

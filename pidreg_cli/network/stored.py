@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -48,7 +48,9 @@ def _checked(kind: type, stored: Any) -> dict[str, Any]:
         raise TypeError(f"{kind.__name__} is not described by {type(stored).__name__}")
     hints = get_type_hints(kind)
     for field in fields(kind):
-        _check_value(field.name, stored[field.name], hints[field.name])
+        # What earlier versions do not store has a default.
+        if field.default is MISSING or field.name in stored:
+            _check_value(field.name, stored[field.name], hints[field.name])
     return dict(stored)
 
 
@@ -67,7 +69,10 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
 
 def _check_layers(shape: NetworkShape, tensors: int) -> None:
     """Raise ValueError where there are more layers than tensors: laying them out takes time for each."""
-    layers = sum(encoder.depth + 1 for encoder in shape.encoders) + shape.predictor_depth
+    encoders = sum(
+        one.depth + (max(1, one.wave_layers) if one.kind == "fourier" else 1) for one in shape.encoders
+    )
+    layers = encoders + shape.predictor_depth
     if layers > tensors:
         raise ValueError(f"a network of {layers} layers in {tensors} tensors")
 

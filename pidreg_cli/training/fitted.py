@@ -140,7 +140,7 @@ def network_shape(
             features=len(transform.columns),
             plain=len(transform.units) + transform.indicators + transforms.encoded,
             code_dim=d,
-            width=encoder.width,
+            width=encoder.width if kinds[name] != "fourier" else encoder.wave_width or encoder.width,
             depth=encoder.depth,
             # Every sine holds a part of every fold; with dropout of .2 codes miss a sixth more bits (docs/training.md).
             dropout=0.0 if kinds[name] == "fourier" else encoder.dropout,
@@ -148,6 +148,7 @@ def network_shape(
             frequencies=encoder.frequencies,
             frequency_scale=encoder.frequency_scale,
             waves=encoder.waves,
+            wave_layers=encoder.wave_layers,
         )
         for name, transform in transforms.features.items()
     )
@@ -160,6 +161,7 @@ def network_shape(
         settings.predictor_depth,
         settings.head_width,
         settings.head_dropout,
+        settings.fusion_involvement,
     )
 
 

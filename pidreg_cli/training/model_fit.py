@@ -21,7 +21,7 @@ from pidreg_cli.training.last_epoch import LastEpoch
 from pidreg_cli.training.objective import loss_terms
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import EpochRecord, Progress
-from pidreg_cli.training.reading import predict
+from pidreg_cli.training.reading import predict, predict_with_heads
 from pidreg_cli.training.rounds import BatchPlan
 from pidreg_cli.training.seeds import Stream, torch_generator
 from pidreg_cli.training.shortage import changed_batches, no_smaller_batch, not_agreed
@@ -287,20 +287,31 @@ class ModelFit:
         return found
 
     @torch.no_grad()
-    def _validation_loss(self) -> float:
-        """Mean squared error of the standardised target on the validation rows."""
+    def _validation_losses(self) -> tuple[float, float]:
+        """Mean squared errors on the validation rows: of the standardised target, and in mean of what the heads of
+        single modalities say of Y', 0 where nothing asks for it.
+
+        A head counts at most as the constant does: of a modality that tells nothing it gets worse while others learn.
+        """
         own = self.valid.part(self.processes.own(len(self.valid)))
-        prediction = self.processes.joined(predict(self.state.evaluated, own.inputs), len(self.valid))
-        return float(functional.mse_loss(prediction, self.valid.target))
+        heads = self.settings.stage2.criterion == "codes" and self.settings.loss.sufficiency > 0
+        found = predict_with_heads(self.state.evaluated, own.inputs) if heads else None
+        columns = predict(self.state.evaluated, own.inputs)[:, None] if found is None else found
+        prediction, *scores = self.processes.joined(columns, len(self.valid)).unbind(1)
+        loss = float(functional.mse_loss(prediction, self.valid.target))
+        if not scores:
+            return loss, 0.0
+        errors = (torch.stack(scores) - self.valid.score).square().mean(1)
+        return loss, float(errors.clamp(max=self.valid.score.square().mean()).mean())
 
     def _close_epoch(self, terms: dict[str, float], atoms: StageAtoms | None) -> None:
         ledger = self.state.ledger
-        valid = self._validation_loss()
-        train = sum(terms.values())
-        self._check_finite(valid)
+        valid, single = self._validation_losses()
+        train, criterion = sum(terms.values()), valid + single
+        self._check_finite(criterion)
         ledger.epoch += 1
-        if ledger.stage == 2 and (ledger.best_loss is None or valid < ledger.best_loss):
-            ledger.best_loss, ledger.best_epoch = valid, ledger.epoch
+        if ledger.stage == 2 and (ledger.best_criterion is None or criterion < ledger.best_criterion):
+            ledger.best_criterion, ledger.best_loss, ledger.best_epoch = criterion, valid, ledger.epoch
             self.state.keep_best()
         record = self._record(terms, train, valid, atoms)
         ledger.history.append(record)

@@ -115,6 +115,17 @@ def predict(network: PIDRegNetwork, inputs: Sequence[ModalityInput]) -> Tensor:
     return torch.cat(by_chunks(inputs, lambda chunk: network.predict(network.encode(chunk, None))))
 
 
+@torch.no_grad()
+def predict_with_heads(network: PIDRegNetwork, inputs: Sequence[ModalityInput]) -> Tensor:
+    """As ``predict``, and what the head of each modality says of Y' beside it: (n, 1 + modalities)."""
+
+    def of(chunk: list[ModalityInput]) -> Tensor:
+        codes = network.encode(chunk, None)
+        return torch.stack([network.predict(codes), *network.single_scores(codes)], -1)
+
+    return torch.cat(by_chunks(inputs, of))
+
+
 def readout_blocks(
     reading: Reading, to_score: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> ReadoutBlocks:

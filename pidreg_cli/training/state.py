@@ -24,7 +24,8 @@ class Ledger:
 
     ``boosted``: whether the encoders read boosted scores; ``tree_share``: of the trees of all modalities in
     a prediction. ``batch``: rows of a batch, where memory did not suffice for those planned. ``chosen``: the kind of
-    encoders, where trials chose another than the usual one.
+    encoders, where trials chose another than the usual one. ``best_loss``: of the prediction on the validation rows in
+    the best epoch, ``best_criterion``: by which it is the best.
     """
 
     stage: int = 1
@@ -37,6 +38,7 @@ class Ledger:
     converged: bool = False
     stage1_epochs: int = 0
     best_loss: float | None = None
+    best_criterion: float | None = None
     best_epoch: int = 0
     boosted: bool = False
     tree_share: float = 0.0
@@ -52,7 +54,9 @@ class Ledger:
     def from_document(cls, document: dict[str, Any]) -> Ledger:
         """Inverse of ``to_document``."""
         history = [EpochRecord(**record) for record in document["history"]]
-        return cls(**{**document, "history": history})
+        # Earlier versions kept the epoch by its loss.
+        criterion = {"best_criterion": document["best_loss"]}
+        return cls(**{**criterion, **document, "history": history})
 
 
 class TrainingState:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
-from pidreg_cli.network.encoders import BINS, Encoder, EncoderShape, FourierEmbedding, PiecewiseEmbedding
-from pidreg_cli.network.fusion import Fusion, hadamard_products, pair_indices
+from pidreg_cli.network.encoders import (
+    BINS,
+    UNFOLDED,
+    Encoder,
+    EncoderShape,
+    FoldedFourierEmbedding,
+    FourierEmbedding,
+    PiecewiseEmbedding,
+)
+from pidreg_cli.network.fusion import LEAST, Fusion, hadamard_products, pair_indices
 from pidreg_cli.network.heads import Head, SubsetHead
 from pidreg_cli.network.noise import dropout
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
+from pidreg_cli.network.stored import restored, shape_from
 
 SHAPE = EncoderShape("periodic", 3, 1, 8, 16, 2, 0.2, 4, 4, 0.1, 12)
 
@@ -58,6 +68,33 @@ def test_waves_bend_combinations_of_features_and_keep_the_features() -> None:
     assert bool(((moved - embedded[:, 4:]).abs().amax(0) > 1e-4).all())
     angles = x @ embedding.directions.detach().T
     assert float(angles.std()) == pytest.approx(2 * torch.pi * 0.25, rel=0.05)
+
+
+def test_a_further_layer_of_waves_reads_combinations_of_the_first_and_keeps_the_features() -> None:
+    embedding = FoldedFourierEmbedding(4, 50, 0.25, 3)
+    for layer in embedding.layers:
+        layer.reset(generator())  # type: ignore[operator]
+    x = torch.randn(300, 4, generator=generator(1))
+    embedded = embedding(x)
+    assert embedded.shape == (300, 4 + UNFOLDED + 50)
+    assert torch.equal(embedded[:, :4], x)
+    combined = embedding.maps[1](embedding.layers[1](embedding.maps[0](embedding.layers[0](x))))
+    assert torch.allclose(embedded[:, 4:], embedding.layers[2](combined), atol=1e-6)
+    with torch.no_grad():
+        for layer in embedding.maps:
+            layer.weight.zero_()  # type: ignore[operator, union-attr]
+    rest = embedding(x)[:, 4:]
+    assert torch.equal(rest, rest[:1].expand_as(rest))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_matrices_of_waves_are_all_but_the_linear_path(layers: int) -> None:
+    encoder = Encoder(replace(SHAPE, kind="fourier", wave_layers=layers))
+    found = encoder.wave_matrices()
+    # Of sines, of hidden layers and the output, and of the maps between layers of sines.
+    assert len(found) == layers + (layers - 1) + SHAPE.depth + 1
+    assert all(matrix is not encoder.linear.weight for matrix in found)
+    assert Encoder(SHAPE).wave_matrices() == []
 
 
 def test_piecewise_bins_resolve_a_step_and_rest_beyond_their_edges() -> None:
@@ -175,6 +212,57 @@ def test_fusion_is_the_weighted_sum_of_codes_and_products() -> None:
     assert torch.allclose(floored.gains, gains / gains.norm(), atol=1e-6)
     assert pair_indices(3) == [(0, 1), (0, 2), (1, 2)]
     assert torch.equal(hadamard_products(codes)[2], codes[1] * codes[2])
+
+
+def test_terms_of_modalities_that_tell_next_to_nothing_get_less_of_the_floor() -> None:
+    fusion, alike = Fusion(3, 0.5, 0.02), Fusion(3, 0.5)
+    enough = torch.tensor([0.4, 0.1, 0.02, 0.48, 0.0, 0.0])
+    for one in (fusion, alike):
+        one.weights.copy_(enough)
+    assert torch.allclose(fusion.gains, alike.gains)
+    # Weights of the terms of c sum to half of what is asked for, and then to nothing.
+    for of_c, factor in ((0.01, 0.5), (0.0, LEAST)):
+        weights = torch.tensor([0.4, 0.1, of_c, 0.5 - of_c, 0.0, 0.0])
+        fusion.weights.copy_(weights)
+        floor = torch.tensor([1.0, 1.0, factor, 1.0, factor, factor])
+        expected = 0.5 * weights / weights.norm() + 0.5 * floor / floor.norm()
+        assert torch.allclose(fusion.gains, expected / expected.norm(), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["fourier", "linear", "mlp"])
+def test_a_stored_network_of_layers_of_waves_is_the_same_again(kind: str) -> None:
+    encoder = replace(SHAPE, kind=kind, wave_layers=8)
+    shape = NetworkShape((encoder,) * 3, 8, 0.9, 0.7, 16, 1, 16, 0.0, 0.02)
+    net = PIDRegNetwork(shape, generator())
+    net.fusion.weights.copy_(torch.tensor([0.9, 0.1, 0.0, 0.0, 0.0, 0.0]))
+    stored = shape_from(json.loads(json.dumps(asdict(shape))))
+    again = restored(stored, net.state_dict(), torch.device("cpu"))
+    rows = inputs(3)
+    assert stored == shape
+    assert torch.equal(net.predict(net.encode(rows, None)), again.predict(again.encode(rows, None)))
+
+
+def test_a_network_stored_before_layers_of_waves_has_one() -> None:
+    shape = NetworkShape((replace(SHAPE, kind="fourier"),) * 2, 8, 0.9, 0.7, 16, 1, 16, 0.0)
+    stored = asdict(shape)
+    del stored["fusion_involvement"]
+    for encoder in stored["encoders"]:
+        del encoder["wave_layers"]
+    assert shape_from(stored) == shape
+
+
+def test_encoders_without_layers_are_counted_yet() -> None:
+    encoder = asdict(replace(SHAPE, kind="fourier", depth=0, wave_layers=0))
+    shape = asdict(NetworkShape((SHAPE,), 8, 0.9, 0.7, 16, 0, 16, 0.0)) | {"encoders": [encoder] * 1000}
+    with pytest.raises(ValueError, match="a network of 1000 layers in 1 tensors"):
+        restored(shape_from(shape), {"one": torch.zeros(1)}, torch.device("cpu"))
+
+
+def test_a_modality_that_tells_by_products_alone_gets_all_of_its_floor() -> None:
+    fusion, alike = Fusion(2, 0.7, 0.02), Fusion(2, 0.7)
+    for one in (fusion, alike):
+        one.weights.copy_(torch.tensor([0.0, 0.0, 1.0]))
+    assert torch.allclose(fusion.gains, alike.gains)
 
 
 def test_weights_of_zero_leave_a_modality_out() -> None:

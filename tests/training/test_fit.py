@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from pidreg_cli.config.loading import load_settings
 from pidreg_cli.data.arrays import MultimodalArrays
@@ -13,10 +15,15 @@ from pidreg_cli.data.splits import Protocol
 from pidreg_cli.errors import DataError, RunError, TrainingError, UsageError
 from pidreg_cli.fitting import Fit, TableSource, fit_arrays, fusion_facts
 from pidreg_cli.model_files import ModelRoles, architecture_text, weights_bytes
+from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
+from pidreg_cli.training import model_fit
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
+from pidreg_cli.training.model_fit import ModelFit
 from pidreg_cli.training.progress import EpochRecord, Silent
+from pidreg_cli.training.reading import predict_with_heads
+from pidreg_cli.training.state import Ledger
 from tests.training.conftest import QUICK, FolderStore, linear_arrays, quick_settings
 
 SOURCE = TableSource(("table.parquet",), "sha256:0", "y")
@@ -264,3 +271,59 @@ def test_columns_and_modalities_without_a_training_value_do_not_end_a_fit() -> N
     nothing = replace(arrays, features={**arrays.features, "b": np.full_like(gone, np.nan)})
     predicted = tree_predictions(nothing.only("b"), nothing.only("b"))
     np.testing.assert_allclose(predicted, arrays.required_target.mean())
+
+
+LOSSES = [(1.0, 0.5), (0.9, 0.7), (1.1, 0.3), (1.2, 0.3)]
+"""Validation errors of the prediction and of the heads of single modalities, epoch by epoch."""
+
+
+def test_the_epoch_with_the_least_errors_of_prediction_and_heads_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = cycle([(2.0, 2.0), *LOSSES])
+    monkeypatch.setattr(ModelFit, "_validation_losses", lambda _: next(told))
+    lengths: dict[str, object] = {
+        "stage1__min_epochs": 1,
+        "stage1__max_epochs": 1,
+        "stage2__min_epochs": 4,
+        "stage2__max_epochs": 4,
+    }
+    for ledger in fitted(linear_arrays(), **lengths, network__further=[]).outcome.histories:
+        assert (ledger.best_epoch, ledger.best_loss, ledger.best_criterion) == (3, 1.1, pytest.approx(1.4))
+        assert [record.valid_loss for record in ledger.history] == [2.0, *(loss for loss, _ in LOSSES)]
+
+
+@pytest.mark.parametrize(("changed", "judged"), [({}, False), ({"stage2__criterion": "codes"}, True)])
+def test_heads_judge_an_epoch_where_they_are_asked(changed: dict[str, object], judged: bool) -> None:
+    for ledger in fitted(linear_arrays(), network__further=[], **changed).outcome.histories:
+        assert ledger.best_loss is not None
+        assert ledger.best_criterion is not None
+        assert (ledger.best_criterion > ledger.best_loss) is judged
+
+
+def test_heads_that_do_not_train_judge_nothing() -> None:
+    changed: dict[str, object] = {"stage2__criterion": "codes", "loss__sufficiency": 0.0}
+    for ledger in fitted(linear_arrays(), network__further=[], **changed).outcome.histories:
+        assert ledger.best_criterion == ledger.best_loss
+
+
+def test_an_earlier_checkpoint_kept_its_epoch_by_the_loss() -> None:
+    document = Ledger(best_loss=0.5, best_epoch=3).to_document()
+    del document["best_criterion"]
+    assert Ledger.from_document(document).best_criterion == 0.5
+    document = Ledger(best_loss=0.5, best_criterion=0.9).to_document()
+    assert Ledger.from_document(document).best_criterion == 0.9
+
+
+def test_a_head_that_is_worse_than_the_mean_counts_as_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wild(network: PIDRegNetwork, inputs: list[Tensor]) -> Tensor:
+        found = predict_with_heads(network, inputs)
+        found[:, 2] = 1e3
+        return found
+
+    monkeypatch.setattr(model_fit, "predict_with_heads", wild)
+    for ledger in fitted(linear_arrays(), network__further=[], stage2__criterion="codes").outcome.histories:
+        assert ledger.best_loss is not None
+        assert ledger.best_criterion is not None
+        # The score has a variance of about one, and half of it is what the other head can err less than.
+        assert ledger.best_loss < ledger.best_criterion < ledger.best_loss + 2

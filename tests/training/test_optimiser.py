@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
+import pytest
 import torch
 
+from pidreg_cli.network.encoders import EncoderShape
 from pidreg_cli.network.heads import Head
-from pidreg_cli.training.optimiser import AdamW, Group, build_optimiser
+from pidreg_cli.network.pidreg import NetworkShape, PIDRegNetwork
+from pidreg_cli.training.optimiser import (
+    ROOT_MEAN_SQUARE,
+    AdamWGroup,
+    MuonGroup,
+    Optimiser,
+    build_optimiser,
+    orthogonal,
+)
 from pidreg_cli.training.state import TrainingState
 from tests.training.conftest import quick_settings
 from tests.training.test_objective import built
@@ -29,7 +40,7 @@ def loss(model: Head, step: int, *, linear: bool = True) -> torch.Tensor:
 
 def test_steps_are_those_of_torch() -> None:
     own, other = head(), head()
-    optimiser = AdamW([Group(list(own.parameters()), 0.01, 0.1)])
+    optimiser = Optimiser([AdamWGroup(list(own.parameters()), 0.01, 0.1)])
     reference = torch.optim.AdamW(other.parameters(), lr=0.01, weight_decay=0.1, fused=True)
     for step in range(5):
         for group in reference.param_groups:
@@ -48,7 +59,7 @@ def test_steps_are_those_of_torch() -> None:
 
 def test_the_state_goes_on_where_it_was() -> None:
     first, second = head(), head()
-    one, two = (AdamW([Group(list(model.parameters()), 0.01, 0.0)]) for model in (first, second))
+    one, two = (Optimiser([AdamWGroup(list(model.parameters()), 0.01, 0.0)]) for model in (first, second))
     loss(first, 0).backward()  # type: ignore[no-untyped-call]
     one.step(1.0)
     second.load_state_dict(first.state_dict())
@@ -73,6 +84,76 @@ def test_every_parameter_is_in_one_group_and_matrices_alone_decay() -> None:
     assert all(parameter.ndim == 0 for parameter in groups[2].parameters)
     state = TrainingState(network, settings, 10)
     assert sum(name.startswith("optimiser.") for name in state.tensors()) == 3 * len(placed)
+
+
+def sines() -> PIDRegNetwork:
+    encoder = EncoderShape("fourier", 3, 1, 8, 16, 2, 0.0, 4, 4, 0.1, 12, 2)
+    return PIDRegNetwork(
+        NetworkShape((encoder, replace(encoder, kind="mlp")), 8, 0.9, 0.0, 16, 1, 16, 0.2),
+        torch.Generator().manual_seed(0),
+    )
+
+
+def test_an_update_is_the_nearest_orthogonal_matrix_or_about() -> None:
+    for shape in ((6, 20), (20, 6), (9, 9), (1, 5)):
+        matrix = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+        found = orthogonal(matrix)
+        nearest = left @ right
+        assert float(torch.linalg.vector_norm(values)) > 0
+        made = torch.linalg.svdvals(found)
+        assert float(made.min()) > 0.6
+        assert float(made.max()) < 1.3
+        # The same singular vectors, whatever the scale.
+        assert float((found * nearest).sum()) == pytest.approx(float(made.sum()), rel=1e-4)
+        assert torch.allclose(orthogonal(1e-6 * matrix), found, atol=1e-4)
+
+
+def test_a_gradient_of_zeros_is_no_direction() -> None:
+    assert torch.equal(orthogonal(torch.zeros(3, 4)), torch.zeros(3, 4))
+    # Whose squares are zeros in single precision.
+    assert float(orthogonal(torch.full((3, 4), 1e-24)).abs().max()) < 1e-6
+
+
+def test_muon_moves_matrices_of_sines_alone_as_it_is_told() -> None:
+    network = sines()
+    settings = quick_settings(training__waves_learning_rate=0.1, training__waves_weight_decay=0.5).training
+    *others, muon = build_optimiser(network, settings).groups
+    assert isinstance(muon, MuonGroup)
+    # Two layers of sines, the map between them, two hidden layers and the output; not the linear path.
+    assert {id(p) for p in muon.parameters} == {id(p) for p in network.encoders[0].wave_matrices()}  # type: ignore[operator]
+    assert len(muon.parameters) == 6
+    placed = [id(p) for group in [*others, muon] for p in group.parameters]
+    assert sorted(placed) == sorted(id(p) for p in network.parameters())
+    matrix = muon.parameters[0]
+    before, rows = matrix.detach().clone(), max(matrix.shape)
+    matrix.grad = torch.randn(matrix.shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        muon.step(0.5)
+    moved = (1 - 0.5 * 0.1 * 0.5) * before - matrix.detach()
+    expected = 0.5 * 0.1 * ROOT_MEAN_SQUARE * rows**0.5 * orthogonal(matrix.grad)
+    assert torch.allclose(moved, expected, atol=1e-5)
+    assert (
+        len(build_optimiser(network, quick_settings(training__waves_learning_rate=None).training).groups) == 3
+    )
+
+
+def test_momentum_goes_on_where_it_was() -> None:
+    settings = quick_settings(training__waves_learning_rate=0.1).training
+    one, two = TrainingState(sines(), settings, 3), TrainingState(sines(), settings, 3)
+
+    def step(state: TrainingState, seed: int) -> None:
+        noise = torch.Generator().manual_seed(seed)
+        for p in state.network.parameters():
+            p.grad = torch.randn(p.shape, generator=noise)
+        state.optimiser.step(1.0)
+
+    step(one, 1)
+    two.load_tensors(one.tensors())
+    for state in (one, two):
+        step(state, 2)
+    pairs = zip(one.network.parameters(), two.network.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_training_does_not_load_the_compiler() -> None:

@@ -177,7 +177,7 @@ def test_nothing_of_the_epoch_that_broke_off_is_kept(
     assert [name for name in left if not torch.equal(left[name], tensors[name])] == []
 
 
-@pytest.mark.parametrize("method", ["_validation_loss", "_follow_atoms", "_record"])
+@pytest.mark.parametrize("method", ["_validation_losses", "_follow_atoms", "_record"])
 def test_memory_may_run_out_anywhere_between_two_epochs(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     whole, calls = getattr(ModelFit, method), [0]
 
