@@ -33,7 +33,7 @@ class Fusion(nn.Module):
     badly (PM2.5 of ``weather`` and ``calendar`` beside ``gases``: 38.4 without a floor, 34.9 with .7).
 
     f is 1 for terms of modalities whose terms have weights of ``involvement`` and more in sum, and for others less, as
-    they have less: a code of noise alone would mix its noise into Z as if it told something (docs/training.md).
+    they have less: a code of noise alone would mix its noise into Z as if it told something.
     """
 
     weights: Tensor

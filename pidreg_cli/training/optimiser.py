@@ -4,7 +4,7 @@ AdamW's update is torch's own, ``torch.optim.adamw.adamw``. Its class ``torch.op
 at the first use, a second or two that every fit would wait for, and work out the same lists again in every step.
 
 Muon moves a matrix by its averaged gradient with all singular values made alike. NOTE[DIFF]: the paper's optimiser is
-Adam. Latents that are folded over each other are found in a third of the steps, and more of them (docs/training.md).
+Adam. Of latents that are folded over each other more is found (docs/training.md).
 ``torch.optim.Muon`` is in new versions alone, and computes in bfloat16, for which many processors have no arithmetic.
 """
 
@@ -161,10 +161,12 @@ class Optimiser:
 
 
 def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimiser:
-    """The bottleneck's lambda has its own learning rate, and matrices of ``fourier`` encoders have; only matrices of
-    linear maps decay, and these.
+    """The bottleneck's lambda has its own learning rate; only matrices of linear maps decay.
+
+    Matrices of ``fourier`` encoders move by Muon, with a rate and a decay of their own, where there is such a rate.
     """
-    waves = wave_matrices(network) if settings.waves_learning_rate else []
+    wave_rate = settings.waves_learning_rate
+    waves = [] if wave_rate is None else wave_matrices(network)
     moved = {id(parameter) for parameter in waves}
     gates, decayed, free = [], [], []
     for module in network.modules():
@@ -183,8 +185,8 @@ def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimiser
         AdamWGroup(free, rate, 0.0),
         AdamWGroup(gates, settings.bottleneck_learning_rate, 0.0),
     ]
-    if settings.waves_learning_rate and waves:
-        groups.append(MuonGroup(waves, settings.waves_learning_rate, settings.waves_weight_decay))
+    if wave_rate is not None and waves:
+        groups.append(MuonGroup(waves, wave_rate, settings.waves_weight_decay))
     return Optimiser(groups)
 
 
