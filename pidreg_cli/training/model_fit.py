@@ -293,10 +293,9 @@ class ModelFit:
 
         A head counts at most as the constant does: of a modality that tells nothing it gets worse while others learn.
         """
-        own = self.valid.part(self.processes.own(len(self.valid)))
+        network, own = self.state.evaluated, self.valid.part(self.processes.own(len(self.valid))).inputs
         heads = self.settings.stage2.criterion == "codes" and self.settings.loss.sufficiency > 0
-        found = predict_with_heads(self.state.evaluated, own.inputs) if heads else None
-        columns = predict(self.state.evaluated, own.inputs)[:, None] if found is None else found
+        columns = predict_with_heads(network, own) if heads else predict(network, own)[:, None]
         prediction, *scores = self.processes.joined(columns, len(self.valid)).unbind(1)
         loss = float(functional.mse_loss(prediction, self.valid.target))
         if not scores:
