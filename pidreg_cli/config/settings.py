@@ -68,8 +68,9 @@ class EncoderSettings(_Settings):
     """One encoder per modality: the default, and kinds for named modalities."""
 
     kind: EncoderChoice = Field(
-        description="auto: mlp, or fourier in every network, with fewer steps, where trainings of both for a few steps "
-        "tell for it by validation rows"
+        description="auto: mlp, or fourier in every network where trainings of both for a few steps tell for it by "
+        "validation rows: then with fewer steps, heads as wide as the predictor and of ten times the weight, "
+        "stage2.criterion=codes and fusion_involvement of at least 0.02"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(

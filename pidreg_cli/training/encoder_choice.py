@@ -1,8 +1,8 @@
 """Which encoders suit a table: short trainings tell before the long ones.
 
 NOTE[DIFF]: the paper's encoders are MLPs. Where a modality's features fold its latents over each other, an MLP has to
-build every fold of kinks, and the codes miss information that sines of all features find within hundreds of steps. On
-other tables both are alike, so that only a clear gain decides.
+build every fold of kinks, and the codes miss information that sines of all features find within hundreds of steps. They
+take longer, and on other tables both are mostly alike, so that only a clear gain decides.
 """
 
 from __future__ import annotations
@@ -22,30 +22,42 @@ FEWEST_ROWS = 1000
 STEPS = 600
 ROUND_ROWS = 100_000
 """Of a trial: most steps, and rows of a round, of which there is one at least."""
-SOON = (400, 1000)
+SOON = (400, 2600)
 """Most steps of each stage with sines of all features, or as many as its fewest epochs have."""
-CLEAR_GAIN = 0.1
-"""Share of the validation error that the other kind must save: of tables without folds it saved less, of folded ones
-far more (docs/training.md).
+SUFFICIENCY = 10.0
+"""Times the usual weight of the heads: the prediction from all codes is soon as good as it gets, and then its gradient
+is noise that hides from an encoder what its own modality tells yet.
 """
+INVOLVEMENT = 0.02
+"""Weight in the fusion from which a modality gets its share of the floor: sines fit noise as well as anything."""
+CLEAR_GAIN = 0.08
+"""Share of the validation error that the other kind must save (docs/training.md)."""
 
 
 def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     """The settings with the kind that ``auto`` stands for.
 
     Sines of all features are wanted in every network: the mean with one that misses folds would miss a part of them.
-    They train for fewer steps, with which they were more accurate (docs/training.md).
+    They train for fewer steps, with more weight on what each code tells alone, and the epoch that is kept is the best
+    by this, too: more of the information is found (docs/training.md).
     """
     network = settings.network
     encoder = network.encoder.model_copy(update={"kind": kind})
     if kind == USUAL:
         return settings.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
-    further = [kind] * len(network.further)
+    changes = {
+        "encoder": encoder,
+        "further": [kind] * len(network.further),
+        # What a code tells alone is as hard to read as what all tell.
+        "head_width": max(network.head_width, network.predictor_width),
+        "fusion_involvement": max(network.fusion_involvement, INVOLVEMENT),
+    }
     return settings.model_copy(
         update={
-            "network": network.model_copy(update={"encoder": encoder, "further": further}),
+            "network": network.model_copy(update=changes),
+            "loss": settings.loss.model_copy(update={"sufficiency": SUFFICIENCY * settings.loss.sufficiency}),
             "stage1": _shortened(settings.stage1, SOON[0]),
-            "stage2": _shortened(settings.stage2, SOON[1]),
+            "stage2": _shortened(settings.stage2, SOON[1]).model_copy(update={"criterion": "codes"}),
         }
     )
 
@@ -58,7 +70,8 @@ def trial_of(settings: Settings, kind: EncoderKind) -> Settings:
     """A short training of the first network with such encoders, no longer than the long one."""
     chosen = with_encoders(settings, kind)
     stage1 = chosen.stage1.model_copy(update={"min_epochs": 1, "max_epochs": 1})
-    stage2 = _shortened(chosen.stage2.model_copy(update={"min_epochs": 1}), STEPS)
+    # Kinds are compared by their predictions.
+    stage2 = _shortened(chosen.stage2, STEPS).model_copy(update={"min_epochs": 1, "criterion": "prediction"})
     rounds = min(chosen.training.round_rows, ROUND_ROWS)
     training = chosen.training.model_copy(update={"round_rows": rounds})
     return chosen.model_copy(update={"stage1": stage1, "stage2": stage2, "training": training})

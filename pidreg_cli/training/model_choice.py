@@ -119,7 +119,7 @@ class ModelChoice:
         if self.train.rows < encoder_choice.FEWEST_ROWS:
             return encoder_choice.USUAL, []
         trials = [self._trial(kind) for kind in encoder_choice.CANDIDATES]
-        if trials[0].shape == trials[1].shape:  # every modality has a kind of its own
+        if trials[0].shape.encoders == trials[1].shape.encoders:  # every modality has a kind of its own
             return encoder_choice.USUAL, []
         found = [tried(trial) for trial in [self.workers.start(trial) for trial in trials]]
         losses = [self.processes.number_of_first(loss_of(trained)) for trained in found]

@@ -123,7 +123,9 @@ def test_trials_side_by_side_choose_alike(
 
 
 def test_folds_choose_each_and_leave_no_trials_behind(store: FolderStore) -> None:
-    fit = fitted(replace(folded(2600), split=None), store=store, **(AUTO | {"folds": 2}))
+    fit = fitted(
+        replace(folded(2600), split=None), store=store, **(AUTO | {"folds": 2, "stage2__max_epochs": 40})
+    )
     assert [ledger.chosen for ledger in fit.outcome.histories] == ["fourier"] * 3
     left = {path.name for path in store.folder.iterdir()}
     assert {name for name in left if name.startswith("fold-")} == {"fold-0.safetensors", "fold-1.safetensors"}
@@ -183,7 +185,7 @@ def test_a_trial_is_short_however_long_a_training_is() -> None:
 def test_sines_train_shortly_and_never_longer_than_asked() -> None:
     settings = quick_settings(network__encoder__kind="auto", stage1__max_steps=300, stage2__max_steps=4000)
     sines = encoder_choice.with_encoders(settings, "fourier")
-    assert (sines.stage1.max_steps, sines.stage2.max_steps) == (300, 1000)
+    assert (sines.stage1.max_steps, sines.stage2.max_steps) == (300, 2600)
     usual = encoder_choice.with_encoders(settings, "mlp")
     assert (usual.stage1, usual.stage2, usual.network.further) == (
         settings.stage1,
@@ -192,8 +194,20 @@ def test_sines_train_shortly_and_never_longer_than_asked() -> None:
     )
 
 
+def test_sines_weigh_what_a_code_tells_alone_and_kinds_are_compared_by_predictions() -> None:
+    settings = quick_settings(network__encoder__kind="auto", loss__sufficiency=0.2, network__head_width=16)
+    sines = encoder_choice.with_encoders(settings, "fourier")
+    assert (sines.loss.sufficiency, sines.stage2.criterion) == (2.0, "codes")
+    assert sines.network.head_width == max(16, settings.network.predictor_width)
+    assert sines.network.fusion_involvement == encoder_choice.INVOLVEMENT
+    assert encoder_choice.trial_of(settings, "fourier").stage2.criterion == "prediction"
+    usual = encoder_choice.with_encoders(settings, "mlp")
+    assert (usual.loss, usual.stage2.criterion) == (settings.loss, "prediction")
+    assert (usual.network.head_width, usual.network.fusion_involvement) == (16, 0.0)
+
+
 @pytest.mark.parametrize(
-    ("usual", "other", "kind"), [(1.0, 0.89, "fourier"), (1.0, 0.91, "mlp"), (0.0, 0.0, "mlp")]
+    ("usual", "other", "kind"), [(1.0, 0.91, "fourier"), (1.0, 0.93, "mlp"), (0.0, 0.0, "mlp")]
 )
 def test_only_a_clear_gain_decides(usual: float, other: float, kind: str) -> None:
     assert encoder_choice.suited(usual, other) == kind
