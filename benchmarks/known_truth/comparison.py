@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 Subset = tuple[str, ...]
@@ -73,6 +73,23 @@ def compared(report: Mapping[str, Any], truth: Mapping[str, Any], seconds: float
     )
 
 
+def mean_of(draws: Sequence[Comparison]) -> Comparison:
+    """What fits of several draws of a system find in mean; seconds too. The test rows of one draw tell of an
+    information of .4 bits within .015 (one standard error of 4,000 rows), whoever predicts them.
+
+    Raises ValueError where there is none, or they are of different systems, mixings or rows.
+    """
+    if len({(one.system, one.mixing, one.rows) for one in draws}) != 1:
+        raise ValueError("draws of one system, one mixing and one number of rows are wanted")
+    found = {subset: _mean([one.found[subset] for one in draws]) for subset in draws[0].true}
+    synergy, seconds = _mean([one.found_synergy for one in draws]), _mean([one.seconds for one in draws])
+    return replace(draws[0], found=found, found_synergy=synergy, seconds=seconds)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
 def broken_rules(comparison: Comparison) -> list[str]:
     """The rules that a fit did not keep, in words; none where it has too few rows to be judged."""
     if comparison.rows < JUDGED_ROWS:
@@ -106,11 +123,11 @@ HEADER = (
 )
 
 
-def row(comparison: Comparison) -> str:
-    """The comparison as a row under ``HEADER``."""
+def row(comparison: Comparison, which: str = "") -> str:
+    """The comparison as a row under ``HEADER``; ``which`` of several follows the name of the system."""
     shown = [subset for subset in comparison.true if len(subset) == 1 or subset == comparison.whole]
     cells = (
-        comparison.system,
+        ", ".join([comparison.system, *[which] * bool(which)]),
         comparison.mixing,
         str(comparison.rows),
         ", ".join(_found_and_true(comparison, subset) for subset in shown),

@@ -17,7 +17,7 @@ EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 BINS = 16
 EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
 MATRIX = 2  # dimensions
-UNFOLDED = 32  # combinations of sines and features that the next layer of sines reads
+UNFOLDED = 16  # combinations of sines and features that the next layer of sines reads
 
 
 @dataclass(frozen=True)

@@ -312,21 +312,24 @@ class ModelFit:
         if ledger.stage == 2 and (ledger.best_criterion is None or criterion < ledger.best_criterion):
             ledger.best_criterion, ledger.best_loss, ledger.best_epoch = criterion, valid, ledger.epoch
             self.state.keep_best()
-        record = self._record(terms, train, valid, atoms)
+        record = self._record(terms, (train, valid, criterion), atoms)
         ledger.history.append(record)
         self.last_epoch.keep(self.state)
         self.progress.epoch(record)
 
     def _record(
-        self, terms: dict[str, float], train: float, valid: float, atoms: StageAtoms | None
+        self, terms: dict[str, float], losses: tuple[float, float, float], atoms: StageAtoms | None
     ) -> EpochRecord:
+        """``losses``: of training rows, of validation rows, and the criterion."""
         names, state = self.task.modalities, self.state
+        train, valid, criterion = losses
         return EpochRecord(
             model=self.task.name,
             stage=state.ledger.stage,
             epoch=state.ledger.epoch,
             train_loss=train,
             valid_loss=valid,
+            criterion=criterion,
             terms=terms,
             atoms={} if atoms is None else atoms.named(names),
             weights=named_weights(state.network.fusion.weights.tolist(), names),

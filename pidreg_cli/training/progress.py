@@ -9,13 +9,18 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One finished epoch; also one line of ``history.jsonl``. Losses are means over the epoch, atoms are in bits."""
+    """One finished epoch; also one line of ``history.jsonl``. Losses are means over the epoch, atoms are in bits.
+
+    ``criterion``: of stage 2 the epoch with the least is kept (``stage2.criterion``); None in histories of earlier
+    versions, which kept that of the least ``valid_loss``.
+    """
 
     model: str
     stage: int
     epoch: int
     train_loss: float
     valid_loss: float
+    criterion: float | None = None
     terms: Mapping[str, float] = field(default_factory=dict)
     atoms: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)

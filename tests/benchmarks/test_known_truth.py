@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import run
 from benchmarks.known_truth import __main__ as known_truth
-from benchmarks.known_truth.comparison import Comparison, broken_rules, compared, row, verdict
+from benchmarks.known_truth.comparison import Comparison, broken_rules, compared, mean_of, row, verdict
 from pidreg_cli.data.synthetic import SYSTEMS
 from pidreg_cli.data.synthetic.truth import truth_of
 
@@ -69,6 +69,17 @@ def test_a_row_shows_found_and_true_and_the_worst_subset() -> None:
     )
 
 
+def test_of_several_draws_the_mean_is_judged() -> None:
+    low, high = comparison("strong", a=0.52), replace(comparison("strong", a=0.58), found_synergy=1.2)
+    mean = mean_of([low, high])
+    assert (broken_rules(low), broken_rules(high), broken_rules(mean)) == (["a"], [], [])
+    assert mean.found[("a",)] == pytest.approx(0.55)
+    assert mean.found_synergy == pytest.approx(1.1)
+    assert row(mean, "mean of 2").startswith("| s, mean of 2 | strong | 20000 | a 0.550 (0.600)")
+    with pytest.raises(ValueError, match="one system"):
+        mean_of([low, comparison("mild")])
+
+
 def report_of(truth: dict[str, Any], shift: float = 0.0) -> dict[str, Any]:
     values = [
         {"modalities": entry["modalities"], "value": entry["reported"] + shift}
@@ -109,6 +120,25 @@ def test_the_exit_status_says_whether_the_rules_hold(
     assert [line.count("|") for line in lines] == [lines[0].count("|")] * 4
     assert lines[2].endswith("| not judged |")
     assert lines[3].endswith("| ok |" if status == 0 else "| fails: a, b, a+b |")
+
+
+def test_draws_are_rows_and_their_mean_decides(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fitted(system: Any, rows: int, mixing: str, options: object, folder: object, draw: int) -> Comparison:
+        truth = truth_of(system, rows, draw, mixing)
+        return compared(report_of(truth, (-0.1, 0.14)[draw]), truth, 1.0)
+
+    monkeypatch.setattr(known_truth, "fitted", fitted)
+    assert known_truth.main(["--systems", "unique", "--rows", "20000", "--draws", "2"]) == 0
+    first, second, mean = capsys.readouterr().out.splitlines()[2:]
+    assert first.startswith("| unique, draw 0 |")
+    assert "| fails:" in first
+    assert "| fails:" in second
+    assert mean.startswith("| unique, mean of 2 |")
+    assert mean.endswith("| ok |")
+    with pytest.raises(SystemExit, match="2"):
+        known_truth.main(["--draws", "0"])
 
 
 def test_a_failed_fit_is_a_row_and_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pidreg_cli.data.streaming.buckets import Buckets
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.run_evidence import read_evidence
 from pidreg_cli.runs import RunBuilder
+from pidreg_cli.training import encoder_choice
 from pidreg_cli.training.model_fit import ModelFit
 from tests.cli.in_process import TINY, Ended
 
@@ -79,15 +81,25 @@ def test_a_table_larger_than_the_limit_is_streamed_and_the_report_says_so(run):
     assert [(one["stage"], one["epoch"]) for one in epochs] == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
 
-def test_encoders_are_chosen_on_streamed_rows_as_well(place):
+def test_encoders_are_chosen_on_streamed_rows_as_well(place, monkeypatch):
+    monkeypatch.setattr(encoder_choice, "CLEAR_GAIN", -9.0)  # so that few epochs choose sines
     ended = Ended(*STREAMED, "--set", "network.encoder.kind=auto", "-o", "tried")
     assert ended.status == 0, ended.err
     epochs = [json.loads(line) for line in (place / "tried" / "history.jsonl").read_text().splitlines()]
     trials = [f"model, trial of {kind} encoders" for kind in ("mlp", "fourier")]
     assert list(dict.fromkeys(one["model"] for one in epochs)) == [*trials, "model"]
-    # Of so few epochs sines make more: then the model is that of a fit with sines, as if there had been no trials.
+    # Then the model is that of a fit with sines, as if there had been no trials.
     assert "encoders are of kind fourier" in ended.err
-    ended = Ended(*STREAMED, "--set", "network.encoder.kind=fourier", "-o", "sines")
+    chosen = encoder_choice.with_encoders(load_settings(config=Path("tiny.yaml")), "fourier")
+    asked = {
+        "network.encoder.kind": "fourier",
+        "network.head_width": chosen.network.head_width,
+        "network.fusion_involvement": chosen.network.fusion_involvement,
+        "loss.sufficiency": chosen.loss.sufficiency,
+        "stage2.criterion": chosen.stage2.criterion,
+    }
+    sets = [part for name, value in asked.items() for part in ("--set", f"{name}={value}")]
+    ended = Ended(*STREAMED, *sets, "-o", "sines")
     assert ended.status == 0, ended.err
     held = [pq.read_table(place / name / "heldout.parquet") for name in ("tried", "sines")]
     assert held[0].equals(held[1])

@@ -299,6 +299,8 @@ def test_heads_judge_an_epoch_where_they_are_asked(changed: dict[str, object], j
         assert ledger.best_loss is not None
         assert ledger.best_criterion is not None
         assert (ledger.best_criterion > ledger.best_loss) is judged
+        kept = [one.criterion for one in ledger.history if one.stage == 2 and one.criterion is not None]
+        assert (min(kept), kept.index(min(kept)) + 1) == (ledger.best_criterion, ledger.best_epoch)
 
 
 def test_heads_that_do_not_train_judge_nothing() -> None:

@@ -167,9 +167,10 @@ BLOCKED: dict[str, object] = {"folds": "auto", "features__boosted": "auto", "boo
         {"features__boosted": "on"},
         {"loss__sufficiency": 0.0, "folds": 2},
         {"network__encoder__kind": "auto"},
+        {"stage2__criterion": "codes", "network__head_width": 16, "features__boosted": "off"},
         pytest.param(BLOCKED, marks=pytest.mark.slow),
     ],
-    ids=["trees", "folds", "trials", "blocks"],
+    ids=["trees", "folds", "trials", "heads", "blocks"],
 )
 def test_a_fit_of_several_is_that_of_one(
     changed: dict[str, object], store: FolderStore, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +184,10 @@ def test_a_fit_of_several_is_that_of_one(
     assert informations(first) == pytest.approx(informations(alone), abs=1e-4)
     predictions = [fit.outcome.deployed.model.predict(fit.arrays) for fit in (first, alone)]
     assert np.abs(predictions[0] - predictions[1]).max() < 1e-3
+    criteria = [
+        [record.criterion for record in fit.outcome.deployed.ledger.history] for fit in (first, alone)
+    ]
+    assert criteria[0] == pytest.approx(criteria[1], abs=1e-3)
     told = [record.model for record in first.outcome.deployed.ledger.history]
     assert any("trial" in model for model in told) == ("network__encoder__kind" in changed)
     assert any("block" in model for model in told) == ("boosting__blocked_folds" in changed)
