@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,10 +97,21 @@ def follow_run(inputs: Sequence[str | Path], settings: Settings, processes: Proc
         return
     used = streamed_settings(settings, Silent())
     check_same(settings, table, processes)
-    # Dealt by the same seeds, the rows lie in files of its own as they do in those of the first: machines share none.
-    with TemporaryDirectory(prefix="pidreg-") as folder:
-        dealt = deal(table, roles, used, plan, Path(folder), Silent())
+    with folder_of_machine(processes) as folder:
+        dealt = deal(table, roles, used, plan, folder, Silent(), processes)
         follow_arrays(dealt.sample, source, used, processes, dealt)
+
+
+@contextmanager
+def folder_of_machine(processes: Processes) -> Iterator[Path | None]:
+    """Within the block a folder for the rows of a streamed table, if this is the first process of a machine: machines
+    share none.
+    """
+    if processes.place.local_rank:
+        yield None
+        return
+    with TemporaryDirectory(prefix="pidreg-") as folder:
+        yield Path(folder)
 
 
 def plan_of_first(plan: StreamPlan | None, processes: Processes) -> StreamPlan | None:
@@ -193,7 +205,7 @@ def fit_streamed(
     check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
     with run.scratch("rows") as folder:
-        dealt = deal(table, roles, used, plan, folder, progress)
+        dealt = deal(table, roles, used, plan, folder, progress, processes)
         fit = fit_arrays(
             dealt.sample, source, used, progress, run.checkpoints, processes, dealt, findings=findings
         )

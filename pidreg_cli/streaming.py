@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TRAIN
 from pidreg_cli.data.batches import BlockReader
 from pidreg_cli.data.loading import blurring
 from pidreg_cli.data.roles import Roles
-from pidreg_cli.data.streaming.deal import DealtTable, deal_table
+from pidreg_cli.data.streaming.deal import DealtTable, check_room, deal_table
 from pidreg_cli.data.streaming.opening import Draws, open_rows
 from pidreg_cli.data.streaming.plan import StreamPlan, TableSize
+from pidreg_cli.data.streaming.sharing import Sharing
 from pidreg_cli.data.tables import ParquetTable
-from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.errors import OutputError, RunError, UsageError
 from pidreg_cli.limited_reading import limited_bytes, limited_json, refuse_special_file
 from pidreg_cli.memory import amount, available_bytes, bytes_of, resident_bytes
 from pidreg_cli.runs import STREAMING, RunBuilder
+from pidreg_cli.training.processes import ALONE, Processes, lost
 from pidreg_cli.training.progress import Progress
 from pidreg_cli.training.seeds import Stream, numpy_generator
 
@@ -94,6 +98,23 @@ def _plan(document: Any) -> StreamPlan:
     return plan
 
 
+def shared(processes: Processes) -> Sharing:
+    """How the processes of a machine share what is read of a table."""
+
+    def wait() -> None:
+        processes.add(torch.zeros(1))
+
+    return Sharing(processes.place.local_rank, processes.place.local_size, wait)
+
+
+def shared_folder(own: Path | None, processes: Processes) -> Path:
+    """The folder of the first process of this machine, which gives its ``own``."""
+    told = processes.of_each(b"" if own is None else os.fsencode(own.absolute()))
+    place = processes.place
+    # torchrun numbers the processes of a machine one after the other.
+    return Path(os.fsdecode(told[place.rank - place.local_rank]))
+
+
 def keep_way(run: RunBuilder, plan: StreamPlan) -> None:
     """Remember how a run was begun."""
     run.checkpoints.write(STREAMING, json.dumps(plan.to_document()).encode())
@@ -117,9 +138,18 @@ def streamed_settings(settings: Settings, progress: Progress) -> Settings:
 
 
 def deal(
-    table: ParquetTable, roles: Roles, settings: Settings, plan: StreamPlan, folder: Path, progress: Progress
+    table: ParquetTable,
+    roles: Roles,
+    settings: Settings,
+    plan: StreamPlan,
+    folder: Path | None,
+    progress: Progress,
+    processes: Processes = ALONE,
 ) -> DealtTable:
-    """Read the table and deal its training rows to files in ``folder``, an empty one. Raises PidregError."""
+    """Read the table and deal its training rows to files in ``folder``, an empty one. Raises PidregError.
+
+    Of the processes of a machine the first gives the folder; each deals its share of the rows.
+    """
 
     def rng(stream: Stream) -> np.random.Generator:
         # The split is the one of a fit in memory, whose model has number 0.
@@ -127,12 +157,23 @@ def deal(
 
     draws = Draws(rng(Stream.SPLIT), rng(Stream.STREAMED_SAMPLE))
     source, notices = open_rows(table, roles, settings.folds, plan, draws)
+    if folder is not None:
+        check_room(source, folder)
+    place = shared_folder(folder, processes)
     counts = source.uses.counts
     progress.notice(
-        f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {folder}; "
+        f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {place}; "
         f"{len(source.uses.positions):,} stay in memory"
     )
-    dealt = deal_table(source, plan, folder, rng(Stream.STREAMED_DEAL))
+    key = int(rng(Stream.STREAMED_DEAL).integers(2**63))
+    try:
+        dealt = deal_table(source, plan, place, key, shared(processes))
+    except (OutputError, RunError) as error:
+        if folder is None and not place.is_dir():
+            # With the files of the one that failed: it says why before this wait ends, as its connection does.
+            processes.add(torch.zeros(1))
+            raise lost() from error
+        raise
     blurred = (blurring(name, facts.blurred) for name, facts in dealt.facts.items() if facts.blurred)
     for notice in (*notices, *blurred):
         progress.notice(notice)

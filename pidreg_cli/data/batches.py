@@ -118,11 +118,17 @@ def _sound(block: Block) -> bool:
 
 
 def numbered_batches(
-    table: ParquetTable, columns: Sequence[str], rows: int
+    table: ParquetTable, columns: Sequence[str], rows: int, share: tuple[int, int] = (0, 1)
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Batches of these columns, each with the number of its first row in the table."""
+    """Batches of these columns, each with the number of its first row in the table; ``share``: as in
+    ``ParquetTable.shared_batches``.
+    """
+    wanted = list(dict.fromkeys(columns))
+    if share != (0, 1):
+        yield from table.shared_batches(wanted, rows, share)
+        return
     first = 0
-    for batch in table.batches(list(dict.fromkeys(columns)), rows):
+    for batch in table.batches(wanted, rows):
         yield first, batch
         first += batch.num_rows
 

@@ -85,6 +85,11 @@ class Rounding:
             self.high[place] = np.fmax(self.high[place], np.fmax.reduce(exact))
             self.error[place] = np.fmax(self.error[place], np.fmax.reduce(np.abs(exact - rounded)))
 
+    def join(self, other: Rounding) -> None:
+        """What it does on other rows of the same features."""
+        self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+        self.error = np.fmax(self.error, other.error)
+
     def blurs(self) -> list[bool]:
         """Features that rounding moves by a visible share of their range."""
         spread = self.high - self.low

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +34,14 @@ _OTHER_FORMATS = (".csv", ".tsv", ".txt", ".gz", ".feather", ".arrow", ".xlsx", 
 
 @dataclass(frozen=True)
 class _Part:
-    """An open file's facts: its own schema, and the partition columns as one-value arrays."""
+    """An open file's facts: its own schema, the partition columns as one-value arrays."""
 
     path: Place
     schema: pa.Schema
     rows: int
     partitions: dict[str, pa.Scalar]
+    groups: tuple[int, ...]
+    """Rows of each row group."""
 
 
 class ColumnPiece(NamedTuple):
@@ -113,6 +116,31 @@ class ParquetTable:
                 yield _completed(batch, self.kept, columns, first)
                 first += batch.num_rows
 
+    def shared_batches(
+        self, columns: Sequence[str], rows: int, share: tuple[int, int]
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Batches, each with the number of its first row, of share ``share[0]`` of ``share[1]``; raises as ``read``.
+
+        The shares are runs of whole row groups, one after the other, as even as these allow: every row is in one of
+        them. Whose the middle of a row group is, has it.
+        """
+        self._check_known(columns)
+        number, of = share
+        stored = [name for name in columns if name not in self.kept] or self.parts[0].schema.names[:1]
+        first = 0
+        for part in self.parts:
+            starts = list(accumulate(part.groups, initial=first))
+            own = [
+                group
+                for group, (start, size) in enumerate(zip(starts, part.groups, strict=False))
+                if (2 * start + size) * of // (2 * self.rows) == number
+            ]
+            at = starts[own[0]] if own else first
+            for batch in _batches(part, stored, rows, own) if own else ():
+                yield at, _completed(batch, self.kept, columns, at)
+                at += batch.num_rows
+            first += part.rows
+
     def _check_known(self, columns: Sequence[str]) -> None:
         # A set: of ten thousand columns each look into the list would make them a hundred million.
         known = set(self.schema.names)
@@ -171,7 +199,13 @@ def _typed(texts: pa.Array) -> pa.Array:
 
 def _part(file: InputFile, partitions: dict[str, pa.Scalar]) -> _Part:
     with _opened(file.path) as parquet:
-        part = _Part(file.path, parquet.schema_arrow, parquet.metadata.num_rows, partitions)
+        facts = parquet.metadata
+        groups = tuple(facts.row_group(group).num_rows for group in range(facts.num_row_groups))
+        if min(groups, default=0) < 0 or sum(groups) != facts.num_rows:
+            raise _unreadable(
+                file.path, ValueError(f"row groups of {sum(groups)} rows, {facts.num_rows} in all")
+            )
+        part = _Part(file.path, parquet.schema_arrow, facts.num_rows, partitions, groups)
     twice = [name for name, count in Counter([*part.schema.names, *partitions]).items() if count > 1]
     if twice:
         raise DataError(
@@ -271,14 +305,17 @@ def _read_from(parquet: pq.ParquetFile, part: _Part, columns: Sequence[str]) -> 
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
-def _batches(part: _Part, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+def _batches(
+    part: _Part, columns: Sequence[str], rows: int, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Of these row groups, by default of all."""
     stored = [name for name in columns if name not in part.partitions]
     # A stored column tells how many rows a batch has, also where only partition columns are asked for.
     wanted = stored or part.schema.names[:1]
     # Buffered: else whole column chunks are held, of a row group that may be the whole file.
     with _opened(part.path, buffer_size=STREAM_BUFFER) as parquet:
         # One row group at a time: structs cannot be read across the borders of groups.
-        for batch in _iterated(parquet, wanted, rows):
+        for batch in _iterated(parquet, wanted, rows, range(len(part.groups)) if groups is None else groups):
             filled = {name: pa.repeat(value, batch.num_rows) for name, value in part.partitions.items()}
             arrays = [filled[name] if name in filled else batch.column(name) for name in columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
@@ -298,8 +335,10 @@ def _completed(
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _iterated(parquet: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    for group in range(parquet.num_row_groups):
+def _iterated(
+    parquet: pq.ParquetFile, columns: Sequence[str], rows: int, groups: Sequence[int]
+) -> Iterator[pa.RecordBatch]:
+    for group in groups:
         yield from parquet.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 

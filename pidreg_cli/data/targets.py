@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,15 +64,44 @@ class KeptValues:
 
     def add(self, values: Floats, rows: NDArray[np.intp]) -> None:
         """Values (n,) of these rows of the table, (n,)."""
-        marks = _marks(rows)
+        marks = row_marks(rows)
         chosen = marks < self._share
         self._values.append(values[chosen])
         self._marks.append(marks[chosen])
+        self._halve()
+
+    def _halve(self) -> None:
+        """The share, until what is kept is no more than allowed."""
         while sum(map(len, self._values)) > MOST_VALUES:
             self._share /= 2
-            kept = [own < self._share for own in self._marks]
-            self._values = [own[some] for own, some in zip(self._values, kept, strict=True)]
-            self._marks = [own[some] for own, some in zip(self._marks, kept, strict=True)]
+            self._drop()
+
+    def _drop(self) -> None:
+        """What the share no longer keeps."""
+        kept = [own < self._share for own in self._marks]
+        self._values = [own[some] for own, some in zip(self._values, kept, strict=True)]
+        self._marks = [own[some] for own, some in zip(self._marks, kept, strict=True)]
+
+    def join(self, other: KeptValues) -> None:
+        """What was kept of rows after these: then of all of them what one would have kept that saw them all."""
+        self._share = min(self._share, other._share)
+        self._values += other._values
+        self._marks += other._marks
+        self._drop()
+        self._halve()
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """What was kept, by name."""
+        marks = np.concatenate([np.empty(0), *self._marks])
+        return {"values": self.values, "marks": marks, "share": np.array(self._share)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+        """Inverse of ``to_arrays``. Raises KeyError where one is missing."""
+        found = cls()
+        found._values, found._marks = [arrays["values"]], [arrays["marks"]]
+        found._share = float(arrays["share"])
+        return found
 
     @property
     def values(self) -> Floats:
@@ -78,12 +109,14 @@ class KeptValues:
         return np.concatenate([np.empty(0), *self._values])
 
 
-def _marks(rows: NDArray[np.intp]) -> Floats:
-    """A number in [0, 1) for each row number, the same however rows are dealt into batches."""
+def row_marks(rows: NDArray[np.intp], key: int = 0) -> Floats:
+    """A number in [0, 1) for each row number, the same however rows are dealt into batches; other ones for another
+    ``key``, in [0, 2^64).
+    """
     bits = rows.astype(np.uint64)
     # The finaliser of SplitMix64 (Steele, Lea & Flood 2014): every bit of the number moves every bit of the mark.
     with np.errstate(over="ignore"):
-        bits = (bits + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         bits ^= bits >> np.uint64(31)

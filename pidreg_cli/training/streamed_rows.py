@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pidreg_cli.atomic import PART, writing
@@ -30,10 +32,22 @@ OUTCOMES = 2  # standardised target and Y', after the inputs
 SEEDS = 2**62
 
 
+class Part(NamedTuple):
+    """A run of the rows of an epoch: ``span`` of a pool of files in the order of ``seed``; ``first``: place of the
+    pool's first row in the epoch.
+    """
+
+    pool: list[int]
+    seed: int
+    span: slice
+    first: int
+
+
 class StreamedRows:
     """``TrainingRows`` of dealt files, whose rows become inputs of the network when a file is first read.
 
-    They replace the raw ones on the disk, so that each is transformed once in a fit.
+    They replace the raw ones on the disk, so that each is transformed once in a fit. Processes that share the files
+    transform them at once, each some of them, and read from each file the rows alone that are theirs.
     """
 
     def __init__(self, dealt: DealtTable, transforms: Transforms, device: torch.device) -> None:
@@ -43,6 +57,11 @@ class StreamedRows:
         self._absent = first.absent
         self._widths = [block.shape[1] for block in first.inputs]
         self._width = sum(self._widths) + OUTCOMES + len(self._widths)
+        sharing = dealt.sharing
+        # Alone, each when it is first asked for.
+        for number in () if sharing.alone else range(sharing.number, len(self.buckets.sizes), sharing.of):
+            self._ready(number)
+        sharing.wait()
 
     def __len__(self) -> int:
         return self.buckets.rows
@@ -59,14 +78,13 @@ class StreamedRows:
         start, stop = chosen.start * size, chosen.stop * size
         ends = np.cumsum([0, *(self._rows_of(pool) for pool, _ in pools)]).tolist()
         wanted = [
-            (pool, seed, slice(max(0, start - first), min(end, stop) - first))
+            Part(pool, seed, slice(max(0, start - first), min(end, stop) - first), first)
             for (pool, seed), (first, end) in zip(pools, pairwise(ends), strict=True)
             if first < stop and end > start
         ]
-        with closing(in_order(lambda one: self._loaded(one[0]), wanted, 1)) as loaded:
-            parts = zip(loaded, wanted, strict=True)
-            for batch in self._cut(((matrix, seed, span) for matrix, (_, seed, span) in parts), size):
-                yield self._rows(batch[own])
+        first, end, _ = own.indices(size)
+        with closing(in_order(lambda one: self._loaded(one, size, own), wanted, 1)) as loaded:
+            yield from map(self._rows, cut(loaded, end - first))
 
     def _pools(self, generator: torch.Generator) -> list[tuple[list[int], int]]:
         """Files of each pool in the order of the epoch, and the seed of the order within."""
@@ -79,24 +97,6 @@ class StreamedRows:
     def _rows_of(self, pool: Sequence[int]) -> int:
         return sum(self.buckets.sizes[number] for number in pool)
 
-    def _cut(self, pools: Iterator[tuple[Tensor, int, slice]], size: int) -> Iterator[Tensor]:
-        """Rows of each pool in random order, cut to batches; what is left over starts the next."""
-        left: Tensor | None = None
-        for matrix, seed, span in pools:
-            generator = torch.Generator().manual_seed(seed)
-            order = torch.randperm(len(matrix), generator=generator)[span].to(self.device)
-            if left is not None:
-                missing = size - len(left)
-                left, order = torch.cat([left, matrix[order[:missing]]]), order[missing:]
-                # A pool may be smaller than what is missing.
-                if len(left) < size:
-                    continue
-                yield left
-            whole = len(order) // size * size
-            for at in range(0, whole, size):
-                yield matrix[order[at : at + size]]
-            left = matrix[order[whole:]]
-
     def _rows(self, matrix: Tensor) -> Rows:
         widths = [*self._widths, OUTCOMES, len(self._widths)]
         *inputs, outcomes, present = torch.split_with_sizes(matrix, widths, dim=1)
@@ -108,28 +108,44 @@ class StreamedRows:
             self._absent,
         )
 
-    def _loaded(self, pool: Sequence[int]) -> Tensor:
-        """Rows of some files, (n, inputs + outcomes + modalities), on the device."""
-        matrix = np.empty((self._rows_of(pool), self._width), np.float32)
-        end = 0
-        # One by one: the files side by side and joined would be twice as much memory.
-        for number in pool:
-            start, end = end, end + self.buckets.sizes[number]
-            matrix[start:end] = self._ready(number)
-        return torch.from_numpy(matrix).to(self.device)
+    def _loaded(self, part: Part, size: int, own: slice) -> tuple[Tensor, Tensor]:
+        """Rows, (n, inputs + outcomes + modalities), and the order, (m,), in which batches of ``size`` take the own
+        ones, on the device.
+        """
+        rows = self._rows_of(part.pool)
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(part.seed))[part.span]
+        if own == EVERY:
+            return self._read(part.pool, None).to(self.device), order.to(self.device)
+        first, end, _ = own.indices(size)
+        place = (part.first + part.span.start + torch.arange(len(order))) % size
+        order = order[(place >= first) & (place < end)]
+        # As they lie in the files, which are read from their beginnings to their ends.
+        chosen, order = order.sort()[0], order.argsort().argsort()
+        return self._read(part.pool, chosen.numpy()).to(self.device), order.to(self.device)
 
-    def _ready(self, number: int) -> Block:
-        """Rows of a file as the network reads them, made when they are first asked for."""
+    def _read(self, pool: Sequence[int], chosen: NDArray[np.intp] | None) -> Tensor:
+        """Rows of some files, or the ``chosen`` ones of them, which ascend."""
+        starts = np.cumsum([0, *(self.buckets.sizes[number] for number in pool)])
+        places = starts if chosen is None else np.searchsorted(chosen, starts)
+        matrix = np.empty((places[-1], self._width), np.float32)
+        # One by one: the files side by side and joined would be twice as much memory.
+        for number, start, (begin, end) in zip(pool, starts[:-1], pairwise(places), strict=True):
+            own = None if chosen is None else chosen[begin:end] - start
+            matrix[begin:end] = self._ready(number, own)
+        return torch.from_numpy(matrix)
+
+    def _ready(self, number: int, chosen: NDArray[np.intp] | None = None) -> Block:
+        """Rows of a file, or the chosen ones, as the network reads them, made when they are first asked for."""
         path = self.buckets.folder / f"{number}.inputs"
         if path.exists():
-            return read_matrix(path, self.buckets.sizes[number], self._width)
+            return read_matrix(path, self.buckets.sizes[number], self._width, chosen)
         made = self._made(number)
         part = path.with_suffix(PART)
         with writing(path):
             made.tofile(part)
             part.rename(path)
         self.buckets.drop(number)
-        return made
+        return made if chosen is None else made[chosen]
 
     def _made(self, number: int) -> Block:
         features, target = self.buckets.read(number)
@@ -146,3 +162,21 @@ class StreamedRows:
         blocks = np.split(features, np.cumsum(widths)[:-1], axis=1)
         named = dict(zip(self._columns, blocks, strict=True))
         return MultimodalArrays(named, self._columns, target, np.arange(len(target)))
+
+
+def cut(parts: Iterator[tuple[Tensor, Tensor]], size: int) -> Iterator[Tensor]:
+    """Rows of each part in its order, cut to runs of ``size``; what is left over starts the next."""
+    left: Tensor | None = None
+    for matrix, given in parts:
+        order = given
+        if left is not None:
+            missing = size - len(left)
+            left, order = torch.cat([left, matrix[order[:missing]]]), order[missing:]
+            # A part may be smaller than what is missing.
+            if len(left) < size:
+                continue
+            yield left
+        whole = len(order) // size * size
+        for at in range(0, whole, size):
+            yield matrix[order[at : at + size]]
+        left = matrix[order[whole:]]

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -231,13 +233,18 @@ def test_torchrun_restarts_what_resumes(folder: Path) -> None:
     assert (folder / "restarted" / "report.json").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("alike", [True, False])
-def test_machines_meet_and_must_have_the_same_table(folder: Path, alike: bool) -> None:
+def of_two_machines() -> list[str]:
+    """What torchrun is given on each."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    options = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
+    return ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alike", [True, False])
+def test_machines_meet_and_must_have_the_same_table(folder: Path, alike: bool) -> None:
+    options = of_two_machines()
     run = f"nodes{alike}"
     first = command(folder, run)
     if not alike:
@@ -254,12 +261,39 @@ def test_machines_meet_and_must_have_the_same_table(folder: Path, alike: bool) -
         assert said == ["error: process 1 has another table than process 0; all must be given the same"]
 
 
-@pytest.mark.slow
-def test_two_processes_stream_what_one_does(tmp_path: Path) -> None:
-    """Each deals the rows to files of its own, and both go through them in the same order."""
-    table = tmp_path / "table.parquet"
-    assert Ended("synth", "mixed", "-o", table, "--rows", 150_000, "--seed", 1, "-q").status == 0
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A table of eight row groups that the configuration streams."""
+    path = tmp_path / "table.parquet"
+    assert Ended("synth", "mixed", "-o", path, "--rows", 150_000, "--seed", 1, "-q").status == 0
+    pq.write_table(pq.read_table(path), path, row_group_size=20_000)
     (tmp_path / "tiny.yaml").write_text(TINY.replace("folds: 2", "folds: auto") + "memory: 800MB\n")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", [7, 149_999], ids=["of the first", "of the other"])
+def test_rows_that_cannot_be_used_are_told_by_who_reads_them(large: Path, row: int) -> None:
+    table = pq.read_table(large / "table.parquet")
+    column = table["b__f0"].to_numpy().copy()
+    column[row] = np.inf
+    place = table.schema.get_field_index("b__f0")
+    pq.write_table(
+        table.set_column(place, "b__f0", pa.array(column)), large / "table.parquet", row_group_size=20_000
+    )
+    before = set(Path(tempfile.gettempdir()).glob("pidreg-*"))
+    _, _, err = ended(2, *command(large, "broken"))
+    assert statuses(err) == [ExitStatus.DATA] * 2
+    [error] = [line for line in told(err) if line.startswith("error: ")]
+    assert f"'b__f0' holds an infinite value in row {row} " in error
+    assert not list(large.glob("broken.partial/rows/*"))
+    assert set(Path(tempfile.gettempdir()).glob("pidreg-*")) <= before
+
+
+@pytest.mark.slow
+def test_two_processes_stream_what_one_does(large: Path) -> None:
+    """Each deals its row groups to files of both, and both go through these in the same order."""
+    tmp_path = large
     status, _, err = ended(2, *command(tmp_path, "two"))
     assert status == 0, err
     assert "streamed" in err
@@ -267,3 +301,14 @@ def test_two_processes_stream_what_one_does(tmp_path: Path) -> None:
     # Rounding is amplified by some thousand steps.
     check_same(tmp_path, "one", "two", 10 * UNITS)
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.slow
+def test_machines_stream_what_one_process_does(large: Path) -> None:
+    """Each deals all rows, and its processes share its files: two on the first machine, one on the second."""
+    options, fit = of_two_machines(), command(large, "machines")
+    with started(2, *fit, options=options) as one, started(1, *fit, options=options) as two:
+        errors = [process.communicate(timeout=SECONDS)[1] for process in (one, two)]
+    assert [one.returncode, two.returncode] == [0, 0], errors
+    assert Ended(*command(large, "one")).status == 0
+    check_same(large, "one", "machines", 10 * UNITS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,9 @@ from pidreg_cli.data.loading import load_arrays
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.splits import assign_split
 from pidreg_cli.data.streaming import uses
-from pidreg_cli.data.streaming.buckets import Buckets, check_space
+from pidreg_cli.data.streaming.buckets import Buckets, check_space, read_matrix
 from pidreg_cli.data.streaming.column_facts import ColumnFacts
-from pidreg_cli.data.streaming.deal import DealtTable, deal_table
+from pidreg_cli.data.streaming.deal import DealtTable, Source, deal_table
 from pidreg_cli.data.streaming.opening import Draws, open_rows
 from pidreg_cli.data.streaming.plan import (
     FEWEST_HELD,
@@ -28,6 +30,7 @@ from pidreg_cli.data.streaming.plan import (
     TableSize,
     quantile_error,
 )
+from pidreg_cli.data.streaming.sharing import Sharing
 from pidreg_cli.data.streaming.transforms import fit_on_sample
 from pidreg_cli.data.streaming.uses import sample_mask
 from pidreg_cli.data.tables import open_table
@@ -64,13 +67,35 @@ def columns(rows=ROWS):
     }
 
 
-def dealt(folder: Path, roles: Roles = ROLES, plan: StreamPlan = PLAN, **changed: pa.Array) -> DealtTable:
+def opened(folder: Path, roles: Roles = ROLES, plan: StreamPlan = PLAN, **changed: pa.Array) -> Source:
     path = folder / "table.parquet"
     pq.write_table(pa.table(columns() | changed), path, row_group_size=700)
     source, _ = open_rows(open_table([path]), roles, "auto", plan, Draws(rng(1), rng(2)))
-    place = folder / "rows"
-    place.mkdir()
-    return deal_table(source, plan, place, rng(4))
+    (folder / "rows").mkdir()
+    return source
+
+
+def dealt(folder: Path, roles: Roles = ROLES, plan: StreamPlan = PLAN, **changed: pa.Array) -> DealtTable:
+    return deal_table(opened(folder, roles, plan, **changed), plan, folder / "rows", 4)
+
+
+def dealt_by(shares: int, folder: Path) -> list[DealtTable]:
+    """By as many threads, each with its share of the rows."""
+    source, barrier = opened(folder), threading.Barrier(shares)
+
+    def wait() -> None:
+        barrier.wait(60)
+
+    def one(number: int) -> DealtTable:
+        sharing = Sharing(number, shares, wait)
+        try:
+            return deal_table(source, PLAN, folder / "rows", 4, sharing)
+        except BaseException:
+            barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(shares) as pool:
+        return list(pool.map(one, range(shares)))
 
 
 def all_rows(buckets: Buckets) -> tuple[np.ndarray, np.ndarray]:
@@ -126,6 +151,55 @@ def test_every_training_row_lies_in_one_bucket_once_and_exactly(whole):
     np.testing.assert_array_equal(target[order], training.target[expected])
     np.testing.assert_array_equal(features[order], np.hstack(list(training.features.values()))[expected])
     np.testing.assert_array_equal(np.sort(found.targets), np.sort(training.target))
+
+
+@pytest.mark.parametrize("shares", [2, 3, 7])
+def test_several_deal_what_one_does_and_each_knows_all(whole, tmp_path, shares):
+    alone, _, _ = whole
+    for found in dealt_by(shares, tmp_path):
+        assert found.buckets.sizes == alone.buckets.sizes
+        for number in range(len(alone.buckets.sizes)):
+            for mine, theirs in zip(found.buckets.read(number), alone.buckets.read(number), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+        for name, block in alone.sample.features.items():
+            np.testing.assert_array_equal(found.sample.features[name], block)
+            facts = found.facts[name].to_arrays()
+            for key, counted in alone.facts[name].to_arrays().items():
+                np.testing.assert_array_equal(facts[key], counted)
+        for mine, theirs in (
+            (found.sample.target, alone.sample.target),
+            (found.sample.ids, alone.sample.ids),
+            (found.sample.split, alone.sample.split),
+            (found.targets, alone.targets),
+        ):
+            np.testing.assert_array_equal(mine, theirs)
+        assert (found.counts, found.rows) == (alone.counts, alone.rows)
+    # What they told each other is gone: the rows are left, in a file for each bucket and share.
+    left = sorted(path.suffix for path in (tmp_path / "rows").iterdir())
+    assert left == [".rows"] * shares * len(alone.buckets.sizes)
+
+
+def test_what_another_told_must_be_whole(tmp_path):
+    def wait():
+        (tmp_path / "share-0.npz").write_bytes(b"PK\3\4 nothing")
+
+    for spoil in (wait, lambda: None):
+        (tmp_path / "share-0.npz").unlink(missing_ok=True)
+        with pytest.raises(RunError, match=r"share-0\.npz cannot be read"):
+            list(Sharing(1, 2, spoil).told(tmp_path, {"x": np.zeros(3)}))
+
+
+def test_chosen_rows_of_a_file_are_read_alone(tmp_path):
+    path, matrix = tmp_path / "x", rng().random((50, 3)).astype(np.float32)
+    matrix.tofile(path)
+    chosen = np.array([0, 7, 49])
+    np.testing.assert_array_equal(read_matrix(path, 50, 3, chosen), matrix[chosen])
+    for size in (0, 12, 601):
+        path.write_bytes(b"\0" * size)
+        with pytest.raises(RunError, match="is not whole"):
+            read_matrix(path, 50, 3, chosen)
+    path.write_bytes(b"")
+    assert read_matrix(path, 0, 3, chosen[:0]).shape == (0, 3)
 
 
 def test_a_sorted_table_gives_buckets_that_are_alike(whole):
@@ -283,10 +357,10 @@ def test_a_split_that_divides_groups_is_told(tmp_path):
 
 def test_files_that_are_not_whole_and_disks_that_are_full_are_refused(tmp_path):
     found = dealt(tmp_path).buckets
-    (found.folder / "0.rows").write_bytes(b"\0" * 12)
-    (found.folder / "1.rows").unlink()
+    (found.folder / "0-0.rows").write_bytes(b"\0" * 12)
+    (found.folder / "1-0.rows").unlink()
     for number in (0, 1):
-        with pytest.raises(RunError, match=rf"{number}\.rows"):
+        with pytest.raises(RunError, match=rf"{number}-0\.rows"):
             found.read(number)
     with pytest.raises(OutputError, match=r"3\.0 GB, but the disk has 2\.0 GB left"):
         check_space(tmp_path, 3 * 10**9, 2 * 10**9)

@@ -190,6 +190,38 @@ def test_flipped_bytes_end_in_a_table_or_a_data_error(tmp_path_factory, data):
     assert outcome
 
 
+@settings(deadline=None)
+@given(
+    files=st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=3),
+    shares=st.integers(1, 6),
+    rows=st.integers(1, 5),
+)
+def test_shares_are_runs_of_row_groups_that_make_the_table(tmp_path_factory, files, shares, rows):
+    folder = tmp_path_factory.mktemp("shares")
+    first = 0
+    for number, groups in enumerate(files):
+        schema = pa.schema({"x": pa.int64(), "y": pa.int64()})
+        with pq.ParquetWriter(folder / f"{number}.parquet", schema) as writer:
+            for size in groups:
+                values = list(range(first, first + size))
+                writer.write_table(pa.table({"x": values, "y": values}, schema), row_group_size=size)
+                first += size
+    table = open_table([folder])
+    assert [part.groups for part in table.parts] == [tuple(groups) for groups in files]
+    seen, largest = [], []
+    for number in range(shares):
+        own = list(table.shared_batches(["y", "x"], rows, (number, shares)))
+        for start, batch in own:
+            assert batch.num_rows <= rows
+            assert batch.schema.names == ["y", "x"]
+            assert batch.column(0).to_pylist() == list(range(start, start + batch.num_rows))
+        seen += [value for _, batch in own for value in batch.column(1).to_pylist()]
+        largest.append(sum(batch.num_rows for _, batch in own))
+    assert seen == list(range(first))
+    # No share has more than its part and one row group.
+    assert max(largest) <= first / shares + max(max(groups) for groups in files)
+
+
 def test_no_rows_are_refused(tmp_path):
     assert refused(write(tmp_path / "none.parquet", PLAIN.slice(0, 0))).code == "data.no_rows"
 

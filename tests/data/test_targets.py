@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pidreg_cli.data import targets
 from pidreg_cli.data.labels import RowIds, row_ids
 from pidreg_cli.data.tables import ParquetTable, open_table
-from pidreg_cli.data.targets import see_target
+from pidreg_cli.data.targets import KeptValues, see_target
 from pidreg_cli.errors import DataError
 from pidreg_cli.training.metrics import RunningAccuracy, accuracy
 
@@ -58,6 +58,23 @@ def test_of_a_long_target_a_bounded_choice_is_kept_that_no_period_of_the_rows_bi
     assert np.bincount(seen.values.astype(int), minlength=24).min() > 0.5 * len(seen.values) / 24
     apart = see_target(table(tmp_path, hour.astype(float), group=999), "y")
     assert np.array_equal(apart.values, seen.values)
+
+
+@given(st.lists(st.integers(0, 70), min_size=1, max_size=5), st.integers(1, 40))
+def test_what_several_keep_of_runs_of_rows_is_what_one_keeps_of_all(sizes, most) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(targets, "MOST_VALUES", most)
+        kept, several, first = KeptValues(), [], 0
+        for size in sizes:
+            rows = np.arange(first, first + size)
+            own = KeptValues()
+            for values in (kept, own):
+                values.add(rows / 2, rows)
+            several.append(KeptValues.from_arrays(own.to_arrays()))
+            first += size
+        for other in several[1:]:
+            several[0].join(other)
+    np.testing.assert_array_equal(several[0].values, kept.values)
 
 
 @pytest.mark.parametrize(

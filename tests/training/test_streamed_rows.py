@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pidreg_cli.data.streaming.buckets import BucketWriter
 from pidreg_cli.data.streaming.column_facts import ColumnFacts
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.data.streaming.plan import POOL_BUCKETS
+from pidreg_cli.data.streaming.sharing import Sharing
+from pidreg_cli.network.whole_batch import slices
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.fitted import Transforms
 from pidreg_cli.training.rounds import round_batches, round_steps
@@ -37,15 +40,15 @@ def sorted_table(folder: Path) -> tuple[MultimodalArrays, DealtTable]:
     columns = {name: (f"{name}0", f"{name}1") for name in "ab"}
     arrays = MultimodalArrays(features, columns, target, np.arange(ROWS))
     facts = {name: ColumnFacts(columns[name]) for name in "ab"}
-    writer = BucketWriter(folder, BUCKETS, 4, np.random.default_rng(1))
+    writer = BucketWriter(folder, BUCKETS, 4, 1)
     for start in range(0, ROWS, 640):
         piece = slice(start, start + 640)
         blocks = [block[piece] for block in features.values()]
-        writer.add(blocks, target[piece])
+        writer.add(blocks, target[piece], np.arange(ROWS)[piece])
         for name, block in zip("ab", blocks, strict=True):
             facts[name].update(block, np.ones(len(block), bool))
     counts = {"train": ROWS, "valid": 0, "test": 0}
-    dealt = DealtTable(arrays, np.arange(ROWS), ROWS, counts, facts, target, writer.finished())
+    dealt = DealtTable(arrays, np.arange(ROWS), ROWS, counts, facts, target, writer.finished([writer.sizes]))
     return arrays, dealt
 
 
@@ -117,10 +120,37 @@ def test_chosen_batches_are_those_of_the_epoch_and_other_files_stay_unread(
     assert sorted(path.suffix for path in rows.buckets.folder.iterdir()) == [".inputs"] * BUCKETS
 
 
+@pytest.mark.parametrize(("size", "processes"), [(64, 2), (100, 3), (1500, 2), (5, 5)])
+@pytest.mark.parametrize("chosen", [None, range(1, 2)], ids=["whole", "some"])
+def test_rows_of_several_processes_are_the_batches_of_one(
+    streamed: tuple[StreamedRows, Rows], size: int, processes: int, chosen: range | None
+) -> None:
+    rows, _ = streamed
+    expected = list(rows.batches(size, generator(), chosen))
+    parts = [list(rows.batches(size, generator(), chosen, own)) for own in slices(size, processes)]
+    assert {len(part) for part in parts} == {len(expected)}
+    for together, whole in zip(zip(*parts, strict=True), expected, strict=True):
+        assert torch.equal(joined(list(together)), joined([whole]))
+
+
+def test_several_processes_transform_each_file_once_and_before_they_train(tmp_path: Path) -> None:
+    _, dealt = sorted_table(tmp_path)
+    transforms = Transforms.fit(dealt.sample, "both", "conditional", dealt)
+    made: list[set[str]] = []
+
+    def wait() -> None:
+        made.append({path.name for path in tmp_path.glob("*.inputs")})
+
+    for number in range(3):
+        StreamedRows(replace(dealt, sharing=Sharing(number, 3, wait)), transforms, CPU)
+    assert [len(names) for names in made] == [BUCKETS // 3, 2 * BUCKETS // 3, BUCKETS]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".inputs"}
+
+
 def test_an_error_ahead_reaches_the_reader(streamed: tuple[StreamedRows, Rows]) -> None:
     rows, _ = streamed
     for number in range(BUCKETS):
-        (rows.buckets.folder / f"{number}.rows").unlink()
+        (rows.buckets.folder / f"{number}-0.rows").unlink()
     with pytest.raises(Exception, match=r"\.rows cannot be read"):
         list(rows.batches(64, generator()))
 

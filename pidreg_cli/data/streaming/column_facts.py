@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import compress
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.data.batches import Block, complete
 from pidreg_cli.data.features import Rounding
+
+COUNTS = ("rows", "missing", "absent", "train_rows", "train_absent", "train_missing")
+RANGE = ("low", "high", "error")
 
 
 class ColumnFacts:
@@ -38,6 +43,27 @@ class ColumnFacts:
             self.train_absent += int((absent & training).sum())
         exact = block if training.all() else block[training]
         self.range.update(slice(None), exact, exact.astype(np.float32))
+
+    def join(self, other: ColumnFacts) -> None:
+        """What was counted on other rows of the same columns."""
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.range.join(other.range)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What was counted, by name."""
+        counts = {name: np.asarray(getattr(self, name)) for name in COUNTS}
+        return counts | {name: getattr(self.range, name) for name in RANGE}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[str, ...], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of ``to_arrays``. Raises KeyError where one is missing."""
+        found = cls(columns)
+        for name in COUNTS:
+            setattr(found, name, arrays[name] if arrays[name].ndim else int(arrays[name]))
+        for name in RANGE:
+            setattr(found.range, name, arrays[name])
+        return found
 
     @property
     def blurred(self) -> tuple[str, ...]:
