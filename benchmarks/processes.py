@@ -1,9 +1,10 @@
 """One process against several of torchrun, on one thread each: ``python -m benchmarks.processes``.
 
-The same fit of the same table with the same batches. Prints seconds of an epoch (the least of a training, because what
-disturbs only adds), of the boosted trees, and of the whole command, with the speed-ups; and how far atoms and
-predictions are from those of one process. Where others use the machine, no process has a core of its own for long:
-then CPU seconds of an epoch, of the process that used most, say more. They leave out only waiting for each other.
+The same fit of the same table with the same batches; with ``--memory`` the table is streamed. Prints seconds until
+training begins, of an epoch (the least of a training, because what disturbs only adds), of the boosted trees, and of
+the whole command, with the speed-ups; and how far atoms and predictions are from those of one process. Where others use
+the machine, no process has a core of its own for long: then CPU seconds of an epoch, of the process that used most, say
+more. They leave out only waiting for each other.
 
 Cores of one machine share memory, caches and, as two threads of one core, even arithmetic. So as many whole fits as
 there are processes, which know nothing of each other, are timed at the same time, too: an epoch of these takes longer
@@ -30,6 +31,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.fits.machine import machine
 
+GROUP_ROWS = 10_000
 WIDTHS = {"a": 81, "b": 86}
 LATENT = {"a": slice(0, 4), "b": slice(2, 6)}
 FIXED = {
@@ -45,8 +47,11 @@ BEGUN, EPOCH = re.compile(r"(.*): at most \d+ epochs"), re.compile(r"(.*), epoch
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of a fit: the fastest epoch, by the clock and of the CPU, the boosted trees, everything."""
+    """Seconds of a fit: until training begins, the fastest epoch, by the clock and of the CPU, the boosted trees,
+    everything.
+    """
 
+    before: float
     epoch: float
     processor: float
     trees: float
@@ -64,7 +69,7 @@ def write_table(path: Path, rows: int) -> None:
         columns |= {f"{name}__{i}": column for i, column in enumerate(block.T)}
     target = latent[:, 0] + latent[:, 2] * latent[:, 4] + 0.5 * latent[:, 5]
     columns["target"] = target + 0.5 * rng.standard_normal(rows)
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(pa.table(columns), path, row_group_size=GROUP_ROWS)
 
 
 def timed(processes: int, arguments: list[str]) -> Timing:
@@ -72,7 +77,7 @@ def timed(processes: int, arguments: list[str]) -> Timing:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "pidreg_cli", *arguments]
     start = last = time.perf_counter()
-    epochs, processor, used, trees, task = [], [], {}, 0.0, ""
+    epochs, processor, used, trees, task, before_training = [], [], {}, 0.0, "", 0.0
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -87,12 +92,13 @@ def timed(processes: int, arguments: list[str]) -> Timing:
             elif begun := BEGUN.match(line):
                 trees += now - last if task.endswith("boosted trees") else 0.0
                 task = begun[1]
+                before_training = before_training or now - start
             else:
                 continue
             last = now
     if fit.returncode or not epochs:
         raise SystemExit(f"the fit failed: {' '.join(command)}")
-    return Timing(min(epochs), min(processor), trees, time.perf_counter() - start)
+    return Timing(before_training, min(epochs), min(processor), trees, time.perf_counter() - start)
 
 
 def processor_seconds(fit: int, processes: int) -> dict[int, float]:
@@ -122,7 +128,8 @@ def compared(folder: Path, batch: int, arguments: argparse.Namespace) -> None:
 
     def fit(run: str) -> list[str]:
         place = ["fit", str(folder / "table.parquet"), "-o", str(folder / f"{run}.pidreg"), "--force"]
-        return [*place, "--threads", "1", "-v", "--no-progress", *sets]
+        memory = ["--memory", arguments.memory] if arguments.memory else []
+        return [*place, "--threads", "1", "-v", "--no-progress", *memory, *sets]
 
     found: dict[int, list[Timing]] = {1: [], arguments.processes: []}
     beside: list[float] = []
@@ -131,7 +138,7 @@ def compared(folder: Path, batch: int, arguments: argparse.Namespace) -> None:
             timings.append(timed(count, fit(str(count))))
         beside.append(epoch_beside([fit(f"beside{number}") for number in range(arguments.processes)]))
     cells = [str(batch)]
-    for name in ("epoch", "processor", "trees", "whole"):
+    for name in ("before", "epoch", "processor", "trees", "whole"):
         one, several = (min(getattr(t, name) for t in timings) for timings in found.values())
         cells.append(f"{one:.2f} / {several:.2f} = {one / several:.2f}" if several else "-")
     alone = min(timing.epoch for timing in found[1])
@@ -154,6 +161,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--boosted", choices=["off", "on"], default="off")
+    parser.add_argument(
+        "--memory", metavar="LIMIT", help="of each process, as fit knows it: less streams the table"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -161,10 +171,10 @@ def main() -> None:
         print(f"{machine()}; {arguments.rows} rows, {sum(WIDTHS.values())} features")
         print(f"seconds with one process / with {arguments.processes} = speed-up")
         print(
-            "| batch | epoch | CPU of an epoch | boosted trees | command | within reach | atoms, bits "
-            "| predictions, sd |"
+            "| batch | before training | epoch | CPU of an epoch | boosted trees | command | within reach "
+            "| atoms, bits | predictions, sd |"
         )
-        print("|---:|---|---|---|---|---:|---:|---:|", flush=True)
+        print("|---:|---|---|---|---|---|---:|---:|---:|", flush=True)
         for batch in arguments.batches:
             compared(folder, batch, arguments)
 
