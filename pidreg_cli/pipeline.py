@@ -33,8 +33,8 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
 from pidreg_cli.run_evidence import EVIDENCE, evidence_bytes
 from pidreg_cli.run_traces import HELD_OUT, HISTORY, read_traces
-from pidreg_cli.runs import RunBuilder
-from pidreg_cli.streaming import choose_way, deal, keep_way, stored_way, streamed_settings
+from pidreg_cli.runs import RunBuilder, passing_folder
+from pidreg_cli.streaming import choose_way, deal, keep_way, shared_folder, stored_way, streamed_settings
 from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome
@@ -97,7 +97,7 @@ def follow_run(inputs: Sequence[str | Path], settings: Settings, processes: Proc
         return
     used = streamed_settings(settings, Silent())
     check_same(settings, table, processes)
-    with folder_of_machine(processes) as folder:
+    with folder_of_machine(processes) as own, shared_folder(own, processes) as folder:
         dealt = deal(table, roles, used, plan, folder, Silent(), processes)
         follow_arrays(dealt.sample, source, used, processes, dealt)
 
@@ -110,8 +110,10 @@ def folder_of_machine(processes: Processes) -> Iterator[Path | None]:
     if processes.place.local_rank:
         yield None
         return
-    with TemporaryDirectory(prefix="pidreg-") as folder:
-        yield Path(folder)
+    with TemporaryDirectory(prefix="pidreg-") as place:
+        folder = Path(place) / "rows"
+        with passing_folder(folder):
+            yield folder
 
 
 def plan_of_first(plan: StreamPlan | None, processes: Processes) -> StreamPlan | None:
@@ -204,7 +206,7 @@ def fit_streamed(
     keep_way(run, plan)
     check_same(settings, table, processes)
     source = TableSource(table.files, table.fingerprint, roles.target)
-    with run.scratch("rows") as folder:
+    with run.scratch("rows") as own, shared_folder(own, processes) as folder:
         dealt = deal(table, roles, used, plan, folder, progress, processes)
         fit = fit_arrays(
             dealt.sample, source, used, progress, run.checkpoints, processes, dealt, findings=findings

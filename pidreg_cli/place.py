@@ -38,7 +38,9 @@ class Place:
             size, rank, local_size, local_rank, port = (int(given[name]) for name in (*_NAMES, _PORT))
         except ValueError:
             raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in (*_NAMES, _PORT))) from None
-        if not (0 <= rank < size and 0 <= local_rank < local_size <= size and 0 < port < 2**16):
+        # Those of a machine are numbered one after the other: its first has the number rank - local_rank.
+        there = 0 <= local_rank < local_size and 0 <= rank - local_rank <= size - local_size
+        if not (0 <= rank < size and there and 0 < port < 2**16):
             raise _unclear(", ".join(f"{name} is {given[name]!r}" for name in (*_NAMES, _PORT)))
         return cls(rank, size, local_rank, local_size)
 

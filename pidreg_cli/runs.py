@@ -28,7 +28,7 @@ _FILES_OF_A_RUN = frozenset(
     {
         *_MARKS_OF_A_RUN,
         *("model.safetensors", "prediction.safetensors", "evidence.safetensors", "history.jsonl"),
-        *("heldout.parquet", "report.md", "report.html", "rows", _CHECKPOINTS, _LOCK),
+        *("heldout.parquet", "report.md", "report.html", "rows", "rows-gone", _CHECKPOINTS, _LOCK),
     }
 )
 """All names that a run has, finished or not."""
@@ -177,14 +177,11 @@ class RunBuilder:
         """
         path = self.partial / name
         with writing(path):
-            if path.exists():
-                # Of a process that was killed.
-                _remove(path)
-            path.mkdir()
-        try:
+            # Of a process that was killed.
+            for left in filter(Path.exists, (path, gone_folder(path))):
+                _remove(left)
+        with passing_folder(path):
             yield path
-        finally:
-            _remove(path)
 
     @property
     def holds_work(self) -> bool:
@@ -402,6 +399,31 @@ def _strangers(folder: Path) -> list[str]:
 def holds_run(folder: Path) -> bool:
     """Whether a folder holds what a run leaves behind, complete or not."""
     return folder.is_dir() and any((folder / name).exists() for name in _MARKS_OF_A_RUN)
+
+
+@contextmanager
+def passing_folder(path: Path) -> Iterator[None]:
+    """Make a folder that is there within the block only.
+
+    It goes at once, by another name, before what is in it: who else writes there by its name has the next file
+    refused, and makes none anew meanwhile.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    with writing(path):
+        path.mkdir()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.rename(gone_folder(path))
+        shutil.rmtree(gone_folder(path), ignore_errors=True)
+
+
+def gone_folder(path: Path) -> Path:
+    """What a passing folder is called while its files are removed."""
+    return path.with_name(f"{path.name}-gone")
 
 
 def _remove(path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +109,24 @@ def shared(processes: Processes) -> Sharing:
     return Sharing(processes.place.local_rank, processes.place.local_size, wait)
 
 
-def shared_folder(own: Path | None, processes: Processes) -> Path:
-    """The folder of the first process of this machine, which gives its ``own``."""
+@contextmanager
+def shared_folder(own: Path | None, processes: Processes) -> Iterator[Path]:
+    """The folder of the first process of this machine, which gives its ``own``, for a block that uses it.
+
+    Raises ProcessError for what fails within because that process ended, and the folder with it.
+    """
     told = processes.of_each(b"" if own is None else os.fsencode(own.absolute()))
     place = processes.place
-    # torchrun numbers the processes of a machine one after the other.
-    return Path(os.fsdecode(told[place.rank - place.local_rank]))
+    # torchrun numbers the processes of a machine one after the other, as ``Place`` sees to.
+    folder = Path(os.fsdecode(told[place.rank - place.local_rank]))
+    try:
+        yield folder
+    except (OutputError, RunError) as error:
+        if own is not None or folder.is_dir():
+            raise
+        # It says why before this wait ends, as its connections do.
+        processes.add(torch.zeros(1))
+        raise lost() from error
 
 
 def keep_way(run: RunBuilder, plan: StreamPlan) -> None:
@@ -142,13 +156,13 @@ def deal(
     roles: Roles,
     settings: Settings,
     plan: StreamPlan,
-    folder: Path | None,
+    folder: Path,
     progress: Progress,
     processes: Processes = ALONE,
 ) -> DealtTable:
     """Read the table and deal its training rows to files in ``folder``, an empty one. Raises PidregError.
 
-    Of the processes of a machine the first gives the folder; each deals its share of the rows.
+    The processes of a machine deal a share of the rows each, to the same folder.
     """
 
     def rng(stream: Stream) -> np.random.Generator:
@@ -157,23 +171,15 @@ def deal(
 
     draws = Draws(rng(Stream.SPLIT), rng(Stream.STREAMED_SAMPLE))
     source, notices = open_rows(table, roles, settings.folds, plan, draws)
-    if folder is not None:
+    if not processes.place.local_rank:
         check_room(source, folder)
-    place = shared_folder(folder, processes)
     counts = source.uses.counts
     progress.notice(
-        f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {place}; "
+        f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {folder}; "
         f"{len(source.uses.positions):,} stay in memory"
     )
     key = int(rng(Stream.STREAMED_DEAL).integers(2**63))
-    try:
-        dealt = deal_table(source, plan, place, key, shared(processes))
-    except (OutputError, RunError) as error:
-        if folder is None and not place.is_dir():
-            # With the files of the one that failed: it says why before this wait ends, as its connection does.
-            processes.add(torch.zeros(1))
-            raise lost() from error
-        raise
+    dealt = deal_table(source, plan, folder, key, shared(processes))
     blurred = (blurring(name, facts.blurred) for name, facts in dealt.facts.items() if facts.blurred)
     for notice in (*notices, *blurred):
         progress.notice(notice)

@@ -312,3 +312,28 @@ def test_machines_stream_what_one_process_does(large: Path) -> None:
     assert [one.returncode, two.returncode] == [0, 0], errors
     assert Ended(*command(large, "one")).status == 0
     check_same(large, "one", "machines", 10 * UNITS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(
+    "when", ["rows/*.rows", "checkpoints/checkpoint-0.safetensors"], ids=["deal", "train"]
+)
+def test_a_streamed_fit_whose_process_is_killed_ends_and_resumes(large: Path, rank: int, when: str) -> None:
+    fit = command(large, "killed")
+    with started(2, *fit) as torchrun:
+        end = time.monotonic() + SECONDS
+        while not any(large.glob(f"killed.partial/{when}")):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        os.kill(workers(torchrun)[rank], signal.SIGKILL)
+        _, err = torchrun.communicate(timeout=30)
+    assert sorted(statuses(err)) == [-signal.SIGKILL, ExitStatus.TERMINATED]
+    [error] = [line for line in told(err) if line.startswith("error: ")]
+    assert "another process of this fit ended before its time" in error
+    # By another number of processes than began it.
+    status, _, err = ended(2 + rank, *fit, "--resume")
+    assert status == 0, err
+    assert Ended(*command(large, "one")).status == 0
+    check_same(large, "one", "killed", 10 * UNITS)
+    assert not any("rows" in path.name for path in (large / "killed").iterdir())

@@ -183,7 +183,7 @@ def test_what_another_told_must_be_whole(tmp_path):
     def wait():
         (tmp_path / "share-0.npz").write_bytes(b"PK\3\4 nothing")
 
-    for spoil in (wait, lambda: None):
+    for spoil in (wait, (tmp_path / "share-0.npz").touch, lambda: None):
         (tmp_path / "share-0.npz").unlink(missing_ok=True)
         with pytest.raises(RunError, match=r"share-0\.npz cannot be read"):
             list(Sharing(1, 2, spoil).told(tmp_path, {"x": np.zeros(3)}))

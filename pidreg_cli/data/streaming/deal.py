@@ -159,21 +159,20 @@ class _Dealing:
 
     def join(self, sharing: Sharing, folder: Path) -> list[NDArray[np.int64]]:
         """What the others found and filled in, too; rows of each bucket that each of them dealt."""
-        sizes, facts, targets = [], [], []
+        sizes: list[NDArray[np.int64]] = []
         for number, arrays in enumerate(sharing.told(folder, self._to_arrays())):
-            sizes.append(arrays["sizes"])
-            targets.append(KeptValues.from_arrays(_part(arrays, "targets")))
-            found = [_part(arrays, f"facts {i}") for i in range(len(self.facts))]
-            facts.append([*map(ColumnFacts.from_arrays, self._columns, found)])
+            targets = KeptValues.from_arrays(_part(arrays, "targets"))
+            parts = [_part(arrays, f"facts {i}") for i in range(len(self.facts))]
+            facts = [*map(ColumnFacts.from_arrays, self._columns, parts)]
+            if sizes:
+                self.targets.join(targets)
+                for own, other in zip(self.facts.values(), facts, strict=True):
+                    own.join(other)
+            else:  # in the order of the rows, the own ones when it is their turn
+                self.targets, self.facts = targets, dict(zip(self.facts, facts, strict=True))
             if number != sharing.number:
                 self._fill(arrays)
-        self.targets = targets[0]
-        for kept in targets[1:]:
-            self.targets.join(kept)
-        self.facts = dict(zip(self.facts, facts[0], strict=True))
-        for others in facts[1:]:
-            for own, other in zip(self.facts.values(), others, strict=True):
-                own.join(other)
+            sizes.append(arrays["sizes"])
         return sizes
 
     @property

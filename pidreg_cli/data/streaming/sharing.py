@@ -52,7 +52,7 @@ class Sharing:
             yield own if number == self.number else _read(self._path(folder, number))
         self.wait()
         with writing(path):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     @staticmethod
     def _path(folder: Path, number: int) -> Path:
@@ -66,5 +66,5 @@ def _read(path: Path) -> Arrays:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise RunError("run.rows", f"{path} cannot be read: {error}", "repeat with --resume") from error
