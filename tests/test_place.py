@@ -48,6 +48,7 @@ def test_a_part_of_the_environment_is_not_enough(name: str) -> None:
     ("name", "value"),
     [
         ("RANK", "4"),
+        ("RANK", "0"),
         ("RANK", "x"),
         ("LOCAL_RANK", "2"),
         ("WORLD_SIZE", "0"),
