@@ -181,11 +181,11 @@ def test_several_deal_what_one_does_and_each_knows_all(whole, tmp_path, shares):
 
 def test_what_another_told_must_be_whole(tmp_path):
     def wait():
-        (tmp_path / "share-0.npz").write_bytes(b"PK\3\4 nothing")
+        (tmp_path / "share-0.safetensors").write_bytes(b"\xff" * 40)
 
-    for spoil in (wait, (tmp_path / "share-0.npz").touch, lambda: None):
-        (tmp_path / "share-0.npz").unlink(missing_ok=True)
-        with pytest.raises(RunError, match=r"share-0\.npz cannot be read"):
+    for spoil in (wait, (tmp_path / "share-0.safetensors").touch, lambda: None):
+        (tmp_path / "share-0.safetensors").unlink(missing_ok=True)
+        with pytest.raises(RunError, match=r"share-0\.safetensors cannot be read"):
             list(Sharing(1, 2, spoil).told(tmp_path, {"x": np.zeros(3)}))
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from pidreg_cli.atomic import writing
 from pidreg_cli.errors import RunError
@@ -46,7 +47,7 @@ class Sharing:
             return
         path = self._path(folder, self.number)
         with writing(path):
-            np.savez(path, **own)  # type: ignore[arg-type]  # of names that are ours
+            save_file({name: np.asarray(array, order="C") for name, array in own.items()}, path)
         self.wait()
         for number in range(self.of):
             yield own if number == self.number else _read(self._path(folder, number))
@@ -56,7 +57,7 @@ class Sharing:
 
     @staticmethod
     def _path(folder: Path, number: int) -> Path:
-        return folder / f"share-{number}.npz"
+        return folder / f"share-{number}.safetensors"
 
 
 ALONE = Sharing()
@@ -64,7 +65,6 @@ ALONE = Sharing()
 
 def _read(path: Path) -> Arrays:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
         raise RunError("run.rows", f"{path} cannot be read: {error}", "repeat with --resume") from error
