@@ -102,7 +102,15 @@ def test_nothing_is_tried_where_nothing_can_be_chosen(
     assert not [record.model for ledger in ledgers for record in ledger.history if "trial" in record.model]
 
 
-@pytest.mark.parametrize("within", [*TRIALS, "model", "model, network 2"])
+@pytest.mark.parametrize(
+    "within",
+    [
+        pytest.param(TRIALS[0], marks=pytest.mark.slow),
+        TRIALS[1],
+        "model",
+        pytest.param("model, network 2", marks=pytest.mark.slow),
+    ],
+)
 def test_a_fit_that_breaks_off_ends_in_the_same_numbers(
     unfolded: tuple[Fit, list[str]], store: FolderStore, within: str
 ) -> None:
