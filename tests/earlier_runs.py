@@ -53,7 +53,7 @@ def _of_first_version(document: dict[str, Any]) -> None:
     for network in document["networks"]:
         del network["fusion_involvement"]
         for encoder in network["encoders"]:
-            del encoder["wave_layers"]
+            del encoder["wave_layers"], encoder["unfolded"]
 
 
 def edit_json(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:

@@ -69,8 +69,8 @@ class EncoderSettings(_Settings):
 
     kind: EncoderChoice = Field(
         description="auto: mlp, or fourier in every network where trainings of both for a few steps tell for it by "
-        "validation rows: then with fewer steps, heads as wide as the predictor and of ten times the weight, "
-        "stage2.criterion=codes and fusion_involvement of at least 0.02"
+        "validation rows: then also, unless they were changed from the preset's, fewer steps, network.head_width as "
+        "predictor_width, ten times loss.sufficiency, stage2.criterion=codes, network.fusion_involvement=0.02"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(

@@ -51,8 +51,8 @@ def chosen_encoders(kinds: Sequence[str | None]) -> Diagnostic | None:
         "info",
         f"{which} without a kind of their own are of kind {found[0]}: short trainings predicted validation rows "
         "clearly better with sines of all features of a modality, as where these are folded over each other.",
-        "Nothing to do. They train with more weight of the heads, which also tell the best epoch; "
-        "network.encoder.kind=mlp fits without.",
+        "Nothing to do. network.encoder.kind=mlp fits without. With them other values of the preset change, too: of "
+        "loss.sufficiency, network.head_width, network.fusion_involvement, stage2.criterion and max_steps.",
         len(found) / len(kinds),
     )
 

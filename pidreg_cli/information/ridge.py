@@ -19,9 +19,10 @@ from pidreg_cli.information.errors import TooFewRowsError
 PENALTIES = np.logspace(-4, 5, 19)
 # Generalised cross-validation is not trusted beyond this share of the rows as degrees of freedom.
 LARGEST_SHARE = 0.98
-# A degree of freedom counts as so many in it. Plain cross-validation of this kind chooses much too little penalty now
-# and then; 1.2 to 1.4 guard against it at a small price elsewhere (Kim and Gu 2004, JRSS B 66:337).
-FREEDOM_COUNTS = 1.2
+# Plain cross-validation of this kind chooses much too little penalty now and then, at a price. Its score is multiplied
+# by 1 + c tr(A^2) / n, A the map from targets to fitted values: robust generalised cross-validation (Robinson and
+# Moyeed 1989; Lukas 2006), whose parameter is 1 / (1 + c).
+CAUTION = 0.4
 # Keeps the equations of the unpenalised features solvable when two of them coincide; relative to n.
 FREE_PENALTY = 1e-6
 
@@ -48,8 +49,8 @@ def solve(problem: RidgeProblem, free: int) -> RidgeFit:
     """Ridge regression of every target column; the first ``free`` features are practically unpenalised.
 
     The free features are projected out, the others are penalised by the value of PENALTIES that minimises
-    generalised cross-validation, ``residual / (n - used - 1.2 df)^2``, for each target column. Raises
-    TooFewRowsError where no penalty leaves degrees of freedom.
+    robust generalised cross-validation for each target column. Raises TooFewRowsError where no penalty leaves
+    degrees of freedom.
     """
     gram, products = problem.gram, problem.products
     if problem.rows * LARGEST_SHARE <= free + 1:
@@ -86,17 +87,18 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
     reflectors, diagonal, offdiagonal, scales = _tridiagonal(gram)
     rotated = _rotate(reflectors, scales, products, "T")
     eigenvalues = np.maximum(_eigenvalues(diagonal, offdiagonal), 0.0)
-    spent = np.sum(eigenvalues / (eigenvalues + PENALTIES[:, None]), axis=1)
-    freedom = used + FREEDOM_COUNTS * spent
+    shares = eigenvalues / (eigenvalues + PENALTIES[:, None])
+    freedom = used + shares.sum(axis=1)
+    caution = 1 + CAUTION * (used + np.square(shares).sum(axis=1)) / rows
     allowed = freedom <= LARGEST_SHARE * rows
     if not allowed.any():
         raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
     best, chosen = np.full(products.shape[1], np.inf), np.zeros_like(rotated)
     penalties = np.full_like(rotated, PENALTIES[0])
-    for penalty, df in zip(PENALTIES[allowed], freedom[allowed], strict=True):
+    for penalty, df, factor in zip(PENALTIES[allowed], freedom[allowed], caution[allowed], strict=True):
         candidate = _tridiagonal_solve(diagonal + penalty, offdiagonal, rotated)
         residual = squares - np.sum(candidate * (rotated + penalty * candidate), axis=0)
-        score = residual / (rows - df) ** 2
+        score = factor * residual / (rows - df) ** 2
         better = score < best
         for kept, new in ((chosen, candidate), (best, score), (penalties, penalty)):
             np.copyto(kept, new, where=better)

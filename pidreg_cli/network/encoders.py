@@ -17,7 +17,9 @@ EncoderKind = Literal["periodic", "piecewise", "fourier", "mlp", "linear"]
 BINS = 16
 EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
 MATRIX = 2  # dimensions
-UNFOLDED = 16  # combinations of sines and features that the next layer of sines reads
+UNFOLDED = 16
+"""Combinations of sines and features that the next layer of sines reads: of 32, waves of folded latents were found less
+well, of 8 products of them (docs/training.md)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class EncoderShape:
     frequency_scale: float
     waves: int
     wave_layers: int = 1  # networks of earlier versions have one
+    unfolded: int = 32  # of which those of earlier versions had so many; see ``UNFOLDED``
 
 
 class PeriodicEmbedding(nn.Module):
@@ -132,15 +135,15 @@ class FourierEmbedding(nn.Module):
 class FoldedFourierEmbedding(nn.Module):
     """Layers of trainable sines: each reads combinations of what the layer before gives; features are kept.
 
-    Shape: ``(batch, features) -> (batch, features + UNFOLDED + waves)``. Where a latent is folded over another that is
+    Shape: ``(batch, features) -> (batch, features + unfolded + waves)``. Where a latent is folded over another that is
     folded itself, one layer tells the first, and the sines of the next can be those of the latent.
     """
 
-    def __init__(self, features: int, waves: int, scale: float, layers: int) -> None:
+    def __init__(self, features: int, waves: int, scale: float, layers: int, unfolded: int) -> None:
         super().__init__()
-        sizes = [features] + [UNFOLDED] * (layers - 1)
+        sizes = [features] + [unfolded] * (layers - 1)
         self.layers = nn.ModuleList(FourierEmbedding(size, waves, scale) for size in sizes)
-        self.maps = nn.ModuleList(nn.Linear(size + waves, UNFOLDED) for size in sizes[:-1])
+        self.maps = nn.ModuleList(nn.Linear(size + waves, unfolded) for size in sizes[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed ``x`` of shape (batch, features)."""
@@ -217,7 +220,7 @@ def _embedding(shape: EncoderShape) -> tuple[Embedding | None, int]:
     if shape.kind == "fourier":
         flat = shape.features + shape.plain
         if shape.wave_layers > 1:
-            sizes = (flat, shape.waves, shape.frequency_scale, shape.wave_layers)
-            return FoldedFourierEmbedding(*sizes), flat + UNFOLDED + shape.waves
+            sizes = (flat, shape.waves, shape.frequency_scale, shape.wave_layers, shape.unfolded)
+            return FoldedFourierEmbedding(*sizes), flat + shape.unfolded + shape.waves
         return FourierEmbedding(flat, shape.waves, shape.frequency_scale), flat + shape.waves
     return None, shape.features + shape.plain

@@ -7,8 +7,10 @@ take longer, and on other tables both are mostly alike, so that only a clear gai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
+from pidreg_cli.config.presets import preset_tree
 from pidreg_cli.config.settings import EncoderKind, Settings, StageSettings
 
 AnyStage = TypeVar("AnyStage", bound=StageSettings)
@@ -39,27 +41,30 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
 
     Sines of all features are wanted in every network: the mean with one that misses folds would miss a part of them.
     They train for fewer steps, with more weight on what each code tells alone, and the epoch that is kept is the best
-    by this, too: more of the information is found (docs/training.md).
+    by this, too: more of the information is found (docs/training.md). What is not as in the preset somebody asked for,
+    and stays.
     """
     network = settings.network
     encoder = network.encoder.model_copy(update={"kind": kind})
     if kind == USUAL:
         return settings.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
-    changes = {
-        "encoder": encoder,
-        "further": [kind] * len(network.further),
-        # What a code tells alone is as hard to read as what all tell.
-        "head_width": max(network.head_width, network.predictor_width),
-        "fusion_involvement": max(network.fusion_involvement, INVOLVEMENT),
+    network = network.model_copy(update={"encoder": encoder, "further": [kind] * len(network.further)})
+    changes: Mapping[str, Mapping[str, object]] = {
+        "network": {
+            # What a code tells alone is as hard to read as what all tell.
+            "head_width": max(network.head_width, network.predictor_width),
+            "fusion_involvement": INVOLVEMENT,
+        },
+        "loss": {"sufficiency": SUFFICIENCY * settings.loss.sufficiency},
+        "stage1": {"max_steps": min(settings.stage1.max_steps, SOON[0])},
+        "stage2": {"max_steps": min(settings.stage2.max_steps, SOON[1]), "criterion": "codes"},
     }
-    return settings.model_copy(
-        update={
-            "network": network.model_copy(update=changes),
-            "loss": settings.loss.model_copy(update={"sufficiency": SUFFICIENCY * settings.loss.sufficiency}),
-            "stage1": _shortened(settings.stage1, SOON[0]),
-            "stage2": _shortened(settings.stage2, SOON[1]).model_copy(update={"criterion": "codes"}),
-        }
-    )
+    preset, found = preset_tree(settings.preset), settings.model_copy(update={"network": network})
+    for name, values in changes.items():
+        section, usual = getattr(found, name), preset[name]
+        update = {key: value for key, value in values.items() if getattr(section, key) == usual[key]}
+        found = found.model_copy(update={name: section.model_copy(update=update)})
+    return found
 
 
 def _shortened(stage: AnyStage, steps: int) -> AnyStage:

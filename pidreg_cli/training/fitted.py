@@ -14,7 +14,7 @@ from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.streaming.deal import DealtTable
 from pidreg_cli.data.streaming.transforms import fit_on_sample
 from pidreg_cli.data.transforms import FeatureKind, FeatureTransform, Imputation, TargetTransform
-from pidreg_cli.network.encoders import EncoderShape
+from pidreg_cli.network.encoders import UNFOLDED, EncoderShape
 from pidreg_cli.network.pidreg import ModalityInput, NetworkShape, PIDRegNetwork
 from pidreg_cli.training.batches import Rows
 from pidreg_cli.training.boosting import BoostedScores
@@ -149,6 +149,7 @@ def network_shape(
             frequency_scale=encoder.frequency_scale,
             waves=encoder.waves,
             wave_layers=encoder.wave_layers,
+            unfolded=UNFOLDED,
         )
         for name, transform in transforms.features.items()
     )

@@ -58,6 +58,7 @@ CLAIMS = {
     "no number": {"width": "wide"},
     "many frequencies": {"kind": "periodic", "frequencies": 10**9},
     "many waves": {"kind": "fourier", "waves": 10**9},
+    "many combinations": {"kind": "fourier", "wave_layers": 2, "unfolded": 10**9},
     "many layers of waves": {"kind": "fourier", "wave_layers": 2**30},
 }
 

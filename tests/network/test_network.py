@@ -11,7 +11,6 @@ import torch
 from pidreg_cli.network.bottleneck import LinearNoiseBottleneck
 from pidreg_cli.network.encoders import (
     BINS,
-    UNFOLDED,
     Encoder,
     EncoderShape,
     FoldedFourierEmbedding,
@@ -71,12 +70,12 @@ def test_waves_bend_combinations_of_features_and_keep_the_features() -> None:
 
 
 def test_a_further_layer_of_waves_reads_combinations_of_the_first_and_keeps_the_features() -> None:
-    embedding = FoldedFourierEmbedding(4, 50, 0.25, 3)
+    embedding = FoldedFourierEmbedding(4, 50, 0.25, 3, 8)
     for layer in embedding.layers:
         layer.reset(generator())  # type: ignore[operator]
     x = torch.randn(300, 4, generator=generator(1))
     embedded = embedding(x)
-    assert embedded.shape == (300, 4 + UNFOLDED + 50)
+    assert embedded.shape == (300, 4 + 8 + 50)
     assert torch.equal(embedded[:, :4], x)
     combined = embedding.maps[1](embedding.layers[1](embedding.maps[0](embedding.layers[0](x))))
     assert torch.allclose(embedded[:, 4:], embedding.layers[2](combined), atol=1e-6)
@@ -231,7 +230,7 @@ def test_terms_of_modalities_that_tell_next_to_nothing_get_less_of_the_floor() -
 
 @pytest.mark.parametrize("kind", ["fourier", "linear", "mlp"])
 def test_a_stored_network_of_layers_of_waves_is_the_same_again(kind: str) -> None:
-    encoder = replace(SHAPE, kind=kind, wave_layers=8)
+    encoder = replace(SHAPE, kind=kind, wave_layers=8, unfolded=5)
     shape = NetworkShape((encoder,) * 3, 8, 0.9, 0.7, 16, 1, 16, 0.0, 0.02)
     net = PIDRegNetwork(shape, generator())
     net.fusion.weights.copy_(torch.tensor([0.9, 0.1, 0.0, 0.0, 0.0, 0.0]))
@@ -247,7 +246,7 @@ def test_a_network_stored_before_layers_of_waves_has_one() -> None:
     stored = asdict(shape)
     del stored["fusion_involvement"]
     for encoder in stored["encoders"]:
-        del encoder["wave_layers"]
+        del encoder["wave_layers"], encoder["unfolded"]
     assert shape_from(stored) == shape
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pidreg_cli.config.loading import load_settings
+from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
 from pidreg_cli.data.synthetic.mixing import shown_features
 from pidreg_cli.errors import TrainingError
 from pidreg_cli.fitting import Fit
+from pidreg_cli.network.encoders import EncoderKind
 from pidreg_cli.training import encoder_choice, worthwhile
 from pidreg_cli.training.model_fit import NetworkTraining, TrainedModel
 from pidreg_cli.training.progress import Silent
@@ -133,10 +137,18 @@ def test_trials_side_by_side_choose_alike(
 def test_folds_choose_each_and_leave_no_trials_behind(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder_choice, "CLEAR_GAIN", -9.0)  # so that few epochs choose sines
+    errors: list[tuple[float, float]] = []
+
+    def every_second(usual: float, other: float) -> EncoderKind:
+        errors.append((usual, other))
+        return "fourier" if len(errors) % 2 else "mlp"
+
+    monkeypatch.setattr(encoder_choice, "suited", every_second)
     changed = AUTO | {"folds": 2, "stage2__max_epochs": 3}
     fit = fitted(replace(folded(2600), split=None), store=store, **changed)
-    assert [ledger.chosen for ledger in fit.outcome.histories] == ["fourier"] * 3
+    assert [ledger.chosen for ledger in fit.outcome.histories] == ["fourier", None, "fourier"]
+    # Of each fold and of the last model by rows of its own.
+    assert len(set(errors)) == 3
     left = {path.name for path in store.folder.iterdir()}
     assert {name for name in left if name.startswith("fold-")} == {"fold-0.safetensors", "fold-1.safetensors"}
     assert not [name for name in left if name.startswith(("checkpoint-0", "checkpoint-1"))]
@@ -205,15 +217,35 @@ def test_sines_train_shortly_and_never_longer_than_asked() -> None:
 
 
 def test_sines_weigh_what_a_code_tells_alone_and_kinds_are_compared_by_predictions() -> None:
-    settings = quick_settings(network__encoder__kind="auto", loss__sufficiency=0.2, network__head_width=16)
+    settings = load_settings("balanced")
     sines = encoder_choice.with_encoders(settings, "fourier")
-    assert (sines.loss.sufficiency, sines.stage2.criterion) == (2.0, "codes")
-    assert sines.network.head_width == max(16, settings.network.predictor_width)
+    assert (sines.loss.sufficiency, sines.stage2.criterion) == (pytest.approx(3.0), "codes")
+    assert sines.network.head_width == settings.network.predictor_width > settings.network.head_width
     assert sines.network.fusion_involvement == encoder_choice.INVOLVEMENT
     assert encoder_choice.trial_of(settings, "fourier").stage2.criterion == "prediction"
     usual = encoder_choice.with_encoders(settings, "mlp")
     assert (usual.loss, usual.stage2.criterion) == (settings.loss, "prediction")
-    assert (usual.network.head_width, usual.network.fusion_involvement) == (16, 0.0)
+    assert (usual.network.head_width, usual.network.fusion_involvement) == (64, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("loss.sufficiency=0", lambda s: s.loss.sufficiency == 0.0),
+        ("loss.sufficiency=2", lambda s: s.loss.sufficiency == 2.0),
+        ("network.head_width=16", lambda s: s.network.head_width == 16),
+        ("network.fusion_involvement=0.5", lambda s: s.network.fusion_involvement == 0.5),
+        ("stage1.max_steps=9000", lambda s: s.stage1.max_steps == 9000),
+        ("stage2.max_steps=9000", lambda s: s.stage2.max_steps == 9000),
+    ],
+)
+def test_what_was_asked_for_stays(asked: str, kept: Callable[[Settings], bool]) -> None:
+    assert kept(encoder_choice.with_encoders(load_settings("balanced", assignments=[asked]), "fourier"))
+
+
+def test_a_preset_of_few_steps_keeps_them() -> None:
+    fast = load_settings("fast", assignments=["network.encoder.kind=auto"])
+    assert encoder_choice.with_encoders(fast, "fourier").stage2.max_steps == fast.stage2.max_steps < 2600
 
 
 @pytest.mark.parametrize(

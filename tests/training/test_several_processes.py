@@ -167,15 +167,20 @@ BLOCKED: dict[str, object] = {"folds": "auto", "features__boosted": "auto", "boo
         {"features__boosted": "on"},
         {"loss__sufficiency": 0.0, "folds": 2},
         {"network__encoder__kind": "auto"},
+        {"network__encoder__kind": "auto", "gain": -9.0},
         {"stage2__criterion": "codes", "network__head_width": 16, "features__boosted": "off"},
         pytest.param(BLOCKED, marks=pytest.mark.slow),
     ],
-    ids=["trees", "folds", "trials", "heads", "blocks"],
+    ids=["trees", "folds", "trials", "sines", "heads", "blocks"],
 )
 def test_a_fit_of_several_is_that_of_one(
     changed: dict[str, object], store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoder_choice, "FEWEST_ROWS", 100)
+    changed = dict(changed)
+    gain = changed.pop("gain", None)
+    if gain is not None:
+        monkeypatch.setattr(encoder_choice, "CLEAR_GAIN", gain)
     alone = fitted(ALONE, None, **changed)
     first, other = together(2, lambda processes: fitted(processes, store, **changed))
     assert other is None
@@ -188,6 +193,7 @@ def test_a_fit_of_several_is_that_of_one(
         [record.criterion for record in fit.outcome.deployed.ledger.history] for fit in (first, alone)
     ]
     assert criteria[0] == pytest.approx(criteria[1], abs=1e-3)
+    assert (first.outcome.deployed.ledger.chosen == "fourier") is (gain is not None)
     told = [record.model for record in first.outcome.deployed.ledger.history]
     assert any("trial" in model for model in told) == ("network__encoder__kind" in changed)
     assert any("block" in model for model in told) == ("boosting__blocked_folds" in changed)
