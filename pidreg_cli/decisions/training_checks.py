@@ -50,7 +50,8 @@ def chosen_encoders(kinds: Sequence[str | None]) -> Diagnostic | None:
         "training.chosen_encoders",
         "info",
         f"{which} without a kind of their own are of kind {found[0]}: short trainings predicted validation rows "
-        "clearly better with sines of all features of a modality, as where these are folded over each other.",
+        "clearly better with sines of all features of a modality, as where these are folded over each other. Of "
+        "networks that read scores of trees this is the first; the others have the kinds of network.further.",
         "Nothing to do. network.encoder.kind=mlp fits without. With them other values of the preset change, too: of "
         "loss.sufficiency, network.head_width, network.fusion_involvement, stage2.criterion and max_steps.",
         len(found) / len(kinds),

@@ -40,6 +40,7 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     """The settings with the kind that ``auto`` stands for.
 
     Sines of all features are wanted in every network: the mean with one that misses folds would miss a part of them.
+    (Where networks read scores of trees, ``ModelChoice`` gives the others the kinds and settings that were asked for.)
     They train for fewer steps, with more weight on what each code tells alone, and the epoch that is kept is the best
     by this, too: more of the information is found (docs/training.md). What is not as in the preset somebody asked for,
     and stays.

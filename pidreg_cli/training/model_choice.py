@@ -93,6 +93,7 @@ class ModelChoice:
         self.progress, self.store, self.workers = progress, store, workers
         self._ready: dict[bool, tuple[TrainingRows, Rows]] = {}
         self.train, self.valid = rows
+        self.asked = settings
         self.transforms = Transforms.fit(
             self.train, settings.features.transform, settings.features.imputation, dealt
         )
@@ -200,9 +201,11 @@ class ModelChoice:
     def _start(self, fitted: FittedScores | None, member: int = 0) -> Pending[TrainedModel]:
         """Begin the training of a network, with scores where there are some."""
         task = replace(self.task, scored=fitted is not None, member=member)
-        shape = network_shape(self._inputs(fitted), self.train.lists, self.settings.network, member)
+        # Folds hide nothing from networks that read what trees found of them: these are best of different kinds.
+        settings = self.asked if fitted is not None and member else self.settings
+        shape = network_shape(self._inputs(fitted), self.train.lists, settings.network, member)
         return self.workers.start(
-            NetworkTraining(task, shape, self._rows(fitted), self.settings, self.store, self.processes)
+            NetworkTraining(task, shape, self._rows(fitted), settings, self.store, self.processes)
         )
 
     def _further(self, fitted: FittedScores | None) -> list[Pending[TrainedModel]]:

@@ -154,10 +154,12 @@ def test_folds_choose_each_and_leave_no_trials_behind(
     assert not [name for name in left if name.startswith(("checkpoint-0", "checkpoint-1"))]
 
 
-def test_trees_come_after_the_choice() -> None:
+def test_trees_come_after_the_choice_and_leave_other_networks_the_kinds_asked_for() -> None:
     fit = fitted(folded(2600), **(AUTO | TREES))
-    assert set(kinds(fit)) == {"fourier"}
-    assert next(iter(record.model for record in fit.outcome.histories[0].history)) == TRIALS[0]
+    assert kinds(fit) == ["fourier", "piecewise"]
+    [ledger] = fit.outcome.histories
+    assert (ledger.boosted, ledger.chosen) == (True, "fourier")
+    assert next(iter(record.model for record in ledger.history)) == TRIALS[0]
 
 
 def test_a_kind_of_its_own_stays(unfolded: tuple[Fit, list[str]]) -> None:
