@@ -69,8 +69,9 @@ class EncoderSettings(_Settings):
 
     kind: EncoderChoice = Field(
         description="auto: mlp, or fourier in every network (the first, where they read scores of trees) where "
-        "trainings of both for a few steps tell for it by validation rows: then also, unless they were changed from the preset's, fewer steps, network.head_width as "
-        "predictor_width, ten times loss.sufficiency, stage2.criterion=codes, network.fusion_involvement=0.02"
+        "trainings of both for a few steps tell for it by validation rows: then also, unless they were changed from the "
+        "preset's, fewer steps, network.head_width as predictor_width, ten times loss.sufficiency, "
+        "stage2.criterion=codes, network.fusion_involvement=0.02"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(
