@@ -69,7 +69,7 @@ class EncoderSettings(_Settings):
 
     kind: EncoderChoice = Field(
         description="auto: mlp, or fourier in every network (the first, where they read scores of trees) where "
-        "trainings of both for a few steps tell for it by validation rows: then also, unless they were changed from the "
+        "trainings of both for a few steps tell for it by validation rows: then also, unless changed from the "
         "preset's, fewer steps, network.head_width as predictor_width, ten times loss.sufficiency, "
         "stage2.criterion=codes, network.fusion_involvement=0.02"
     )
