@@ -18,7 +18,7 @@ from pidreg_cli.data.arrays import TRAIN
 from pidreg_cli.data.batches import BlockReader
 from pidreg_cli.data.loading import blurring
 from pidreg_cli.data.roles import Roles
-from pidreg_cli.data.streaming.deal import DealtTable, check_room, deal_table
+from pidreg_cli.data.streaming.deal import DealtTable, deal_table
 from pidreg_cli.data.streaming.opening import Draws, open_rows
 from pidreg_cli.data.streaming.plan import StreamPlan, TableSize
 from pidreg_cli.data.streaming.sharing import Sharing
@@ -171,8 +171,6 @@ def deal(
 
     draws = Draws(rng(Stream.SPLIT), rng(Stream.STREAMED_SAMPLE))
     source, notices = open_rows(table, roles, settings.folds, plan, draws)
-    if not processes.place.local_rank:
-        check_room(source, folder)
     counts = source.uses.counts
     progress.notice(
         f"reading {table.rows:,} rows: {counts[TRAIN]:,} to train, from files in {folder}; "

@@ -120,17 +120,10 @@ def _sound(block: Block) -> bool:
 def numbered_batches(
     table: ParquetTable, columns: Sequence[str], rows: int, share: tuple[int, int] = (0, 1)
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Batches of these columns, each with the number of its first row in the table; ``share``: as in
-    ``ParquetTable.shared_batches``.
+    """Batches of these columns, each named once, with the number of its first row in the table; ``share``: of
+    ``ParquetTable.numbered_batches``.
     """
-    wanted = list(dict.fromkeys(columns))
-    if share != (0, 1):
-        yield from table.shared_batches(wanted, rows, share)
-        return
-    first = 0
-    for batch in table.batches(wanted, rows):
-        yield first, batch
-        first += batch.num_rows
+    return table.numbered_batches(list(dict.fromkeys(columns)), rows, share)
 
 
 def spread_rows(rows: int, most: int) -> NDArray[np.intp]:

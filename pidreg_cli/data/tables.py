@@ -34,7 +34,7 @@ _OTHER_FORMATS = (".csv", ".tsv", ".txt", ".gz", ".feather", ".arrow", ".xlsx", 
 
 @dataclass(frozen=True)
 class _Part:
-    """An open file's facts: its own schema, the partition columns as one-value arrays."""
+    """An open file's facts: its own schema, and the partition columns as one-value arrays."""
 
     path: Place
     schema: pa.Schema
@@ -105,40 +105,41 @@ class ParquetTable:
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """These columns of all rows, at most ``rows`` at a time, for memory of a batch; raises as ``read``."""
-        self._check_known(columns)
-        stored = [name for name in columns if name not in self.kept]
-        if self.kept and not stored:
-            yield from _slices(self.kept, columns, rows)
-            return
-        first = 0
-        for part in self.parts:
-            for batch in _batches(part, stored, rows):
-                yield _completed(batch, self.kept, columns, first)
-                first += batch.num_rows
+        for _, batch in self.numbered_batches(columns, rows):
+            yield batch
 
-    def shared_batches(
-        self, columns: Sequence[str], rows: int, share: tuple[int, int]
+    def numbered_batches(
+        self, columns: Sequence[str], rows: int, share: tuple[int, int] = (0, 1)
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Batches, each with the number of its first row, of share ``share[0]`` of ``share[1]``; raises as ``read``.
+        """The same of share ``share[0]`` of ``share[1]``, by default the whole, each with the number of its first row.
 
         The shares are runs of whole row groups, one after the other, as even as these allow: every row is in one of
         them. Whose the middle of a row group is, has it.
         """
         self._check_known(columns)
-        number, of = share
-        stored = [name for name in columns if name not in self.kept] or self.parts[0].schema.names[:1]
+        stored = [name for name in columns if name not in self.kept]
+        own = list(self._shared(*share))
+        if self.kept and not stored:
+            count = sum(part.groups[group] for part, _, groups in own for group in groups)
+            yield from _slices(
+                self.kept, columns, rows, range(own[0][1], own[0][1] + count) if own else range(0)
+            )
+            return
+        for part, first, groups in own:
+            at = first
+            for batch in _batches(part, stored, rows, groups):
+                yield at, _completed(batch, self.kept, columns, at)
+                at += batch.num_rows
+
+    def _shared(self, number: int, of: int) -> Iterator[tuple[_Part, int, list[int]]]:
+        """Files with row groups of a share, the number of the first of their rows, and these row groups."""
         first = 0
         for part in self.parts:
             starts = list(accumulate(part.groups, initial=first))
-            own = [
-                group
-                for group, (start, size) in enumerate(zip(starts, part.groups, strict=False))
-                if (2 * start + size) * of // (2 * self.rows) == number
-            ]
-            at = starts[own[0]] if own else first
-            for batch in _batches(part, stored, rows, own) if own else ():
-                yield at, _completed(batch, self.kept, columns, at)
-                at += batch.num_rows
+            middles = [2 * start + size for start, size in zip(starts, part.groups, strict=False)]
+            own = [g for g, middle in enumerate(middles) if middle * of // (2 * self.rows) == number]
+            if own:
+                yield part, starts[own[0]], own
             first += part.rows
 
     def _check_known(self, columns: Sequence[str]) -> None:
@@ -306,25 +307,29 @@ def _read_from(parquet: pq.ParquetFile, part: _Part, columns: Sequence[str]) -> 
 
 
 def _batches(
-    part: _Part, columns: Sequence[str], rows: int, groups: Sequence[int] | None = None
+    part: _Part, columns: Sequence[str], rows: int, groups: Sequence[int]
 ) -> Iterator[pa.RecordBatch]:
-    """Of these row groups, by default of all."""
+    """Of these row groups."""
     stored = [name for name in columns if name not in part.partitions]
     # A stored column tells how many rows a batch has, also where only partition columns are asked for.
     wanted = stored or part.schema.names[:1]
     # Buffered: else whole column chunks are held, of a row group that may be the whole file.
     with _opened(part.path, buffer_size=STREAM_BUFFER) as parquet:
         # One row group at a time: structs cannot be read across the borders of groups.
-        for batch in _iterated(parquet, wanted, rows, range(len(part.groups)) if groups is None else groups):
+        for batch in _iterated(parquet, wanted, rows, groups):
             filled = {name: pa.repeat(value, batch.num_rows) for name, value in part.partitions.items()}
             arrays = [filled[name] if name in filled else batch.column(name) for name in columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _slices(kept: Mapping[str, pa.Array], columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    arrays = [kept[name] for name in columns]
-    for start in range(0, len(arrays[0]), rows):
-        yield pa.RecordBatch.from_arrays([array.slice(start, rows) for array in arrays], names=list(columns))
+def _slices(
+    kept: Mapping[str, pa.Array], columns: Sequence[str], rows: int, span: range
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of ``span`` from memory, numbered."""
+    arrays = [kept[name].slice(span.start, len(span)) for name in columns]
+    for start in range(0, len(span), rows):
+        pieces = [array.slice(start, rows) for array in arrays]
+        yield span.start + start, pa.RecordBatch.from_arrays(pieces, names=list(columns))
 
 
 def _completed(

@@ -8,12 +8,10 @@ take longer, and on other tables both are mostly alike, so that only a clear gai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pidreg_cli.config.presets import preset_tree
-from pidreg_cli.config.settings import EncoderKind, Settings, StageSettings
-
-AnyStage = TypeVar("AnyStage", bound=StageSettings)
+from pidreg_cli.config.settings import EncoderKind, Settings
 
 AUTO: Literal["auto"] = "auto"
 USUAL: EncoderKind = "mlp"
@@ -68,16 +66,13 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     return found
 
 
-def _shortened(stage: AnyStage, steps: int) -> AnyStage:
-    return stage.model_copy(update={"max_steps": min(stage.max_steps, steps)})
-
-
 def trial_of(settings: Settings, kind: EncoderKind) -> Settings:
     """A short training of the first network with such encoders, no longer than the long one."""
     chosen = with_encoders(settings, kind)
     stage1 = chosen.stage1.model_copy(update={"min_epochs": 1, "max_epochs": 1})
+    steps = min(chosen.stage2.max_steps, STEPS)
     # Kinds are compared by their predictions.
-    stage2 = _shortened(chosen.stage2, STEPS).model_copy(update={"min_epochs": 1, "criterion": "prediction"})
+    stage2 = chosen.stage2.model_copy(update={"min_epochs": 1, "max_steps": steps, "criterion": "prediction"})
     rounds = min(chosen.training.round_rows, ROUND_ROWS)
     training = chosen.training.model_copy(update={"round_rows": rounds})
     return chosen.model_copy(update={"stage1": stage1, "stage2": stage2, "training": training})

@@ -120,8 +120,8 @@ class StreamedRows:
         place = (part.first + part.span.start + torch.arange(len(order))) % size
         order = order[(place >= first) & (place < end)]
         # As they lie in the files, which are read from their beginnings to their ends.
-        chosen, order = order.sort()[0], order.argsort().argsort()
-        return self._read(part.pool, chosen.numpy()).to(self.device), order.to(self.device)
+        chosen, places = order.sort()
+        return self._read(part.pool, chosen.numpy()).to(self.device), places.argsort().to(self.device)
 
     def _read(self, pool: Sequence[int], chosen: NDArray[np.intp] | None) -> Tensor:
         """Rows of some files, or the ``chosen`` ones of them, which ascend."""

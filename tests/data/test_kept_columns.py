@@ -100,3 +100,19 @@ def test_rows_are_chosen_in_any_order(table: ParquetTable) -> None:
     some, whole = reader.blocks(batch, 0, chosen)["m"], reader.blocks(batch, 0)["m"]
     assert some.dtype == np.float32
     np.testing.assert_array_equal(some, whole[chosen])
+
+
+@pytest.mark.parametrize("columns", [["a", "target"], ["a", "list"]], ids=["from memory", "from files, too"])
+def test_shares_of_rows_in_memory_are_those_of_the_files(table: ParquetTable, columns: list[str]) -> None:
+    kept = with_kept(table, FEATURES, ["target"])
+    for number in range(4):
+        found, expected = (
+            [
+                (first + i, row)
+                for first, batch in one.numbered_batches(columns, 7, (number, 4))
+                for i, row in enumerate(batch.to_pylist())
+            ]
+            for one in (kept, table)
+        )
+        assert [row for row, _ in found] == [row for row, _ in expected]
+        assert [cells[columns[1]] for _, cells in found] == [cells[columns[1]] for _, cells in expected]

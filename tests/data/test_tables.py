@@ -210,7 +210,7 @@ def test_shares_are_runs_of_row_groups_that_make_the_table(tmp_path_factory, fil
     assert [part.groups for part in table.parts] == [tuple(groups) for groups in files]
     seen, largest = [], []
     for number in range(shares):
-        own = list(table.shared_batches(["y", "x"], rows, (number, shares)))
+        own = list(table.numbered_batches(["y", "x"], rows, (number, shares)))
         for start, batch in own:
             assert batch.num_rows <= rows
             assert batch.schema.names == ["y", "x"]

@@ -66,8 +66,11 @@ def deal_table(
     """
     table, roles, uses, groups = source
     reader = BlockReader.of(table, roles.modalities)
-    width = sum(map(len, reader.names.values()))
-    writer = BucketWriter(folder, -(-uses.counts[TRAIN] // plan.bucket_rows), width, key, sharing.number)
+    rows, width = uses.counts[TRAIN], sum(map(len, reader.names.values()))
+    if not sharing.number:
+        numbers = max(width + TARGET, INPUTS * width + len(reader.names) + TARGET)
+        check_space(folder, 4 * numbers * rows, shutil.disk_usage(folder).free)
+    writer = BucketWriter(folder, -(-rows // plan.bucket_rows), width, key, sharing.number)
     dealing = _Dealing(reader.names, uses.use, writer)
     columns, share = [*reader.columns, roles.target], (sharing.number, sharing.of)
     for first, batch in numbered_batches(table, columns, batch_rows(width), share):
@@ -93,15 +96,6 @@ def deal_table(
     )
     found = dealing.facts, dealing.targets.values, writer.finished(sizes), sharing
     return DealtTable(sample, uses.positions, table.rows, uses.counts, *found)
-
-
-def check_room(source: Source, folder: Path) -> None:
-    """Raise OutputError where the disk of ``folder`` is too small for the files."""
-    table, roles, uses, _ = source
-    names = BlockReader.of(table, roles.modalities).names
-    width = sum(map(len, names.values()))
-    numbers = max(width + TARGET, INPUTS * width + len(names) + TARGET)
-    check_space(folder, 4 * numbers * uses.counts[TRAIN], shutil.disk_usage(folder).free)
 
 
 def _ids(table: ParquetTable, column: str | None, kept: NDArray[np.intp]) -> NDArray[np.generic]:
