@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from pidreg_cli.data.columns import Floats, as_floats, is_number
 from pidreg_cli.data.features import LARGEST
 from pidreg_cli.data.tables import CELLS_AT_ONCE, ParquetTable
+from pidreg_cli.threads import ahead
 
 MOST_BYTES = 2**29
 """Half a gigabyte: a table whose columns take more is decoded at every pass."""
@@ -24,8 +27,11 @@ FARTHEST = 8.0
 by less than a millionth of one."""
 
 
-def with_kept(table: ParquetTable, features: Sequence[str], others: Sequence[str]) -> ParquetTable:
-    """The table with these columns in memory, unchanged where they take more than ``MOST_BYTES``.
+def with_kept(
+    table: ParquetTable, features: Sequence[str], others: Sequence[str], threads: int = 1
+) -> ParquetTable:
+    """The table with these columns in memory, unchanged where they take more than ``MOST_BYTES``; with two ``threads``
+    the next columns are decoded while one is made ready.
 
     ``features`` that lie near zero, by their standard deviation, are kept in single precision, and all in double that
     are not; ``others`` are kept as they are. Lists are not kept, nor tables of more than ``MOST_FILES`` files.
@@ -37,24 +43,32 @@ def with_kept(table: ParquetTable, features: Sequence[str], others: Sequence[str
         return table
     kept: dict[str, pa.Array] = {}
     taken = 0
-    for name, values in _numbers(table, wanted):
-        kept[name] = _as_arrow(values if name in others else _rounded(values))
-        taken += kept[name].nbytes
-        if taken > MOST_BYTES:
-            return table
+    ready = partial(_ready, exact=frozenset(others))
+    with closing(ahead(ready, _cells(table, wanted), threads)) as columns:
+        for name, cells in columns:
+            kept[name] = cells
+            taken += cells.nbytes
+            if taken > MOST_BYTES:
+                return table
     return replace(table, kept=kept)
 
 
-def _numbers(table: ParquetTable, columns: Sequence[str]) -> Iterator[tuple[str, Floats]]:
-    """All cells of each column, NaN where missing."""
+def _ready(column: tuple[str, list[pa.Array]], exact: Collection[str]) -> tuple[str, pa.Array]:
+    name, chunks = column
+    parts: list[Floats] = [as_floats(chunk) for chunk in chunks]
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return name, _as_arrow(values if name in exact else _rounded(values))
+
+
+def _cells(table: ParquetTable, columns: Sequence[str]) -> Iterator[tuple[str, list[pa.Array]]]:
+    """All cells of each column."""
     # A few columns at a time, of all files.
     together = max(1, CELLS_AT_ONCE // table.rows)
     for start in range(0, len(columns), together):
-        chunks: dict[str, list[Floats]] = {name: [] for name in columns[start : start + together]}
+        chunks: dict[str, list[pa.Array]] = {name: [] for name in columns[start : start + together]}
         for piece in table.pieces(list(chunks)):
-            chunks[piece.column] += [as_floats(chunk) for chunk in piece.cells.chunks]
-        for name, parts in chunks.items():
-            yield name, parts[0] if len(parts) == 1 else np.concatenate(parts)
+            chunks[piece.column] += piece.cells.chunks
+        yield from chunks.items()
 
 
 def _rounded(values: Floats) -> NDArray[np.floating]:

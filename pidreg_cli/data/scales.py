@@ -45,7 +45,12 @@ class NormalScores:
         Keeps the training values on either side of each of ``resolution`` equally spaced scores: all of them
         in the tails, and both ends of every jump.
         """
-        values, scores = _distinct_with_scores(present)
+        return cls.of_ties(*np.unique(present, return_counts=True), resolution)
+
+    @classmethod
+    def of_ties(cls, values: Floats, counts: NDArray[np.intp], resolution: int) -> NormalScores:
+        """The same of ``values`` (k,), distinct and in order, and how often each occurs, (k,)."""
+        scores = _scores(values, counts)
         kept = _on_either_side(scores, resolution)
         return cls(*_with_ends(values[kept], scores[kept]))
 
@@ -107,12 +112,12 @@ class Standardiser:
         return cls(float(stored["mean"]), float(stored["sd"]))
 
 
-def _distinct_with_scores(present: Floats) -> tuple[Floats, Floats]:
-    values, counts = np.unique(present, return_counts=True)
+def _scores(values: Floats, counts: NDArray[np.intp]) -> Floats:
     if len(values) < 2:
         raise ValueError("normal scores need two distinct values")
-    mean_rank = np.cumsum(counts) - (counts - 1) / 2
-    return values, ndtri((mean_rank - BLOM_OFFSET) / (len(present) + 1 - 2 * BLOM_OFFSET))
+    ends = np.cumsum(counts)
+    mean_rank = ends - (counts - 1) / 2
+    return np.asarray(ndtri((mean_rank - BLOM_OFFSET) / (ends[-1] + 1 - 2 * BLOM_OFFSET)))
 
 
 def _on_either_side(scores: Floats, resolution: int) -> NDArray[np.intp]:

@@ -60,7 +60,7 @@ class TargetTransform:
                 "Choose another target or another split.",
             )
         return cls(
-            NormalScores.fit(target, TARGET_RESOLUTION),
+            NormalScores.of_ties(values, counts, TARGET_RESOLUTION),
             Standardiser.fit(target),
             distinct=len(values),
             tie_share=float(counts[counts > 1].sum() / len(target)),

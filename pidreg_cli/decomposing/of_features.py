@@ -50,13 +50,13 @@ def decompose_features(
             "join related ones, as in --modality labs='blood__*,urine__*'",
         )
     threads = request.threads or available_threads()
+    features = [column for columns in found.modalities.values() for column in columns]
+    table = with_kept(table, features, [found.target], threads)
     with (
-        threadpool_limits(threads),
+        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
         determined_targets(tuple(found.modalities), found.target),
         table.digests.meanwhile(threads),
     ):
-        features = [column for columns in found.modalities.values() for column in columns]
-        table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)
         seen = see_target(table, found.target)
         transform = TargetTransform.fit(seen.values)

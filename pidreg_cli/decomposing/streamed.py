@@ -122,8 +122,7 @@ class LabelledTable:
         columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
         read = partial(self._read, reader)
         batches = ahead(read, numbered_batches(self.table, columns, size), self.threads)
-        # Of the threads one reads.
-        with threadpool_limits(max(1, self.threads - 1)), closing(batches):
+        with closing(batches):
             for found in batches:
                 if len(found.chosen):
                     yield found
@@ -196,8 +195,9 @@ def streamed_information(
     Raises the errors of the reader, and InformationError where rows are too few for the estimator.
     """
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
-    for found in labelled.batches(reader, progress, "reading rows"):
-        sums.add(found.rows, found.groups)
+    with sums.shared(labelled.threads):
+        for found in labelled.batches(reader, progress, "reading rows"):
+            sums.add(found.rows, found.groups)
     parts, layout = sums.parts, reader.layout
     readouts = grouped_readouts(parts, labelled.folds, layout, range(1, 1 << modalities))
     return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
@@ -273,7 +273,8 @@ def streamed_rows(
     threads: int,
 ) -> Iterator[RowBatch]:
     """Rows with their errors, each predicted by readouts that did not see its fold: a second pass."""
-    with threadpool_limits(threads):
+    # Of the threads one reads.
+    with threadpool_limits(max(1, threads - 1)):
         for found in labelled.batches(reader, progress, "writing rows", ids.columns):
             predictions = readouts.predictions(found.rows, found.groups)[:, :, 0]
             errors = np.square(found.rows[:, -1:] - predictions)

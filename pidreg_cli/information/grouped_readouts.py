@@ -8,8 +8,11 @@ would: the fit without a fold, the squared errors of the fold, what leaving a gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -24,13 +27,16 @@ from pidreg_cli.information.ridge import penalised_inverse
 
 NEAR = 4.0
 """Standard deviations: means within lose one digit of sixteen where sums of squares are about zero."""
+SHARES = 4
+"""Of the groups, for each thread: one that was kept from work leaves some to the others."""
 
 
 class GroupedSums:
     """Moments of the rows of each of ``groups`` groups, batch by batch. Columns: features, then targets.
 
     Sums are about one point near all rows, so that one pass over them gives the moments and no digits are lost: about
-    zero where the first rows lie around it in every column, else about the mean of these.
+    zero where the first rows lie around it in every column, else about the mean of these. Within ``shared`` groups are
+    summed by several threads, each group by one of them: the sums do not depend on how many.
     """
 
     def __init__(self, groups: int, columns: int) -> None:
@@ -39,6 +45,18 @@ class GroupedSums:
         self._counts = np.zeros(groups)
         self._totals = np.zeros((groups, columns))
         self._products = np.zeros((groups, columns, columns))
+        self._threads = 1
+        self._pool: ThreadPoolExecutor | None = None
+
+    @contextmanager
+    def shared(self, threads: int) -> Iterator[GroupedSums]:
+        """These sums, made by so many threads. One is best for linear algebra then: products of a group are small."""
+        self._threads = max(1, min(threads, len(self._counts)))
+        with ThreadPoolExecutor(self._threads) as self._pool:
+            try:
+                yield self
+            finally:
+                self._pool = None
 
     def add(self, rows: Floats, labels: Ints) -> None:
         """Rows (n, q) and the group 0..groups-1 of each, (n,)."""
@@ -48,12 +66,21 @@ class GroupedSums:
             order = np.argsort(labels, kind="stable")
             rows, labels = rows[order], labels[order]
         ends = np.searchsorted(labels, np.arange(len(self._counts) + 1))
-        for group, (start, end) in enumerate(pairwise(ends)):
-            if end > start:
-                own = rows[start:end] - self._origin if self._moved else rows[start:end]
-                self._counts[group] += end - start
-                self._totals[group] += np.ones(end - start) @ own
-                self._products[group] += own.T @ own
+        spans = [(group, rows[start:end]) for group, (start, end) in enumerate(pairwise(ends)) if end > start]
+        add = partial(self._add_groups, self._origin)
+        if self._pool is None:
+            add(spans)
+        else:
+            shares = SHARES * self._threads
+            list(self._pool.map(add, (spans[number::shares] for number in range(shares))))
+
+    def _add_groups(self, origin: Floats, spans: Iterable[tuple[int, Floats]]) -> None:
+        """Rows by their group."""
+        for group, rows in spans:
+            own = rows - origin if self._moved else rows
+            self._counts[group] += len(own)
+            self._totals[group] += np.ones(len(own)) @ own
+            self._products[group] += own.T @ own
 
     @property
     def parts(self) -> tuple[Moments, ...]:

@@ -70,13 +70,13 @@ def select_features(
     _check(names, settings)
     request = DecomposeRequest(seed=seed, threads=threads)
     limit = threads or available_threads()
+    features = [column for columns in found.modalities.values() for column in columns]
+    table = with_kept(table, features, [found.target], limit)
     with (
-        threadpool_limits(limit),
+        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
         determined_targets(names, found.target),
         table.digests.meanwhile(limit),
     ):
-        features = [column for columns in found.modalities.values() for column in columns]
-        table = with_kept(table, features, [found.target])
         held = fit_covariates(table, covariates)
         seen = see_target(table, found.target)
         transform = TargetTransform.fit(seen.values)
@@ -136,8 +136,9 @@ class Gathered:
     ) -> Gathered:
         """The pass. Raises the errors of the reader."""
         sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
-        for read in labelled.batches(reader, progress, "reading rows"):
-            sums.add(np.column_stack([read.rows, read.target]), read.groups)
+        with sums.shared(labelled.threads):
+            for read in labelled.batches(reader, progress, "reading rows"):
+                sums.add(np.column_stack([read.rows, read.target]), read.groups)
         return cls(labelled, reader.layout, sums.parts, covariates, protocol)
 
     @property
@@ -201,10 +202,8 @@ def _greedy(
 ) -> Report:
     """The sets that a search comes by; without a decomposition, which needs every set."""
     costs = modality_costs(names, settings.cost)
-    # Sums of some hundred features: threads would wait for each other.
-    with threadpool_limits(1):
-        tried = TriedSets(len(names), rows.evaluate)
-        search(tried, costs, Rule.of(settings))
+    tried = TriedSets(len(names), rows.evaluate)
+    search(tried, costs, Rule.of(settings))
     score = joined(rows.scores)
     finite_informations(score.sums.sum(axis=0))
     told = told_by(score)

@@ -48,9 +48,9 @@ def read(table: ParquetTable, columns: list[str], rows: int) -> dict[str, np.nda
     }
 
 
-@pytest.mark.parametrize("rows", [17, 64, 1000])
-def test_batches_read_as_from_the_file(table: ParquetTable, rows: int) -> None:
-    kept = with_kept(table, FEATURES, ["target"])
+@pytest.mark.parametrize(("rows", "threads"), [(17, 1), (64, 2), (1000, 1)])
+def test_batches_read_as_from_the_file(table: ParquetTable, rows: int, threads: int) -> None:
+    kept = with_kept(table, FEATURES, ["target"], threads)
     assert set(kept.kept) == {*FEATURES, "target"}
     # Some kept, one in the file: together still the same rows.
     for columns in (["b", "target", "a"], ["a", "far", "late"]):

@@ -108,6 +108,20 @@ def test_the_order_and_size_of_batches_do_not_matter() -> None:
     assert one == pytest.approx(many, abs=1e-10)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 7, 100])
+def test_threads_that_share_the_groups_change_no_digit(threads: int) -> None:
+    system = System()
+    alone = system.parts()
+    sums = GroupedSums(GROUPS, system.rows.shape[1])
+    with sums.shared(threads):
+        for start in range(0, len(system.rows), 41):
+            sums.add(system.rows[start : start + 41], system.labels[start : start + 41])
+    for mine, other in zip(sums.parts, alone, strict=True):
+        assert mine.count == other.count
+        assert np.array_equal(mine.mean, other.mean)
+        assert np.array_equal(mine.scatter, other.scatter)
+
+
 def test_information_beyond_covariates_is_conditional() -> None:
     """Codes that are a covariate seen again tell nothing beyond it; independent ones tell what they always tell."""
     rng = np.random.default_rng(3)
