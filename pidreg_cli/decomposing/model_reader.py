@@ -52,10 +52,9 @@ class ModelReader:
         self.layout = self._features(probe, 0, np.arange(probe.num_rows)).layout
         self.tally, self.errors = Tally(), RunningAccuracy()
 
-    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
-        """Rows of a batch as (n, P + 1)."""
-        values = self._features(batch, first, chosen).values
-        return np.hstack([values, np.zeros((len(values), 1))])
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+        """As ``RowReader``."""
+        rows[:, :-1] = self._features(batch, first, chosen).values
 
     def _features(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> FeatureTable:
         blocks = self._reader.blocks(batch, first, chosen)

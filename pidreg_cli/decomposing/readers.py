@@ -71,8 +71,8 @@ class RowReader(Protocol):
     columns: list[str]
     tally: Tally
 
-    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
-        """Rows ``chosen`` (n,) of a batch as (n, P + 1): features, and a last column to be filled with the target.
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+        """Write rows ``chosen`` (n,) of a batch into ``rows`` (n, P + 1): features, before the column of the target.
 
         ``first``: number in the table of the batch's first row.
         """
@@ -207,25 +207,22 @@ class FeatureReader:
             widths[GIVEN] = self._covariates.width
         return laid_out(widths)
 
-    def rows(self, batch: pa.RecordBatch, first: int, chosen: Ints) -> Floats:
-        """Rows of a batch as (n, P + 1)."""
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+        """As ``RowReader``."""
         blocks = self._reader.blocks(batch, first, chosen)
         self.tally.add(blocks)
-        # Column by column in memory, as they are made.
-        found = np.empty((self.layout.width + 1, len(chosen))).T
         scores = [
-            one.apply(block, self._place(found, ("code", i, i)))
+            one.apply(block, self._place(rows, ("code", i, i)))
             for i, (one, block) in enumerate(zip(self._measures, blocks.values(), strict=True))
         ]
         for i, j in combinations_with_replacement(range(len(scores)), 2):
-            _multiply(scores[i], scores[j], self._place(found, ("product", i, j)), same=i == j)
+            _multiply(scores[i], scores[j], self._place(rows, ("product", i, j)), same=i == j)
         if self._covariates.parts:
-            self._place(found, GIVEN)[:] = self._covariates.apply(batch, first)[chosen]
-        return found
+            self._place(rows, GIVEN)[:] = self._covariates.apply(batch, first)[chosen]
 
-    def _place(self, found: Floats, key: tuple[str, int, int]) -> Floats:
+    def _place(self, rows: Floats, key: tuple[str, int, int]) -> Floats:
         place = self.layout.slices[key]
-        return found[:, place.start : place.stop]
+        return rows[:, place.start : place.stop]
 
 
 def _multiply(one: Floats, other: Floats, products: Floats, *, same: bool) -> None:

@@ -67,6 +67,30 @@ class LabelledRows(NamedTuple):
     chosen: Ints
 
 
+class SpareRows:
+    """Memory for rows of ``width`` numbers, which serves again: of fresh memory the system would have to fetch every
+    page, for each batch anew.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._free: list[Floats] = []
+
+    def array(self, rows: int) -> Floats:
+        """(rows, width), column by column in memory, to be filled."""
+        size = rows * self._width
+        whole = self._free.pop() if self._free else np.empty(size)
+        if len(whole) < size:
+            whole = np.empty(size)
+        return whole[:size].reshape(self._width, rows).T
+
+    def take_back(self, rows: Floats) -> None:
+        """What ``array`` gave, which nobody reads any more."""
+        whole = rows.base
+        if whole is not None:
+            self._free.append(whole)
+
+
 @dataclass(frozen=True)
 class LabelledTable:
     """A table whose rows with a target are dealt into groups; ``transform`` makes normal scores of the target.
@@ -117,15 +141,20 @@ class LabelledTable:
     def batches(
         self, reader: RowReader, progress: RowProgress, task: str, more: Sequence[str] = ()
     ) -> Iterator[LabelledRows]:
-        """The usable rows of each batch; ``more``: columns that their cells have beside what the reader needs."""
+        """The usable rows of each batch; ``more``: columns that their cells have beside what the reader needs.
+
+        Numbers of a batch hold until the next is asked for: their memory serves again.
+        """
         progress.begin(task, self.table.rows)
         columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
-        read = partial(self._read, reader)
+        spare = SpareRows(reader.layout.width + 1)
+        read = partial(self._read, reader, spare)
         batches = ahead(read, numbered_batches(self.table, columns, size), self.threads)
         with closing(batches):
             for found in batches:
                 if len(found.chosen):
                     yield found
+                    spare.take_back(found.rows)
                 progress.advance(found.cells.num_rows)
         progress.finish()
 
@@ -135,12 +164,15 @@ class LabelledTable:
         order = np.argsort(groups, kind="stable")
         return np.asarray(order[int((groups < 0).sum()) :], np.int64)
 
-    def _read(self, reader: RowReader, numbered: tuple[int, pa.RecordBatch]) -> LabelledRows:
+    def _read(
+        self, reader: RowReader, spare: SpareRows, numbered: tuple[int, pa.RecordBatch]
+    ) -> LabelledRows:
         first, batch = numbered
         chosen = self._by_group(first, batch.num_rows)
         if not len(chosen):
             return LabelledRows(chosen, chosen, np.empty(0), np.empty((0, 0)), batch, chosen)
-        rows = reader.rows(batch, first, chosen)
+        rows = spare.array(len(chosen))
+        reader.read(batch, first, chosen, rows)
         target = as_floats(batch.column(self.seen.column))[chosen]
         rows[:, -1] = self.transform.forward(target)
         numbers = first + chosen
