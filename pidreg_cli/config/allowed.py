@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 Path = tuple[str, ...]
 
 _TYPES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+_NUMBERS = ("integer", "number")
 _BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "above {}",
@@ -98,7 +99,9 @@ def _described(schema: Schema) -> str:
         # Examples stand beside the kinds of value that they are of.
         examples = {"examples": schema["examples"]} if "examples" in schema else {}
         options = [option | examples for option in schema["anyOf"] if option.get("type") != "null"]
-        return " or ".join(map(_described, options))
+        # A number that is not there means something; text that is not there was not given.
+        absent = len(options) < len(schema["anyOf"]) and all(o.get("type") in _NUMBERS for o in options)
+        return " or ".join(map(_described, options)) + (", or null" if absent else "")
     if "const" in schema:
         return str(schema["const"])
     if "enum" in schema:

@@ -69,9 +69,9 @@ class EncoderSettings(_Settings):
 
     kind: EncoderChoice = Field(
         description="auto: mlp, or fourier in every network (the first, where they read scores of trees) where "
-        "trainings of both for a few steps tell for it by validation rows: then also, unless changed from the "
-        "preset's, fewer steps, network.head_width as predictor_width, ten times loss.sufficiency, "
-        "stage2.criterion=codes, network.fusion_involvement=0.02"
+        "trainings of both for a few steps tell for it by validation rows: then also, where these are the "
+        "preset's, fewer steps (with Muon), network.head_width as predictor_width, ten times loss.sufficiency, "
+        "stage2.criterion=codes (with heads that train), network.fusion_involvement=0.02 (with a fusion_floor)"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(
@@ -107,7 +107,8 @@ class NetworkSettings(_Settings):
     encoder: EncoderSettings
     further: list[EncoderKind] = Field(
         max_length=31,
-        description="kinds of the encoders of further networks, whose predictions are averaged with the first one's",
+        description="kinds of the encoders of further networks, whose predictions are averaged with the first one's; "
+        "where encoder.kind=auto chooses fourier for every network, their number alone counts",
     )
     bottleneck_start: float = Field(gt=0, lt=1, description="lambda at the start: share of signal in a code")
     fusion_floor: float = Field(

@@ -19,7 +19,7 @@ EDGE_SPREAD, EDGE_LIMIT = 1.4, 4.0  # of piecewise embeddings, in normal scores
 MATRIX = 2  # dimensions
 UNFOLDED = 16
 """Combinations of sines and features that the next layer of sines reads: of 32, waves of folded latents were found less
-well, of 8 products of them (docs/training.md)."""
+well (docs/training.md)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ take longer, and on other tables both are mostly alike, so that only a clear gai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import Literal
 
 from pidreg_cli.config.presets import preset_tree
@@ -32,6 +32,9 @@ INVOLVEMENT = 0.02
 """Weight in the fusion from which a modality gets its share of the floor: sines fit noise as well as anything."""
 CLEAR_GAIN = 0.08
 """Share of the validation error that the other kind must save (docs/training.md)."""
+CHANCE = 2.0
+"""Over the root of the validation rows, the same where these are few: two standard errors of the difference between
+mean squares of normal errors that correlate by .87, as those of networks of one table do."""
 
 
 def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
@@ -40,29 +43,37 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     Sines of all features are wanted in every network: the mean with one that misses folds would miss a part of them.
     (Where networks read scores of trees, ``ModelChoice`` gives the others the kinds and settings that were asked for.)
     They train for fewer steps, with more weight on what each code tells alone, and the epoch that is kept is the best
-    by this, too: more of the information is found (docs/training.md). What is not as in the preset somebody asked for,
-    and stays.
+    by this, too: more of the information is found (docs/training.md). What of this is not as in the preset somebody
+    asked for, and stays; and what nothing would follow from, as from heads that do not train.
     """
     network = settings.network
     encoder = network.encoder.model_copy(update={"kind": kind})
     if kind == USUAL:
         return settings.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
     network = network.model_copy(update={"encoder": encoder, "further": [kind] * len(network.further)})
-    changes: Mapping[str, Mapping[str, object]] = {
-        "network": {
-            # What a code tells alone is as hard to read as what all tell.
-            "head_width": max(network.head_width, network.predictor_width),
-            "fusion_involvement": INVOLVEMENT,
-        },
-        "loss": {"sufficiency": SUFFICIENCY * settings.loss.sufficiency},
-        "stage1": {"max_steps": min(settings.stage1.max_steps, SOON[0])},
-        "stage2": {"max_steps": min(settings.stage2.max_steps, SOON[1]), "criterion": "codes"},
-    }
     preset, found = preset_tree(settings.preset), settings.model_copy(update={"network": network})
-    for name, values in changes.items():
+    for name, values in _changes(settings).items():
         section, usual = getattr(found, name), preset[name]
         update = {key: value for key, value in values.items() if getattr(section, key) == usual[key]}
         found = found.model_copy(update={name: section.model_copy(update=update)})
+    return found
+
+
+def _changes(settings: Settings) -> dict[str, dict[str, object]]:
+    """What changes with sines, by section, where it is still the preset's."""
+    network, stage1, stage2 = settings.network, settings.stage1, settings.stage2
+    found: dict[str, dict[str, object]] = {"network": {}, "loss": {}, "stage1": {}, "stage2": {}}
+    if network.fusion_floor:
+        found["network"]["fusion_involvement"] = INVOLVEMENT
+    if settings.loss.sufficiency:
+        found["loss"]["sufficiency"] = SUFFICIENCY * settings.loss.sufficiency
+        # What a code tells alone is as hard to read as what all tell.
+        found["network"]["head_width"] = max(network.head_width, network.predictor_width)
+        found["stage2"]["criterion"] = "codes"
+    if settings.training.waves_learning_rate is not None:
+        # By AdamW they learn as slowly as others.
+        found["stage1"]["max_steps"] = min(stage1.max_steps, SOON[0])
+        found["stage2"]["max_steps"] = min(stage2.max_steps, SOON[1])
     return found
 
 
@@ -78,6 +89,7 @@ def trial_of(settings: Settings, kind: EncoderKind) -> Settings:
     return chosen.model_copy(update={"stage1": stage1, "stage2": stage2, "training": training})
 
 
-def suited(usual: float, other: float) -> EncoderKind:
-    """The kind to train with, by the validation errors (mean squares) of the trials."""
-    return OTHER if other < (1 - CLEAR_GAIN) * usual else USUAL
+def suited(usual: float, other: float, rows: int) -> EncoderKind:
+    """The kind to train with, by the errors (mean squares) of the trials on so many validation rows."""
+    wanted = max(CLEAR_GAIN, CHANCE / math.sqrt(rows))
+    return OTHER if other < (1 - wanted) * usual else USUAL

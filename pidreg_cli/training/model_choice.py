@@ -124,7 +124,7 @@ class ModelChoice:
             return encoder_choice.USUAL, []
         found = [tried(trial) for trial in [self.workers.start(trial) for trial in trials]]
         losses = [self.processes.number_of_first(loss_of(trained)) for trained in found]
-        kind = encoder_choice.suited(*losses)
+        kind = encoder_choice.suited(losses[0], losses[1], self.valid.rows)
         if kind != encoder_choice.USUAL:
             rmse = [f"{self.transforms.target.original.sd * np.sqrt(loss):.4g}" for loss in losses]
             self.progress.notice(

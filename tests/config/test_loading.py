@@ -138,7 +138,7 @@ def test_every_wrong_value_is_named_at_once(config):
     message = refusal(config=config("seed: x\n"), options={"threads": 0}).message
     first, second = message.splitlines()
     assert first.endswith("my.yaml: seed must be a whole number, at least 0, below 4294967296, however: 'x'")
-    assert second == "threads must be a whole number, at least 1, however: 0"
+    assert second == "threads must be a whole number, at least 1, or null, however: 0"
 
 
 @pytest.mark.parametrize(

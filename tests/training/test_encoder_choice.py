@@ -139,7 +139,7 @@ def test_folds_choose_each_and_leave_no_trials_behind(
 ) -> None:
     errors: list[tuple[float, float]] = []
 
-    def every_second(usual: float, other: float) -> EncoderKind:
+    def every_second(usual: float, other: float, rows: int) -> EncoderKind:
         errors.append((usual, other))
         return "fourier" if len(errors) % 2 else "mlp"
 
@@ -251,7 +251,33 @@ def test_a_preset_of_few_steps_keeps_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usual", "other", "kind"), [(1.0, 0.91, "fourier"), (1.0, 0.93, "mlp"), (0.0, 0.0, "mlp")]
+    ("usual", "other", "rows", "kind"),
+    [
+        (1.0, 0.91, 2000, "fourier"),
+        (1.0, 0.93, 2000, "mlp"),
+        (0.0, 0.0, 2000, "mlp"),
+        (1.0, 0.86, 150, "mlp"),
+        (1.0, 0.83, 150, "fourier"),
+    ],
 )
-def test_only_a_clear_gain_decides(usual: float, other: float, kind: str) -> None:
-    assert encoder_choice.suited(usual, other) == kind
+def test_only_a_clear_gain_decides(usual: float, other: float, rows: int, kind: str) -> None:
+    assert encoder_choice.suited(usual, other, rows) == kind
+
+
+def test_chance_alone_rarely_shows_a_clear_gain() -> None:
+    """Of two predictions whose errors are alike but for chance, and correlate as those of networks do."""
+    rng, rows = np.random.default_rng(0), 150
+    common = rng.normal(size=(4000, 1, rows))
+    errors = np.sqrt(0.87) * common + np.sqrt(0.13) * rng.normal(size=(4000, 2, rows))
+    found = [encoder_choice.suited(*pair, rows) for pair in np.square(errors).mean(axis=2).tolist()]
+    # One side of two standard errors.
+    assert found.count("fourier") / len(found) < 0.035
+
+
+def test_nothing_changes_that_nothing_follows_from() -> None:
+    """Published there are no heads and no floor, and all parameters move by one optimiser."""
+    paper = load_settings("paper", assignments=["network.encoder.kind=auto", "network.fusion_floor=0"])
+    sines = encoder_choice.with_encoders(paper, "fourier")
+    kind = sines.network.encoder.model_copy(update={"kind": "auto"})
+    same = sines.model_copy(update={"network": sines.network.model_copy(update={"encoder": kind})})
+    assert same == paper

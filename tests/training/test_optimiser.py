@@ -97,10 +97,9 @@ def sines() -> PIDRegNetwork:
 def test_an_update_is_the_nearest_orthogonal_matrix_or_about() -> None:
     for shape in ((6, 20), (20, 6), (9, 9), (1, 5)):
         matrix = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
-        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+        left, _, right = torch.linalg.svd(matrix, full_matrices=False)
         found = orthogonal(matrix)
         nearest = left @ right
-        assert float(torch.linalg.vector_norm(values)) > 0
         made = torch.linalg.svdvals(found)
         assert float(made.min()) > 0.6
         assert float(made.max()) < 1.3
