@@ -60,6 +60,17 @@ def test_few_rows_fall_back_on_the_mean_and_one_scale() -> None:
     assert np.isinf(fitted.half_widths(scores, np.zeros(12), 0.95, TARGET)).all()
 
 
+def test_wider_intervals_are_so_for_all_rows() -> None:
+    scores, targets = drawn(300, timid=1.0)
+    alone = np.arange(300) % 2 == 0
+    usual = SetPredictor.fit(scores, targets, np.arange(300) % 10, TARGET, alone)
+    wider = usual.widened(1.5)
+    predicted = usual.predict(scores, TARGET)
+    assert np.array_equal(wider.predict(scores, TARGET), predicted)
+    one, other = (p.half_widths(scores, predicted[:, 0], 0.9, TARGET, alone) for p in (usual, wider))
+    assert other == pytest.approx(1.5 * one)
+
+
 def test_the_empty_set_is_the_mean_with_its_spread() -> None:
     _, targets = drawn(500, timid=1.0)
     fitted = SetPredictor.fit(nothing(500), targets, np.arange(500) % 10, TARGET)

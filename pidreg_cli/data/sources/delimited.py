@@ -115,33 +115,50 @@ class DelimitedSource:
 def _text_batches(path: Place, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Columns of one file as text cells."""
     ragged: list[pacsv.InvalidRow] = []
+    options = (*_reading(dialect, ragged), _converting(dialect, columns))
     with text_bytes(path) as stream:
         try:
-            with pacsv.open_csv(
-                stream,
-                # One thread: only then rows are numbered.
-                pacsv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK,
-                    encoding=dialect.encoding,
-                    column_names=list(dialect.names),
-                    skip_rows_after_names=1,
-                ),
-                pacsv.ParseOptions(
-                    delimiter=dialect.delimiter,
-                    newlines_in_values=dialect.quoted,
-                    ignore_empty_lines=len(dialect.names) > 1,
-                    invalid_row_handler=_remembering(ragged),
-                ),
-                pacsv.ConvertOptions(
-                    column_types={name: pa.string() for name in dialect.names},
-                    include_columns=list(columns),
-                    strings_can_be_null=False,
-                ),
-            ) as reader:
+            head = stream.read(BLOCK + 1)
+            if not (b"\n" in head or b"\r" in head):
+                return  # names without a line end: no rows
+            if len(head) <= BLOCK:
+                # Not by the reader of streams: it has a thread that aborts the program where this ends at once, as when
+                # there are no rows.
+                yield from pacsv.read_csv(pa.BufferReader(head), *options).to_batches()
+                return
+            stream.seek(0)
+            with pacsv.open_csv(stream, *options) as reader:
                 yield from reader
         except pa.ArrowInvalid as cause:
             raise _malformed(path, dialect, ragged, cause) from cause
+
+
+def _reading(
+    dialect: Dialect, ragged: list[pacsv.InvalidRow]
+) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions]:
+    reading = pacsv.ReadOptions(
+        # One thread: only then rows are numbered.
+        use_threads=False,
+        block_size=BLOCK,
+        encoding=dialect.encoding,
+        column_names=list(dialect.names),
+        skip_rows_after_names=1,
+    )
+    parsing = pacsv.ParseOptions(
+        delimiter=dialect.delimiter,
+        newlines_in_values=dialect.quoted,
+        ignore_empty_lines=len(dialect.names) > 1,
+        invalid_row_handler=_remembering(ragged),
+    )
+    return reading, parsing
+
+
+def _converting(dialect: Dialect, columns: Sequence[str]) -> pacsv.ConvertOptions:
+    return pacsv.ConvertOptions(
+        column_types={name: pa.string() for name in dialect.names},
+        include_columns=list(columns),
+        strings_can_be_null=False,
+    )
 
 
 def _remembering(ragged: list[pacsv.InvalidRow]) -> Callable[[pacsv.InvalidRow], str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions.prediction.set_predictor import TARGET, SetPredictor
-from pidreg_cli.decisions.prediction.set_scores import scores_of
+from pidreg_cli.decisions.prediction.set_scores import SetScores, scores_of
 from pidreg_cli.information.completion import CodeMoments, Completion
 from pidreg_cli.information.conformal import conformal_quantile
 from pidreg_cli.information.readouts import balanced_folds
@@ -71,7 +71,7 @@ class Calibrated:
                 alone = rows.present[inside].sum(axis=1) == mask.bit_count()
                 sets[mask] = SetPredictor.fit(scores, targets[inside], folds[inside], target, alone)
                 if spared is not None:
-                    sets[mask] = _adapted(sets[mask], spared, mask, target, trees=trees)
+                    sets[mask] = _adapted(sets[mask], scores, spared, mask, target, trees=trees)
         own = [rows.distances[rows.present[:, i], i] for i in range(moments.modalities)]
         far = np.array([conformal_quantile(one, FAR) for one in own])
         return cls(sets, moments, far, np.array([len(one) for one in own]), bool(rows.heads), trees, protocol)
@@ -99,13 +99,26 @@ class Calibrated:
 
 
 def _adapted(
-    predictor: SetPredictor, spared: CalibrationRows, mask: int, target: TargetTransform, *, trees: bool
+    predictor: SetPredictor,
+    calibrating: SetScores,
+    spared: CalibrationRows,
+    mask: int,
+    target: TargetTransform,
+    *,
+    trees: bool,
 ) -> SetPredictor:
-    """The predictor, its weights stretched to what the deployed model says of rows that it did not train on."""
+    """The predictor for what the deployed model says, by rows that it did not train on: weights stretched to it, and
+    intervals no narrower on the whole than those of the ``calibrating`` rows, whose models disagree with themselves,
+    and lie from their training rows, in another way.
+    """
     inside = np.flatnonzero(_has(spared.present, mask))
     scores = scores_of(spared, mask, target, trees=trees).take(inside)
     targets = np.column_stack([target.standardise(spared.targets[inside, 1]), spared.targets[inside, 0]])
-    return replace(predictor, weights=predictor.weights.stretched(scores, targets, target))
+    deployed = replace(predictor, weights=predictor.weights.stretched(scores, targets, target))
+    if not len(inside):
+        return deployed
+    meant = predictor.scale(calibrating, target).mean()
+    return deployed.widened(max(1.0, float(meant / deployed.scale(scores, target).mean())))
 
 
 def _has(present: NDArray[np.bool_], mask: int) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ is expected to err by. The set of all modalities predicts by the model itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -151,6 +151,15 @@ class SetPredictor:
     def predict(self, scores: SetScores, target: TargetTransform) -> Floats:
         """Predictions (N, 2) of the standardised target and of Y'."""
         return self.weights.predict(scores, target)
+
+    def scale(self, scores: SetScores, target: TargetTransform) -> Floats:
+        """sigma (N,) of rows."""
+        return self.sizes.scale(scores, self.predict(scores, target)[:, TARGET], target)
+
+    def widened(self, factor: float) -> SetPredictor:
+        """With intervals wider by ``factor``."""
+        own = None if self.own is None else factor * self.own
+        return replace(self, nonconformity=factor * self.nonconformity, own=own)
 
     def half_widths(
         self,
