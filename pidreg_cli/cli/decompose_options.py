@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pidreg_cli.cli.options import device_name, thread_count, whole_number
+from pidreg_cli.cli.options import ReportFormat, device_name, thread_count, whole_number
 
 
 class MeasureName(StrEnum):
@@ -102,6 +102,10 @@ PerRow: TypeAlias = Annotated[
 Output: TypeAlias = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead of printing it."),
+]
+Format: TypeAlias = Annotated[
+    ReportFormat | None,
+    typer.Option("--format", help="Default: by the suffix of -o (.json, .md, .txt), else text."),
 ]
 Device: TypeAlias = Annotated[
     str | None,
