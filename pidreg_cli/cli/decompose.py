@@ -13,7 +13,7 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import ReportFormat
-from pidreg_cli.cli.outputs import check_outputs, write_result
+from pidreg_cli.cli.outputs import check_result, write_result
 from pidreg_cli.cli.rendering import format_of, rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
@@ -62,7 +62,7 @@ def decompose(
     _check_options(inputs, roles, no_model=no_model)
     _check_per_row(per_row, estimator)
     chosen = format_of(output, report_format)
-    check_outputs([output, per_row], inputs, force=force)
+    check_result(console, output, inputs, force=force, beside=per_row)
 
     from pidreg_cli.decomposing.request import DecomposeRequest
 

@@ -13,7 +13,7 @@ from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.decompose_options import Format, Output
 from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import number_or_word
-from pidreg_cli.cli.outputs import check_outputs, check_run_outside, write_result
+from pidreg_cli.cli.outputs import check_result, check_run_outside, write_result
 from pidreg_cli.cli.progress import open_progress
 from pidreg_cli.cli.rendering import format_of, rendered
 from pidreg_cli.cli.row_progress import open_row_progress
@@ -86,7 +86,7 @@ def select_modalities(
     )
     columns = column_names("--covariates", covariates)
     chosen = format_of(output, report_format)
-    check_outputs([output], inputs, force=force)
+    check_result(console, output, inputs, force=force)
     if _is_run(inputs[0]):
         refused: dict[str, object] = {"--no-model": no_model, "--run": keep_run, "--resume": resume}
         why = f"{inputs[0]} is a run, fitted already"
