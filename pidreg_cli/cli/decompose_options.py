@@ -90,7 +90,9 @@ Units: TypeAlias = Annotated[UnitsName, typer.Option(help="Of every information 
 Covariates: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B,...", help="Columns that are known anyway: everything is told beyond them. Needs DATA."
+        metavar="A,B,...",
+        help="Columns that are known anyway: everything is told beyond them. Needs DATA. '\"b,c\",d' where a name "
+        "holds a comma.",
     ),
 ]
 PerRow: TypeAlias = Annotated[

@@ -234,6 +234,14 @@ def test_rows_of_other_measures_have_no_atoms(place: Path) -> None:
     assert not any(name.startswith("atom.") for name in pd.read_csv("rows.csv").columns)
 
 
+def test_covariates_may_have_commas_in_their_names(place: Path) -> None:
+    table = pq.read_table("data.parquet")
+    names = ["my lab.b,c" if name == "age" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), "comma.parquet")
+    comma = ("comma.parquet", *NO_MODEL[1:], "--format", "json", "--covariates", '"my lab.b,c",site')
+    assert Ended(*comma).report["information"]["covariates"] == ["my lab.b,c", "site"]
+
+
 def test_covariates_of_new_rows_and_of_a_table(place: Path) -> None:
     for inputs in (("run", "later.parquet"), NO_MODEL):
         report = Ended(*inputs, "--covariates", "age,site", "--format", "json").report
