@@ -97,11 +97,11 @@ def check(
 
     Example: pidreg check data.pidreg --require 'unique.mri >= 0.05' --require 'total >= 0.3'
     """
-    from pidreg_cli.cli.outputs import check_outputs, write_result
+    from pidreg_cli.cli.outputs import check_result, write_result
 
     console: Console = context.obj
     console.listen(quiet=quiet, debug=debug)
-    check_outputs([output], [report], force=force)
+    check_result(console, output, [report], force=force)
     asked = _asked(require or [], rules, use, baseline, (max_drift, max_drift_widths))
     outcome = _outcome(report, asked)
     write_result(console, _rendered(outcome, output_format), output)

@@ -10,6 +10,7 @@ from io import RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from pidreg_cli.errors import OutputError
 from pidreg_cli.harmless import harmless_lines
 
 
@@ -18,7 +19,7 @@ class Console:
     """The streams of a process and how much to say on them. Tests put their own streams in.
 
     ``quiet`` silences results, notices and progress, not warnings and errors. ``verbose`` adds details.
-    ``closed``: stdout was so before the start, and what is written to it is lost.
+    ``closed``: stdout was so before the start, and what would be written to it is lost.
     """
 
     stdout: TextIO
@@ -59,8 +60,18 @@ class Console:
         dumb = os.environ.get("TERM", "") in ("", "dumb")
         return self.animated and not self.quiet and not dumb and self.stderr.isatty()
 
+    def check_stdout(self) -> None:
+        """Refuse to lose a result, before any work for it. Raises OutputError where stdout is closed."""
+        if self.closed and not self.quiet:
+            raise OutputError(
+                "output.closed",
+                "the result goes to stdout, which is closed",
+                "leave stdout open, or send it to a file: > FILE",
+            )
+
     def result(self, text: str) -> None:
-        """Print the result of the command."""
+        """Print the result of the command. Raises OutputError where stdout is closed."""
+        self.check_stdout()
         if not self.quiet:
             self.stdout.write(text if text.endswith("\n") else f"{text}\n")
 

@@ -13,8 +13,8 @@ from pidreg_cli.cli import options
 from pidreg_cli.cli.console import Console
 from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.options import ReportFormat
-from pidreg_cli.cli.outputs import check_outputs, write_result
-from pidreg_cli.cli.rendering import rendered
+from pidreg_cli.cli.outputs import check_result, write_result
+from pidreg_cli.cli.rendering import format_of, rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
 
@@ -44,7 +44,7 @@ def decompose(
     seed: own.Seed = None,
     threads: own.Threads = None,
     device: own.Device = None,
-    report_format: options.Format = ReportFormat.TEXT,
+    report_format: own.Format = None,
     force: options.Force = False,
     no_progress: options.NoProgress = False,
     quiet: options.Quiet = False,
@@ -61,7 +61,8 @@ def decompose(
     roles = _Roles(named, target, identifier, group, column_names("--covariates", covariates), device)
     _check_options(inputs, roles, no_model=no_model)
     _check_per_row(per_row, estimator)
-    check_outputs([output, per_row], inputs, force=force)
+    chosen = format_of(output, report_format)
+    check_result(console, output, inputs, force=force, beside=per_row)
 
     from pidreg_cli.decomposing.request import DecomposeRequest
 
@@ -78,7 +79,7 @@ def decompose(
         console.notice(text)
     if per_row is not None:
         _write_rows(console, per_row, found, request, units.value)
-    write_result(console, _rendered(found.report, units.value, report_format), output)
+    write_result(console, _rendered(found.report, units.value, chosen), output)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pidreg_cli.cli.options import device_name, thread_count, whole_number
+from pidreg_cli.cli.options import ReportFormat, device_name, thread_count, whole_number
 
 
 class MeasureName(StrEnum):
@@ -90,7 +90,9 @@ Units: TypeAlias = Annotated[UnitsName, typer.Option(help="Of every information 
 Covariates: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B,...", help="Columns that are known anyway: everything is told beyond them. Needs DATA."
+        metavar="A,B,...",
+        help="Columns that are known anyway: everything is told beyond them. Needs DATA. '\"b,c\",d' where a name "
+        "holds a comma.",
     ),
 ]
 PerRow: TypeAlias = Annotated[
@@ -102,6 +104,10 @@ PerRow: TypeAlias = Annotated[
 Output: TypeAlias = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write the report here instead of printing it."),
+]
+Format: TypeAlias = Annotated[
+    ReportFormat | None,
+    typer.Option("--format", help="Default: by the suffix of -o (.json, .md, .txt), else text."),
 ]
 Device: TypeAlias = Annotated[
     str | None,

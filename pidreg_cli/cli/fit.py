@@ -80,7 +80,8 @@ def fit(
     check_run_outside(folder, data)
     run = RunBuilder(folder, force=force, resume=resume)
     report = _report(console, data, settings, run, keep_heldout=not no_heldout)
-    if report is not None:
+    # The run holds the report: nothing is lost where stdout is closed.
+    if report is not None and not console.closed:
         console.result(rendered(report, report_format))
 
 

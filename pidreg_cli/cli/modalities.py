@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pidreg_cli.errors import UsageError
+
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,"\s][^,]*|))(,|\Z)')
+QUOTING = "a name with a comma or a leading quote is quoted, quotes in it doubled: '\"dose, mg\",age'"
+
+
+def comma_parts(text: str) -> list[str] | None:
+    """Parts of ``A,B``, quoted as in CSV where they hold commas; None where quotes do not pair or a part is empty."""
+    parts, place, comma = [], 0, ","
+    while comma:
+        found = _PART.match(text, place)
+        if found is None:
+            return None
+        quoted, plain, comma = found.groups()
+        parts.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        place = found.end()
+    return parts if all(parts) else None
 
 
 def named_modalities(names: str | None, patterns: Sequence[str]) -> dict[str, list[str]] | None:
@@ -32,12 +49,12 @@ def _by_convention(names: str | None) -> Iterator[tuple[str, list[str]]]:
 
 def _by_pattern(text: str) -> tuple[str, list[str]]:
     name, _, patterns = text.partition("=")
-    globs = [glob.strip() for glob in patterns.split(",")]
-    if not name.strip() or not all(globs):
+    globs = comma_parts(patterns)
+    if not name.strip() or globs is None:
         raise UsageError(
             "usage.modality",
             f"--modality {text!r}: not NAME=GLOB[,GLOB...]",
-            "write --modality 'labs=blood_*,urine_*'",
+            f"write --modality 'labs=blood_*,urine_*'; {QUOTING}",
         )
     return name.strip(), globs
 
@@ -56,16 +73,18 @@ def _unrepeated(pairs: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:
 
 
 def column_names(option: str, text: str | None) -> list[str]:
-    """Names separated by commas; none for None.
+    """Names separated by commas, as ``comma_parts``; none for None.
 
     Raises:
-        UsageError: a name is empty; the message says of which option.
+        UsageError: a name is empty, or quotes do not pair; the message says of which option.
     """
     if text is None:
         return []
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
+    names = comma_parts(text)
+    if names is None:
         raise UsageError(
-            f"usage.{option.lstrip('-')}", f"{option} {text!r}: a name is empty", f"write {option} age,sex"
+            f"usage.{option.lstrip('-')}",
+            f"{option} {text!r}: a name is empty, or a quote has no other",
+            f"write {option} age,sex; {QUOTING}",
         )
     return names

@@ -76,7 +76,10 @@ Modalities: TypeAlias = Annotated[
 ]
 Modality: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=GLOB[,GLOB...]", help="A modality by its columns. Repeatable."),
+    typer.Option(
+        metavar="NAME=GLOB[,GLOB...]",
+        help="A modality by its columns; '\"b,c\",d' where a name holds a comma. Repeatable.",
+    ),
 ]
 Target: TypeAlias = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column to predict. Default: target.")

@@ -100,6 +100,20 @@ def check_run_outside(run: Path, inputs: Sequence[str]) -> None:
                 )
 
 
+def check_result(
+    console: Console, output: Path | None, inputs: Sequence[str], *, force: bool, beside: Path | None = None
+) -> None:
+    """Check where the result goes, and what is written beside it.
+
+    Raises:
+        UsageError: as of ``check_outputs``.
+        OutputError: as of ``check_outputs``, or the result goes to stdout, which is closed.
+    """
+    check_outputs([output, beside], inputs, force=force)
+    if output is None:
+        console.check_stdout()
+
+
 def write_result(console: Console, text: str, output: Path | None) -> None:
     """Print the result, or write it to the file and say so. Raises OutputError."""
     if output is None:

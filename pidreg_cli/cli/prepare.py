@@ -72,6 +72,8 @@ def prepare(
     _check_key(context, key, inputs)
     named = [own.named_input(one) for one in inputs]
     _check_destination(output, [path for path, _ in named], dry_run=dry_run, force=force)
+    if dry_run:
+        console.check_stdout()
     settings = _settings(
         config,
         assignments,

@@ -11,6 +11,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from pidreg_cli.cli import options
+from pidreg_cli.cli.modalities import column_names
 from pidreg_cli.errors import UsageError
 
 
@@ -56,7 +57,10 @@ Output: TypeAlias = Annotated[
 ]
 Key: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN[,COLUMN...]", help="Join the inputs by these columns, which all have."),
+    typer.Option(
+        metavar="COLUMN[,COLUMN...]",
+        help="Join the inputs by these columns, which all have; '\"b,c\",d' where a name holds a comma.",
+    ),
 ]
 Join: TypeAlias = Annotated[
     JoinKind, typer.Option("--join", help="Rows to keep: those of the first input, of all inputs, of any.")
@@ -146,11 +150,8 @@ def named_input(text: str) -> tuple[str, str | None]:
 
 
 def parts_of(texts: Iterable[str] | None, option: str) -> tuple[str, ...]:
-    """Parts of ``A,B`` of a repeatable option. Raises UsageError for an empty one."""
-    parts = tuple(part.strip() for text in texts or () for part in text.split(","))
-    if not all(parts):
-        raise UsageError(f"usage.{option}", f"--{option}: a name is empty", f"write --{option} a,b")
-    return parts
+    """Parts of ``A,B`` of a repeatable option. Raises UsageError for an empty one, or quotes that do not pair."""
+    return tuple(part for text in texts or () for part in column_names(f"--{option}", text))
 
 
 def ordinal_columns(texts: Iterable[str] | None) -> dict[str, tuple[str, ...]]:

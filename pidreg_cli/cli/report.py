@@ -62,7 +62,7 @@ def report(
 
     Examples: pidreg report data.pidreg -o report.html; pidreg report old.pidreg new.pidreg
     """
-    from pidreg_cli.cli.outputs import check_outputs, write_result
+    from pidreg_cli.cli.outputs import check_result, write_result
 
     console: Console = context.obj
     console.listen(quiet=quiet, debug=debug)
@@ -74,7 +74,7 @@ def report(
             "a comparison has no JSON form",
             "choose html, markdown or text; pidreg check --baseline OLD --format json judges differences",
         )
-    check_outputs([output], reports, force=force)
+    check_result(console, output, reports, force=force)
     text = _one(reports[0], chosen) if len(reports) == 1 else _two(reports[0], reports[1], chosen)
     write_result(console, text, output)
 

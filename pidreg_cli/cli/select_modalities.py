@@ -10,12 +10,12 @@ import typer
 from pidreg_cli.cli import options
 from pidreg_cli.cli import select_options as own
 from pidreg_cli.cli.console import Console
-from pidreg_cli.cli.decompose_options import Output
+from pidreg_cli.cli.decompose_options import Format, Output
 from pidreg_cli.cli.modalities import column_names, named_modalities
-from pidreg_cli.cli.options import ReportFormat, number_or_word
-from pidreg_cli.cli.outputs import check_outputs, check_run_outside, write_result
+from pidreg_cli.cli.options import number_or_word
+from pidreg_cli.cli.outputs import check_result, check_run_outside, write_result
 from pidreg_cli.cli.progress import open_progress
-from pidreg_cli.cli.rendering import rendered
+from pidreg_cli.cli.rendering import format_of, rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
 
@@ -49,7 +49,7 @@ def select_modalities(
     seed: options.Seed = None,
     threads: options.Threads = None,
     device: options.Device = None,
-    report_format: options.Format = ReportFormat.TEXT,
+    report_format: Format = None,
     resume: own.Resume = False,
     force: options.Force = False,
     no_progress: options.NoProgress = False,
@@ -85,7 +85,8 @@ def select_modalities(
         tolerance, None if rule is None else rule.value, budget, own.named_costs(cost or [])
     )
     columns = column_names("--covariates", covariates)
-    check_outputs([output], inputs, force=force)
+    chosen = format_of(output, report_format)
+    check_result(console, output, inputs, force=force)
     if _is_run(inputs[0]):
         refused: dict[str, object] = {"--no-model": no_model, "--run": keep_run, "--resume": resume}
         why = f"{inputs[0]} is a run, fitted already"
@@ -103,7 +104,7 @@ def select_modalities(
         report = _of_table(
             console, inputs, request, given, keep_run, columns, verify=verify, resume=resume, force=force
         )
-    write_result(console, rendered(report, report_format), output)
+    write_result(console, rendered(report, chosen), output)
 
 
 OPTIONS = {

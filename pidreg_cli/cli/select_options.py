@@ -85,7 +85,7 @@ Covariates: TypeAlias = Annotated[
     typer.Option(
         metavar="A,B,...",
         help="Columns that are always known and cost nothing: modalities are judged beyond "
-        "them. Of a run, give its table too.",
+        "them. Of a run, give its table too. '\"b,c\",d' where a name holds a comma.",
     ),
 ]
 KeepRun: TypeAlias = Annotated[

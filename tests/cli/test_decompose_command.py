@@ -234,6 +234,14 @@ def test_rows_of_other_measures_have_no_atoms(place: Path) -> None:
     assert not any(name.startswith("atom.") for name in pd.read_csv("rows.csv").columns)
 
 
+def test_covariates_may_have_commas_in_their_names(place: Path) -> None:
+    table = pq.read_table("data.parquet")
+    names = ["my lab.b,c" if name == "age" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), "comma.parquet")
+    comma = ("comma.parquet", *NO_MODEL[1:], "--format", "json", "--covariates", '"my lab.b,c",site')
+    assert Ended(*comma).report["information"]["covariates"] == ["my lab.b,c", "site"]
+
+
 def test_covariates_of_new_rows_and_of_a_table(place: Path) -> None:
     for inputs in (("run", "later.parquet"), NO_MODEL):
         report = Ended(*inputs, "--covariates", "age,site", "--format", "json").report
@@ -249,9 +257,38 @@ def test_a_report_goes_to_a_file_and_then_not_to_stdout(place: Path) -> None:
     assert (ended.status, ended.out) == (0, "")
     assert json.loads(Path("out.json").read_text())["command"] == "decompose"
     assert Ended(*NO_MODEL, "-o", "out.json").status == 2
-    assert Ended(*NO_MODEL, "-o", "out.json", "--force").status == 0
+    assert Ended(*NO_MODEL, "-o", "out.json", "--format", "text", "--force").status == 0
     assert Path("out.json").read_text().startswith("What mri")
     assert list(place.glob(".out*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("out.json", '{\n  "schema_version"'),
+        ("OUT.JSON", '{\n  "schema_version"'),
+        ("out.md", "# What mri"),
+        ("out.markdown", "# What mri"),
+        ("out.txt", "What mri"),
+        ("out.report", "What mri"),
+        ("out", "What mri"),
+    ],
+)
+def test_the_suffix_chooses_the_format_that_is_not_given(place: Path, name: str, start: str) -> None:
+    ended = Ended("run", "-o", name)
+    assert (ended.status, ended.out) == (0, "")
+    assert Path(name).read_text().startswith(start)
+
+
+def test_a_suffix_that_promises_another_format_is_refused_unless_one_is_given(place: Path) -> None:
+    for name, remedy in (("out.html", "write out.json, "), ("out.csv", "add --format"), ("out.json.gz", "")):
+        ended = Ended("run", "-o", name)
+        assert (ended.status, ended.out) == (2, "")
+        assert f"error: -o {name}: without --format" in ended.err
+        assert f"hint: {remedy}" in ended.err
+        assert not Path(name).exists()
+    assert Ended("run", "-o", "out.html", "--format", "markdown").status == 0
+    assert Path("out.html").read_text().startswith("# What mri")
 
 
 def test_equal_commands_give_equal_bytes(place: Path) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pidreg_cli.cli.fit import run_folder_for
-from pidreg_cli.cli.modalities import named_modalities
+from pidreg_cli.cli.modalities import column_names, named_modalities
 from pidreg_cli.cli.outputs import check_run_outside
 from pidreg_cli.data.reading_again import RUNS
 from pidreg_cli.errors import DataError, UsageError
@@ -21,6 +23,7 @@ from tests.cli.in_process import Ended
         ("b,a", [], {"b": [], "a": []}),
         (" b , a ", [], {"b": [], "a": []}),
         (None, ["labs=blood_*, urine_*"], {"labs": ["blood_*", "urine_*"]}),
+        (None, ['labs="my lab.b,c", age'], {"labs": ["my lab.b,c", "age"]}),
         ("b,a", ["labs=x=y"], {"b": [], "a": [], "labs": ["x=y"]}),
     ],
 )
@@ -41,12 +44,44 @@ def test_modalities_keep_their_order(names, patterns, expected):
         (None, ["a="]),
         (None, ["=x"]),
         (None, ["a=x,,y"]),
+        (None, ['a="x,y']),
         (None, ["a=x", "a=y"]),
     ],
 )
 def test_modalities_that_say_nothing_or_twice_are_refused(names, patterns):
     with pytest.raises(UsageError):
         named_modalities(names, patterns)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("age, sex", ["age", "sex"]),
+        ('"my lab.b,c",age', ["my lab.b,c", "age"]),
+        (' age , "b,c" , "d" ', ["age", "b,c", "d"]),
+        ('"a ""big"", old one",5" pipe', ['a "big", old one', '5" pipe']),
+        ('""""', ['"']),
+        ('" kept "', [" kept "]),
+    ],
+)
+def test_names_with_commas_are_quoted_as_in_csv(text, expected):
+    assert column_names("--covariates", text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,", ",a", "a,,b", " ", '"a,b', ' "a', '"a"b', '""', 'a,"b""', '"a" "b"']
+)
+def test_lists_with_empty_names_or_quotes_that_do_not_pair_are_refused(text):
+    with pytest.raises(UsageError) as caught:
+        column_names("--covariates", text)
+    assert caught.value.code == "usage.covariates"
+    assert '"dose, mg",age' in caught.value.hint
+
+
+@given(st.lists(st.text(min_size=1), min_size=1))
+def test_any_names_can_be_listed(names):
+    text = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    assert column_names("--covariates", text) == names
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,61 @@ def test_a_full_disk_is_an_output_error(command: str, environment: dict[str, str
     assert "Traceback" not in done.stderr
 
 
+LOST = {
+    **COMMANDS,
+    "report": ("report", "data.pidreg"),
+    "schema": ("schema", "config"),
+    "roles": ("schema", "data.parquet"),
+    "synth": ("synth", "--list"),
+    "prepare": ("prepare", "data.parquet", "--dry-run"),
+}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", LOST)
+def test_a_result_is_not_lost_in_a_stdout_that_is_closed(command: str, environment: dict[str, str]) -> None:
+    done = shell(f"{line(LOST[command])} >&-", environment)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr.startswith("error: the result goes to stdout, which is closed\nhint: ")
+
+
+FILES = {
+    "decompose": (*COMMANDS["decompose"], "-o", "{new}/out.json"),
+    "check": (*COMMANDS["check"], "-o", "{new}/out.json"),
+    "check -q": (*COMMANDS["check"], "-q"),
+    "report": ("report", "data.pidreg", "-o", "{new}/out.html"),
+    "synth": ("synth", "xor", "-o", "{new}/out.parquet", "--rows", "50"),
+    "prepare": ("prepare", "data.parquet", "-o", "{new}/out.parquet"),
+    "predict": ("predict", "data.pidreg", "data.parquet", "-o", "{new}/out.csv"),
+    "fit": (
+        *(
+            "fit",
+            "data.parquet",
+            "-o",
+            "{new}/out.pidreg",
+            "--preset",
+            "fast",
+            "--folds",
+            "2",
+            "--threads",
+            "1",
+        ),
+        *("--set", "stage1.max_epochs=1", "--set", "stage2.max_epochs=1"),
+    ),
+}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", FILES)
+def test_files_are_written_where_stdout_is_closed(
+    command: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = [part.replace("{new}", str(tmp_path)) for part in FILES[command]]
+    done = shell(f"{line(arguments)} >&-", environment)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert bool([*tmp_path.glob("out.*")]) == (command != "check -q")
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("requirement", "said"), [("total >= 0", ""), ("total >= 99", "failed\n"), ("totl >= 0", "failed\n")]

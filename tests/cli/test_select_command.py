@@ -151,8 +151,13 @@ def test_the_report_goes_to_a_file_that_is_not_overwritten(place: Path, tmp_path
     refused = Ended("r.pidreg", "-o", file)
     assert refused.status == 2
     assert file.read_bytes() == saved
-    assert Ended("r.pidreg", "-o", file, "--force", "-q").status == 0
+    assert Ended("r.pidreg", "-o", file, "--force", "-q", "--format", "text").status == 0
     assert file.read_text().startswith("What mri, lab and gait tell")
+    assert Ended("r.pidreg", "-o", file, "--force", "-q").status == 0
+    assert json.loads(file.read_text())["command"] == "select-modalities"
+    refused = Ended("r.pidreg", "-o", tmp_path / "report.html")
+    assert (refused.status, refused.out) == (2, "")
+    assert ".html is none of .json, .md, .markdown, .txt" in refused.err
 
 
 def test_a_run_of_a_gpu_is_verified_on_the_device_and_threads_given(place: Path, tmp_path: Path) -> None:

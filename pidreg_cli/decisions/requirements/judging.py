@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pidreg_cli.decisions.requirements.language import Bound, Name, Requirement
+from pidreg_cli.decisions.requirements.language import Bound, Name, Requirement, written
 from pidreg_cli.decisions.requirements.names import Amount, Content, Words, against_rest, amount_of, amounts
 from pidreg_cli.errors import UsageError
 
@@ -70,9 +70,13 @@ def _check_types(value: object, requirement: Requirement) -> None:
         return
     raise UsageError(
         "check.type",
-        f"{requirement}: the report has {value!r} there, which is no {_type(requirement.bound)}",
+        f"{requirement}: the report has {_told(value)} there, which is no {_type(requirement.bound)}",
         f"compare {requirement.name} with a {_type(value)}",
     )
+
+
+def _told(value: object) -> str:
+    return written(value) if isinstance(value, bool) else repr(value)
 
 
 def _type(value: object) -> str:
@@ -83,10 +87,11 @@ def _type(value: object) -> str:
 
 def _judged(found: Amount, requirement: Requirement, use: Use) -> tuple[Bound | None, bool, str]:
     if found.value is None:
-        return None, False, "the report has no number there (null)"
+        what = "number" if _type(requirement.bound) == "number" else "value"
+        return None, False, f"the report has no {what} there (null)"
     if use == "value" or _type(found.value) != "number":
         held = _COMPARE[requirement.operator](found.value, requirement.bound)
-        return found.value, held, "" if held else f"it is {_shown(found.value)}"
+        return found.value, held, "" if held else f"it is {shown(found.value)}"
     return _judged_by_interval(found.ci, requirement)
 
 
@@ -100,7 +105,7 @@ def _judged_by_interval(ci: Span, requirement: Requirement) -> tuple[float | Non
         return (low if bound < low else high), not inside, "its interval holds that number" if inside else ""  # type: ignore[operator]
     far, near = (high, low) if requirement.operator in (">=", ">") else (low, high)
     held = compare(near, bound) and (requirement.operator != "==" or compare(far, bound))
-    return near, held, "" if held else f"its interval ends at {_shown(near)}"
+    return near, held, "" if held else f"its interval ends at {shown(near)}"
 
 
 def drift_verdicts(
@@ -134,7 +139,7 @@ def drift_verdicts(
 def _bit_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:
     moved = _moved(new, old)
     text = f"drift of {name} <= {most:.12g} {'bit' if most == 1 else 'bits'}"
-    return _drift(text, new, moved, most, "bits", f"from {_shown(old.value)} to {_shown(new.value)}")
+    return _drift(text, new, moved, most, "bits", f"from {shown(old.value)} to {shown(new.value)}")
 
 
 def _width_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:
@@ -144,12 +149,12 @@ def _width_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:
     if moved is not None:
         moved = moved / width if width > 0 else (0.0 if moved == 0 else math.inf)
     text = f"drift of {name} <= {most:.12g} interval widths"
-    return _drift(text, new, moved, most, "widths", f"from {_shown(old.value)} to {_shown(new.value)}")
+    return _drift(text, new, moved, most, "widths", f"from {shown(old.value)} to {shown(new.value)}")
 
 
 def _drift(text: str, new: Amount, moved: float | None, most: float, unit: str, change: str) -> Verdict:
     held = moved is not None and moved <= most
-    reason = "" if held else f"it moved {_shown(moved)} {unit}, {change}"
+    reason = "" if held else f"it moved {shown(moved)} {unit}, {change}"
     if moved is None:
         reason = "one of the reports has no number or no interval there"
     judged = moved if moved is None or math.isfinite(moved) else None
@@ -197,5 +202,10 @@ _IDENTITY: Mapping[str, Callable[[Content], object]] = {
 }
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in few digits; truth values and null as rules and reports write them."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return written(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

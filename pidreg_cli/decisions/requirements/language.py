@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from pidreg_cli.errors import UsageError
@@ -22,17 +22,24 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\Z")
 _PLAIN = re.compile(r'[^\s."<>=!]+\Z')
 _WORDS = {"true": True, "false": False}
 GRAMMAR = (
-    "write NAME OPERATOR NUMBER, such as 'unique.mri >= 0.05'; quote words with dots: unique.\"blood.lab\""
+    "write NAME OPERATOR NUMBER, such as 'unique.mri >= 0.05'; quote words with dots, spaces or operators: "
+    'unique."blood.lab"'
 )
 
 
 @dataclass(frozen=True)
 class Name:
-    """The words of a name, in order."""
+    """The words of a name, in order, and how it was written: what is shown is what was asked, quotes and all."""
 
     words: tuple[str, ...]
+    text: str = field(default="", compare=False)
 
     def __str__(self) -> str:
+        return self.text or self.canonical
+
+    @property
+    def canonical(self) -> str:
+        """The name with the quotes that it needs, however it was written."""
         return ".".join(word if _PLAIN.match(word) else f'"{word}"' for word in self.words)
 
 
@@ -77,7 +84,8 @@ def parse_name(text: str) -> Name:
 
 
 def _name(text: str) -> tuple[Name, int]:
-    words, place = [], len(text) - len(text.lstrip())
+    start = place = len(text) - len(text.lstrip())
+    words = []
     while True:
         found = _WORD.match(text, place)
         if found is None:
@@ -85,7 +93,7 @@ def _name(text: str) -> tuple[Name, int]:
         words.append(found[2] if found[1] is None else found[1])
         place = found.end()
         if text[place : place + 1] != ".":
-            return Name(tuple(words)), place
+            return Name(tuple(words), text[start:place]), place
         place += 1
 
 

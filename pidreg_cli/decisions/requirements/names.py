@@ -44,6 +44,7 @@ def amount_of(report: Content, name: Name, may_have: Callable[[Words], bool] = l
     if found is None and _meets_null(report, name.words) and may_have(name.words):
         return Amount(None)
     if found is None:
+        _refuse_list(report, name)
         raise UsageError("check.unknown_name", f"the report has no value {name}", _hint(report, known, name))
     return found
 
@@ -156,6 +157,21 @@ def _by_path(report: Content, words: Words) -> Amount | None:
     return Amount(places[-1], _interval_of(places, words))
 
 
+def _refuse_list(report: Content, name: Name) -> None:
+    """Say of a list that it is one: it holds values that can be named."""
+    place: Any = report
+    for word in name.words:
+        place = _step(place, word)
+    if isinstance(place, list):
+        raise UsageError(
+            "check.unknown_name",
+            f"{name} is a list of {len(place)} in the report, and single values are compared",
+            f"name one by its place, from 0: {name}.0"
+            if place
+            else "it is empty: there is nothing to compare",
+        )
+
+
 def _meets_null(report: Content, words: Words) -> bool:
     place: Any = report
     for word in words:
@@ -208,7 +224,7 @@ def _interval_of(places: list[Any], words: Words) -> tuple[float | None, float |
 
 def _hint(report: Content, known: Mapping[Words, Amount], name: Name) -> str:
     names = [str(Name(words)) for words in (*known, *_paths(report))]
-    close = get_close_matches(str(name), names, n=3, cutoff=0.5)
+    close = get_close_matches(name.canonical, names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {', '.join(close)}?"
     return f"names are, for example: {', '.join(names[:6])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from pidreg_cli.decisions.requirements.judging import Span, Verdict
+from pidreg_cli.decisions.requirements.judging import Span, Verdict, shown
 
 SCHEMA_VERSION = "1.0"
 
@@ -68,11 +68,6 @@ def _interval(ci: Span) -> str:
     if ci is None or None in ci:
         return ""
     return f" ({shown(ci[0])} to {shown(ci[1])})"
-
-
-def shown(value: object) -> str:
-    """A value in few digits."""
-    return "null" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def message(verdict: Verdict) -> str:

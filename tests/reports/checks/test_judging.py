@@ -11,6 +11,7 @@ from pidreg_cli.decisions.requirements.judging import drift_verdicts, judge
 from pidreg_cli.decisions.requirements.language import parse_name, parse_requirement
 from pidreg_cli.decisions.requirements.names import amount_of
 from pidreg_cli.errors import UsageError
+from pidreg_cli.reports.checks.outcome import Outcome, to_text
 from pidreg_cli.reports.paths import may_have
 
 
@@ -88,6 +89,19 @@ def test_what_is_no_single_value_is_unknown(report, name):
     with pytest.raises(UsageError) as caught:
         value(report, name)
     assert caught.value.hint
+
+
+def test_a_list_is_called_one(report):
+    report["selection"]["recommended"] = ["mri"]
+    with pytest.raises(UsageError, match=r"^selection\.recommended is a list of 1 ") as caught:
+        held(report, 'selection.recommended == "mri"')
+    assert caught.value.code == "check.unknown_name"
+    assert caught.value.hint.endswith(": selection.recommended.0")
+    assert held(report, 'selection.recommended.0 == "mri"')
+    report["selection"]["recommended"] = []
+    with pytest.raises(UsageError) as caught:
+        held(report, 'selection.recommended == "mri"')
+    assert "it is empty" in caught.value.hint
 
 
 def test_values_hold_on_the_bound_or_not_by_the_operator(report):
@@ -187,6 +201,20 @@ def test_texts_and_truth_values_are_compared_with_their_like(report):
         with pytest.raises(UsageError) as caught:
             held(report, text)
         assert caught.value.code == "check.type"
+
+
+def test_truth_values_and_null_are_told_as_rules_write_them(report):
+    report["fusion"]["converged"] = False
+    asked = parse_requirement("fusion.converged == true")
+    assert judge(report, asked, "value").reason == "it is false"
+    with pytest.raises(UsageError, match="has false there, which is no number"):
+        held(report, "fusion.converged == 1")
+    outcome = Outcome("report.json", "y", (judge(report, asked, "value"),))
+    assert to_text(outcome).startswith("FAILS  fusion.converged == true: false; it is false\n")
+    report["fusion"] = None
+    for text, what in ((str(asked), "value"), ("fusion.lambda.mri > 0", "number")):
+        verdict = judge(report, parse_requirement(text), "value", may_have=may_have)
+        assert verdict.reason == f"the report has no {what} there (null)"
 
 
 def test_drift_is_the_absolute_difference_in_bits_of_each_part(report):

@@ -60,6 +60,27 @@ def test_mistakes_are_refused_where_they_are(text, column, expected):
     assert "unique.mri >= 0.05" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['pid.atoms."{a}{b}".value < 1', 'weight."a*b" > 0', "weight.a*b > 0", 'unique."blood lab" >= 0.5'],
+)
+def test_what_was_written_is_shown_with_its_quotes(text):
+    assert str(parse_requirement(f"  {text} ")) == text
+
+
+def test_how_it_was_written_makes_no_other_name():
+    plain, quoted = (parse_requirement(text).name for text in ("weight.a*b > 0", 'weight."a*b" > 0'))
+    assert plain == quoted
+    assert hash(plain) == hash(quoted)
+    assert quoted.canonical == "weight.a*b"
+
+
+def test_the_hint_says_which_words_are_quoted():
+    with pytest.raises(UsageError) as caught:
+        parse_requirement("unique.blood lab > 0")
+    assert 'quote words with dots, spaces or operators: unique."blood.lab"' in caught.value.hint
+
+
 @given(WORDS, st.sampled_from([">=", ">", "<=", "<", "==", "!="]), NUMBERS)
 def test_what_is_written_reads_back(words, operator, bound):
     requirement = Requirement(Name(tuple(words)), operator, bound)
