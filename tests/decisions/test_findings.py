@@ -6,6 +6,7 @@ import torch
 
 from pidreg_cli.decisions import data_checks, information_checks, training_checks
 from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.information.debiased import ReadoutSize
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.network.fusion import Fusion
 
@@ -115,6 +116,17 @@ def test_repair_says_how_much() -> None:
     )
     assert (found.severity, found.value) == ("warning", pytest.approx(0.04))
     assert information_checks.repaired(raw[[0, 2]], raw[[0, 2]]) is None
+
+
+def test_a_plug_in_estimate_is_told_to_be_too_high_below_36_rows_per_feature() -> None:
+    assert information_checks.too_high_plugin(ReadoutSize(100, 0, 3800.0)) is None
+    assert information_checks.too_high_plugin(ReadoutSize(100, 0, 3500.0)) is not None
+    found = information_checks.too_high_plugin(ReadoutSize(100, 0, 200.0), folds=True)
+    assert found is not None
+    assert (found.code, found.severity) == ("information.plugin", "warning")
+    assert found.value == pytest.approx(0.5, abs=0.01)
+    assert "by about 0.51 bits" in found.message
+    assert "100 features on 200 rows of each model" in found.message
 
 
 def test_boosted_scores_tell_which_models_read_them() -> None:
