@@ -206,11 +206,13 @@ def _dealt_alone(rows: int, groups: int, rng: np.random.Generator) -> Iterator[N
 
 @dataclass(frozen=True)
 class Streamed:
-    """What one pass over the rows gives: facts for the report, and readouts to read single rows with."""
+    """What one pass over the rows gives: facts for the report, readouts to read single rows with, and the moments of
+    [features, Y'] of all rows.
+    """
 
     facts: given.InformationFacts
     readouts: GroupedReadouts
-    constant: NDArray[np.bool_]
+    everything: Moments
 
 
 def streamed_information(
@@ -275,7 +277,7 @@ def gathered_information(
         covariate_information=_of_covariates(parts, labelled.folds, readouts) if covariates else None,
         plugin=ReadoutSize.of(layout, modalities, labelled.rows) if request.estimator == "plugin" else None,
     )
-    return Streamed(facts, readouts, merged(parts).constant)
+    return Streamed(facts, readouts, merged(parts))
 
 
 def _debiased(

@@ -58,6 +58,16 @@ def test_constant_features_are_named_up_to_five() -> None:
     expect(data_checks.constant_features("lab", many), "data.constant_features", "x4 and 4 more", "have")
 
 
+def test_leaked_targets_are_named() -> None:
+    assert data_checks.leaked_target("y", {}) is None
+    found = data_checks.leaked_target("y", {("a", "copy"): 0.9995, ("b", "scaled"): 0.9985})
+    assert found is not None
+    assert (found.code, found.severity, found.value) == ("data.leaked_target", "warning", 0.9995)
+    assert found.message.startswith(
+        "'copy' of 'a' and 'scaled' of 'b' each alone determine 'y' almost wholly"
+    )
+
+
 @pytest.mark.parametrize(("share", "severity"), [(0.01, "info"), (0.05, "warning"), (0.5, "warning")])
 def test_absent_modality(share: float, severity: str) -> None:
     assert data_checks.absent_modality("pet", 0) is None
