@@ -17,6 +17,12 @@ Floats = NDArray[np.float64]
 
 SHARED_VALUES = 0.9
 """Distinct values of a copy over those of the target: rounding to float32 merges a few, a coarse scale many."""
+ALMOST = 0.999
+"""Share of the variance from which a feature alone determines a target almost wholly."""
+NEARLY_NORMAL = 0.99
+"""R2 of normal scores by the target itself from which nearly as much shows a copy; below, other features may do so."""
+SAME = 1e-6
+"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit."""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -49,6 +55,19 @@ def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool
         return False
     distinct = 1 + np.count_nonzero(steps)
     return bool(distinct > 1 and distinct >= least)
+
+
+def almost_determines(shares: Floats, target: Floats, scores: Floats, cut: float) -> NDArray[np.bool_]:
+    """Which features alone determine the target almost wholly, by their R2 (n,) of its normal scores.
+
+    Those of its scores, and those that predict them as well as its own values do: a copy in another unit is no straight
+    line in the scores where the target is not normal. ``target`` (m,), ``scores`` (m,) of its values; features were
+    ``cut`` at so many standard deviations.
+    """
+    standard = (target - target.mean()) / target.std()
+    own = float(np.corrcoef(np.clip(standard, -cut, cut), scores)[0, 1] ** 2)
+    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else np.abs(shares - own) <= SAME
+    return np.asarray(alike | (shares > ALMOST))
 
 
 def check_errors(errors: Floats, names: tuple[str, ...], target: str) -> None:

@@ -75,6 +75,23 @@ def constant_features(modality: str, names: tuple[str, ...]) -> Diagnostic | Non
     )
 
 
+def leaked_target(target: str, found: Mapping[tuple[str, str], float]) -> Diagnostic | None:
+    """``found``: R2 of the target's normal scores by single features that determine it almost wholly, by their modality
+    and name.
+    """
+    if not found:
+        return None
+    names = listed(tuple(f"'{column}' of '{name}'" for name, column in found))
+    alone = "alone determines" if len(found) == 1 else "each alone determine"
+    return Diagnostic(
+        "data.leaked_target",
+        "warning",
+        f"{names} {alone} '{target}' almost wholly: information then says how exact the copy is, no more.",
+        "Look for a leaked copy of the target, or what it was computed from, and leave it out.",
+        max(found.values()),
+    )
+
+
 def absent_modality(modality: str, share: float) -> Diagnostic | None:
     """``share`` of the rows lack the whole modality, in [0, 1]."""
     if share == 0:

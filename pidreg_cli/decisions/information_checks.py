@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.information.debiased import ReadoutSize
 from pidreg_cli.information.intervals import Jackknife, order_resolved
 from pidreg_cli.information.lattice import largest_repair
 
@@ -16,6 +17,9 @@ Floats = NDArray[np.float64]
 NOTABLE_REPAIR = 0.02
 """Bits: adding a modality without information costs the readouts about this much at 2,000 rows."""
 SIGNIFICANT = 0.05
+TOO_HIGH = 0.02
+"""Bits by which a plug-in estimate may be too high unsaid: what reports call negligible, at 36 rows per feature."""
+PLUGIN = "information.plugin"
 
 
 def indistinguishable_total(
@@ -82,6 +86,23 @@ def repaired(raw: Floats, closed: Floats) -> Diagnostic | None:
         f"change is {repair:.3f} bits{lowest}.",
         "Take this as the size of the estimation error; more held-out rows make it smaller.",
         repair,
+    )
+
+
+def too_high_plugin(size: ReadoutSize, *, folds: bool = False) -> Diagnostic | None:
+    """Whether a plug-in estimate by readouts of this ``size`` is visibly too high: P / (2 n ln 2) bits and more.
+
+    ``folds``: it is that of each of several models.
+    """
+    if size.excess <= TOO_HIGH:
+        return None
+    return Diagnostic(
+        PLUGIN,
+        "warning",
+        f"The plug-in estimate of all modalities is too high by about {size.excess:.2f} bits: its readout fits noise, "
+        f"too, with {size.features:,} features on {size.rows:,.0f} rows{' of each model' * folds}.",
+        "Use --estimator heldout, a lower bound, or debiased, which takes 1.5 rows per feature.",
+        size.excess,
     )
 
 

@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.data.covariate_roles import IDLE, without_covariates
-from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.covariates import fit_covariates
 from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.labels import RowIds
-from pidreg_cli.data.leaks import determined_targets
+from pidreg_cli.data.leaks import almost_determines, determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
+from pidreg_cli.decisions import data_checks
+from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.per_row import Decomposed
-from pidreg_cli.decomposing.readers import FeatureReader
+from pidreg_cli.decomposing.readers import WILD, FeatureReader
 from pidreg_cli.decomposing.request import DecomposeRequest
-from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
+from pidreg_cli.decomposing.streamed import LabelledTable, streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import TableReport, labelled_table
 from pidreg_cli.errors import UsageError
+from pidreg_cli.information.moments import Moments
 from pidreg_cli.threads import available_threads
 
 MOST_MODALITIES = 12
@@ -65,8 +68,17 @@ def decompose_features(
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
-        facts = TableReport(found, labelled, reader.tally, "inverse normal (Blom)", request, "cpu", threads)
-        constant = constant_features(reader, streamed.constant, held)
+        facts = TableReport(
+            found,
+            labelled,
+            reader.tally,
+            "inverse normal (Blom)",
+            request,
+            "cpu",
+            threads,
+            findings=leaks(reader, streamed.everything, labelled),
+        )
+        constant = constant_features(reader, streamed.everything.constant)
         report = facts.report(streamed.facts, constant, None)
     return Decomposed(
         report,
@@ -78,13 +90,34 @@ def decompose_features(
     )
 
 
-def constant_features(
-    reader: FeatureReader, flat: NDArray[np.bool_], covariates: Covariates
-) -> dict[str, tuple[str, ...]]:
+def constant_features(reader: FeatureReader, flat: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
     """Features with one value in all rows, by modality."""
-    found = {}
-    for place, (name, columns) in enumerate(reader.single_features.items()):
+    places = feature_places(reader)
+    return {
+        name: tuple(column for (owner, column), place in places.items() if owner == name and flat[place])
+        for name in reader.single_features
+    }
+
+
+def leaks(reader: FeatureReader, everything: Moments, labelled: LabelledTable) -> tuple[Diagnostic, ...]:
+    """A warning where single features alone determine the target almost wholly, by the moments of [features, Y', ...]
+    of all rows.
+    """
+    scores, squares = reader.layout.width, np.diag(everything.exact_scatter)
+    sizes = squares * squares[scores]
+    shares = np.divide(everything.scatter[scores] ** 2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    known = {feature: float(shares[place]) for feature, place in feature_places(reader).items()}
+    values = labelled.seen.values
+    leaked = almost_determines(np.array([*known.values()]), values, labelled.transform.forward(values), WILD)
+    found = {feature: share for (feature, share), leak in zip(known.items(), leaked, strict=True) if leak}
+    warned = data_checks.leaked_target(labelled.seen.column, found)
+    return () if warned is None else (warned,)
+
+
+def feature_places(reader: FeatureReader) -> dict[tuple[str, str], int]:
+    """Columns of the layout that are one feature each, by its modality and name."""
+    found: dict[tuple[str, str], int] = {}
+    for place, (name, features) in enumerate(reader.single_features.items()):
         start = reader.layout.slices["code", place, place].start
-        flags = flat[start : start + len(columns)]
-        found[name] = tuple(c for c, constant in zip(columns, flags, strict=True) if constant)
+        found |= {(name, one): start + nth for nth, one in enumerate(features)}
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +18,15 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.per_row import Decomposed, RowBatch
 from pidreg_cli.decomposing.request import DecomposeRequest, created_now
 from pidreg_cli.errors import DataError
-from pidreg_cli.information.debiased import plugin_jackknife
+from pidreg_cli.information.debiased import ReadoutSize, plugin_jackknife
+from pidreg_cli.information.errors import TooFewRowsError
+from pidreg_cli.information.features import Interactions
 from pidreg_cli.information.intervals import GROUPS, Jackknife
 from pidreg_cli.information_facts import facts_of_estimates, pooled_debiased
 from pidreg_cli.reports import evidence as given
 from pidreg_cli.reports.assemble import diagnostic_part, information_parts, informations_of
 from pidreg_cli.reports.examine import GRAVITY, information_findings
-from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.model import Estimator, Report
 from pidreg_cli.run_evidence import RunEvidence, read_evidence
 from pidreg_cli.training.device import available_threads, limited_threads
 from pidreg_cli.training.evaluation import Readouts, jackknife_groups
@@ -75,41 +78,71 @@ def _facts(
         else _plugin(evidence, settings)
     )
     if found is None:
-        raise DataError(
-            "information.too_few_rows",
-            f"The debiased estimate needs {GROUPS} rows or groups, and 1.5 rows per feature of the readouts, among the "
-            f"held-out rows of each model; there are {facts.rows:,} rows of {len(evidence.models)} models.",
-            "Use --estimator heldout, or --interactions none, whose readouts have fewer features.",
-        )
+        raise _too_few_rows(evidence, settings, request.estimator)
+    smallest = _smallest(evidence, settings.information.interactions)
     return replace(
         facts,
         estimator=request.estimator,
         raw=found.estimate,
         jackknife=found,
         interval_of="information",
+        plugin=smallest if request.estimator == "plugin" else None,
     )
 
 
-def _plugin(evidence: RunEvidence, settings: Settings) -> Jackknife:
-    """The plug-in estimate averaged over models. Raises TooFewRowsError where a model has too few held-out rows."""
+def _plugin(evidence: RunEvidence, settings: Settings) -> Jackknife | None:
+    """The plug-in estimate averaged over models; None where a model has too few held-out rows."""
     parts = []
     for rows in evidence.models:
         rng = numpy_generator(settings.seed, Stream.INTERVALS, rows.number)
         groups = jackknife_groups(rows.held.groups, rng)
         if len(np.unique(groups)) < GROUPS:
-            raise DataError(
-                "information.too_few_rows",
-                f"Intervals need {GROUPS} held-out rows or groups in each model; one has {len(np.unique(groups))}.",
-                "Use --estimator heldout.",
-            )
-        parts.append(
-            plugin_jackknife(
-                rows.held.blocks, rows.held.targets[:, 0], groups, settings.information.interactions
-            )
-        )
+            return None
+        blocks, interactions = rows.held.blocks, settings.information.interactions
+        try:
+            parts.append(plugin_jackknife(blocks, rows.held.targets[:, 0], groups, interactions))
+        except TooFewRowsError:
+            return None
     return Jackknife(
         np.mean([part.estimate for part in parts], axis=0),
         np.mean([part.replicates for part in parts], axis=0),
+    )
+
+
+def _smallest(evidence: RunEvidence, interactions: Interactions) -> ReadoutSize:
+    """Of the models' readouts that on the fewest held-out rows."""
+    held = (rows.held for rows in evidence.models)
+    sizes = [ReadoutSize.of_blocks(one.blocks, len(one.groups), interactions) for one in held]
+    return min(sizes, key=lambda size: size.rows)
+
+
+def _needed(size: ReadoutSize, estimator: Estimator) -> int:
+    """Held-out rows of a model that the estimate needs: enough also without one of the groups of its intervals."""
+    enough = size.debiased_rows if estimator == "debiased" else size.plugin_rows
+    return -(-math.ceil(enough) * GROUPS // (GROUPS - 1))
+
+
+def _too_few_rows(evidence: RunEvidence, settings: Settings, estimator: Estimator) -> DataError:
+    """What the estimate needs of each model and what there is, with a hint that this run can follow."""
+    code, name = "information.too_few_rows", "plug-in" if estimator == "plugin" else estimator
+    models = "the model" if len(evidence.models) == 1 else f"each of the {len(evidence.models)} models"
+    groups = min(len(np.unique(rows.held.groups)) for rows in evidence.models)
+    heldout = "--estimator heldout, which takes any number of rows"
+    if groups < GROUPS:
+        lacking = (
+            f"at least {GROUPS} rows, or groups where rows have these, among the held-out rows of {models}"
+        )
+        fewest = "there are" if len(evidence.models) == 1 else "the fewest are"
+        return DataError(code, f"The {name} estimate needs {lacking}; {fewest} {groups}.", f"Use {heldout}.")
+    interactions = settings.information.interactions
+    size, plain = _smallest(evidence, interactions), _smallest(evidence, "none")
+    fewer = interactions == "products" and plain.rows >= _needed(plain, estimator)
+    return DataError(
+        code,
+        f"The {name} estimate needs {_needed(size, estimator):,} held-out rows of {models}, for {size.features:,} "
+        f"features of the readout of all modalities; {'it' if len(evidence.models) == 1 else 'the smallest'} has "
+        f"{size.rows:,.0f}.",
+        f"Use {'--interactions none, whose readouts have fewer features, or ' * fewer}{heldout}.",
     )
 
 

@@ -25,7 +25,7 @@ from pidreg_cli.decomposing.readers import RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
-from pidreg_cli.information.debiased import ROWS_PER_FEATURE, moments_jackknife
+from pidreg_cli.information.debiased import ReadoutSize, moments_jackknife
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.grouped_readouts import (
     GroupedReadouts,
@@ -206,11 +206,13 @@ def _dealt_alone(rows: int, groups: int, rng: np.random.Generator) -> Iterator[N
 
 @dataclass(frozen=True)
 class Streamed:
-    """What one pass over the rows gives: facts for the report, and readouts to read single rows with."""
+    """What one pass over the rows gives: facts for the report, readouts to read single rows with, and the moments of
+    [features, Y'] of all rows.
+    """
 
     facts: given.InformationFacts
     readouts: GroupedReadouts
-    constant: NDArray[np.bool_]
+    everything: Moments
 
 
 def streamed_information(
@@ -273,8 +275,9 @@ def gathered_information(
         seed=request.seed or 0,
         covariates=covariates,
         covariate_information=_of_covariates(parts, labelled.folds, readouts) if covariates else None,
+        plugin=ReadoutSize.of(layout, modalities, labelled.rows) if request.estimator == "plugin" else None,
     )
-    return Streamed(facts, readouts, merged(parts).constant)
+    return Streamed(facts, readouts, merged(parts))
 
 
 def _debiased(
@@ -282,7 +285,7 @@ def _debiased(
 ) -> Jackknife | None:
     """The debiased estimate; None where rows, less a group of them, are too few for it and it is not required."""
     remaining = sum(part.count for part in parts) * (1 - 1 / len(parts))
-    enough = remaining >= ROWS_PER_FEATURE * layout.columns((1 << modalities) - 1).size
+    enough = remaining >= ReadoutSize.of(layout, modalities, remaining).debiased_rows
     return moments_jackknife(parts, layout, modalities) if required or enough else None
 
 

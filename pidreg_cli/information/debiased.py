@@ -7,7 +7,9 @@ For a Gaussian target and p linear features on N rows, ``E[-1/2 ln(SSE/SST)]`` e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,10 +40,56 @@ def scalar_bias(rows: float, features: Floats) -> Floats:
     return np.asarray((digamma(v / 2.0) - digamma((v - features) / 2.0)) / (2.0 * np.log(2.0)))
 
 
+@dataclass(frozen=True)
+class ReadoutSize:
+    """Features of the readout of all modalities, ``given`` of them covariates, and the effective rows it has."""
+
+    features: int
+    given: int
+    rows: float
+
+    @classmethod
+    def of(cls, layout: FeatureLayout, modalities: int, rows: float) -> ReadoutSize:
+        """By the layout of the features."""
+        return cls(layout.columns((1 << modalities) - 1).size, layout.given.size, rows)
+
+    @classmethod
+    def of_blocks(
+        cls, blocks: ReadoutBlocks, rows: int, interactions: Interactions = "products"
+    ) -> ReadoutSize:
+        """Of so many rows with their weights."""
+        layout = feature_table(blocks, interactions).layout
+        return cls.of(layout, len(blocks.codes), effective_rows(blocks, rows))
+
+    @property
+    def debiased_rows(self) -> float:
+        """Effective rows that the debiased estimate needs."""
+        return ROWS_PER_FEATURE * self.features
+
+    @property
+    def plugin_rows(self) -> int:
+        """Rows that the plug-in estimate needs where no feature depends on others: the mean takes one, errors one."""
+        return self.features + 2
+
+    @property
+    def excess(self) -> float:
+        """Bits by which the plug-in information of all modalities is expected to be too high."""
+        # Features that depend on others count for nothing, so that there may be more of them than rows.
+        most = max(self.rows - 2.0, 0.0)
+        whole, given = scalar_bias(self.rows, np.minimum([self.features, self.given], most))
+        return float(whole - given)
+
+
+def effective_rows(blocks: ReadoutBlocks, rows: int) -> float:
+    """Rows without weights that carry the same precision (Kish 1965)."""
+    weights = row_weights(blocks, rows)
+    return float(weights.sum() ** 2 / (weights @ weights)) if weights.any() else 0.0
+
+
 def debiased_allowed(rows: float, blocks: ReadoutBlocks, interactions: Interactions = "products") -> bool:
     """Whether that many effective ``rows`` suffice: 1.5 per feature of the readout of all modalities."""
-    table = feature_table(blocks, interactions)
-    return rows >= ROWS_PER_FEATURE * table.layout.columns((1 << len(blocks.codes)) - 1).size
+    layout = feature_table(blocks, interactions).layout
+    return rows >= ReadoutSize.of(layout, len(blocks.codes), rows).debiased_rows
 
 
 def debiased_jackknife(
@@ -52,10 +100,9 @@ def debiased_jackknife(
     ``target`` (N,), ``groups`` (N,). Intervals are about the information of the readouts' features. Raises
     TooFewRowsError below 1.5 rows per feature.
     """
-    weights = row_weights(held, len(groups))
-    rows = weights.sum() ** 2 / (weights @ weights) if weights.any() else 0.0
-    if not debiased_allowed(rows, held, interactions):
-        raise _too_few(rows)
+    size = ReadoutSize.of_blocks(held, len(groups), interactions)
+    if size.rows < size.debiased_rows:
+        raise _too_few(size)
     return _jackknife(held, target, groups, interactions, scalar_bias)
 
 
@@ -95,9 +142,9 @@ def moments_jackknife(
     Raises TooFewRowsError as the functions of rows do.
     """
     everything = merged(parts)
-    features = layout.columns((1 << modalities) - 1).size
-    if debias and everything.effective_rows < ROWS_PER_FEATURE * features:
-        raise _too_few(everything.effective_rows)
+    size = ReadoutSize.of(layout, modalities, everything.effective_rows)
+    if debias and size.rows < size.debiased_rows:
+        raise _too_few(size)
     bias = scalar_bias if debias else _no_bias
     return _of_moments(everything, (everything - part for part in parts), layout, modalities, bias)
 
@@ -111,9 +158,10 @@ def _of_moments(
     return Jackknife(estimate, np.stack(replicates))
 
 
-def _too_few(rows: float) -> TooFewRowsError:
+def _too_few(size: ReadoutSize) -> TooFewRowsError:
     return TooFewRowsError(
-        f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, however: {rows:.4g} rows",
+        f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, {math.ceil(size.debiased_rows):,} for the "
+        f"{size.features:,} of the readout of all modalities, however: {size.rows:.4g} rows",
         "use fewer features, or the heldout estimator",
     )
 
@@ -134,7 +182,8 @@ def _informations(moments: Moments, chosen: Sequence[Ints], bias: Bias) -> Float
     dimensions = np.array([rank for _, rank in fits], dtype=np.float64)
     if dimensions.max() >= moments.effective_rows - 1.0:
         raise TooFewRowsError(
-            f"{dimensions.max():.0f} independent features need more rows, however: {moments.effective_rows:.4g}",
+            f"a readout of {chosen[-1].size:,} features needs {chosen[-1].size + 2:,} rows or more, also without a "
+            f"group of them, however: {moments.effective_rows:.4g} rows",
             "use fewer features, or the heldout estimator",
         )
     excess = bias(moments.effective_rows, dimensions)

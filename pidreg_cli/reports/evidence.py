@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decisions.selection import Rule
 from pidreg_cli.decisions.set_errors import SetErrors
+from pidreg_cli.information.debiased import ReadoutSize
 from pidreg_cli.information.intervals import Jackknife
 from pidreg_cli.reports.model import Measure
 from pidreg_cli.training.metrics import Accuracy
@@ -91,7 +92,8 @@ class InformationFacts:
     (2**n,) or None. ``p_values``: by bitmask, for the sets tested. ``rest_correlations`` (n,): between the
     best predictions from a modality and from all the others (``rest_correlations``); None leaves ``ig``
     out. ``measure``: of the headline; ``seed``: of the draws of ``ccs``. ``covariates``: columns that everything is
-    beyond, ``covariate_information``: what they tell alone, in bits.
+    beyond, ``covariate_information``: what they tell alone, in bits. ``plugin``: of a plug-in
+    estimate, the readout it is too high by; of several models that with the fewest rows.
     """
 
     estimator: Literal["heldout", "debiased", "plugin"]
@@ -109,6 +111,7 @@ class InformationFacts:
     seed: int = 0
     covariates: tuple[str, ...] = ()
     covariate_information: float | None = None
+    plugin: ReadoutSize | None = None
 
 
 @dataclass(frozen=True)

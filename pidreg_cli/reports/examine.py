@@ -68,6 +68,8 @@ def information_findings(facts: InformationFacts, found: Informations) -> Iterat
     yield nothing
     if nothing is None:
         yield information_checks.unresolved_order(facts.jackknife, found.v, found.names, facts.confidence)
+    if facts.plugin is not None:
+        yield information_checks.too_high_plugin(facts.plugin, folds=facts.protocol == "folds")
     yield information_checks.repaired(facts.raw, found.v)
     yield data_checks.few_rows(facts.rows, folds=facts.protocol in ("split", "folds"))
     if facts.measure == "ccs":

@@ -58,35 +58,34 @@ class Amount:
 
 @dataclass(frozen=True)
 class Reading:
-    """A modality of at least two: its amounts and the verdict; ``most_unique``: by the measure that gives
-    it most.
+    """A modality of at least two: its amounts and the verdict; ``least_unique``, ``most_unique``: by the measures
+    that give it least and most, the headline among them.
     """
 
     modality: str
     alone: Amount
     unique: Amount
+    least_unique: float
     most_unique: float
     added: Amount
     verdict: Verdict
 
 
-def verdict_of(
-    alone: Amount, unique: Amount, most_unique: float, added: Amount, negligible: float
-) -> Verdict:
+def verdict_of(alone: Amount, unique: Amount, most_unique: float, added: Amount, bound: float) -> Verdict:
     """The verdict, by the rules of this module."""
     if added.low > 0:
-        return _adding(alone, unique, most_unique, added, negligible)
-    if added.high > negligible:
+        return _adding(alone, unique, most_unique, added, bound)
+    if added.high > bound:
         return "unclear"
     return "replaceable" if alone.low > 0 else "nothing visible"
 
 
-def _adding(alone: Amount, unique: Amount, most_unique: float, added: Amount, negligible: float) -> Verdict:
-    if added.high <= negligible:
+def _adding(alone: Amount, unique: Amount, most_unique: float, added: Amount, bound: float) -> Verdict:
+    if added.high <= bound:
         return "adds little"
     if unique.low > 0:
         return "adds its own"
-    if most_unique > negligible:
+    if most_unique > bound:
         return "adds"
     return "adds in combination" if alone.low > 0 else "only in combination"
 
@@ -95,18 +94,23 @@ def readings(report: Report) -> tuple[Reading, ...]:
     """One per modality; empty where there is nothing to compare."""
     if report.information is None:
         return ()
-    negligible = NEGLIGIBLE if report.information.units == "bits" else NEGLIGIBLE / BITS_PER_NAT
+    bound = negligible(report.information.units)
     singles = {v.modalities[0]: v for v in report.information.values if len(v.modalities) == 1}
     found = []
     for row in report.one_versus_rest:
         alone = Amount(singles[row.modality].value, singles[row.modality].ci)
         unique, added = _unique(report, row), Amount(row.added, row.added_ci)
-        most = max([unique.value, *other_uniques(report, row.modality)])
+        known = [unique.value, *other_uniques(report, row.modality)]
         # Other measures divide differently; only by these two the others lack what is unique.
         lacking = unique if row.measure in ("broja", "mmi") else Amount(0.0, None)
-        verdict = verdict_of(alone, lacking, most, added, negligible)
-        found.append(Reading(row.modality, alone, unique, most, added, verdict))
+        verdict = verdict_of(alone, lacking, max(known), added, bound)
+        found.append(Reading(row.modality, alone, unique, min(known), max(known), added, verdict))
     return tuple(found)
+
+
+def negligible(units: str) -> float:
+    """``NEGLIGIBLE`` in bits or nats."""
+    return NEGLIGIBLE if units == "bits" else NEGLIGIBLE / BITS_PER_NAT
 
 
 def other_uniques(report: Report, modality: str) -> list[float]:
@@ -128,11 +132,10 @@ def _unique(report: Report, row: OneVersusRest) -> Amount:
 def meaning(reading: Reading, wording: Wording) -> str:
     """The verdict in a sentence with its numbers."""
     added, unique = wording.with_units(reading.added.value), wording.with_units(reading.unique.value)
-    most, high = wording.with_units(reading.most_unique), wording.with_units(reading.added.high)
+    high = wording.with_units(reading.added.high)
     texts: dict[Verdict, str] = {
         "adds its own": f"the others, however combined, lack {unique} of what it tells",
-        "adds": f"{added} more than the others tell; how much of this is unique to it, from none to {most}, "
-        "depends on the measure",
+        "adds": f"{added} more than the others tell; {unique_range(reading, wording)}",
         "adds in combination": f"{added} more than the others tell, to be seen only once these are known",
         "only in combination": f"on its own nothing that can be told from zero, but {added} once the others are known",
         "adds little": f"{added} more than the others tell: real, but small",
@@ -141,3 +144,12 @@ def meaning(reading: Reading, wording: Wording) -> str:
         "unclear": f"it may add up to {high} to the others, or nothing; more rows would tell",
     }
     return f"{reading.verdict}: {texts[reading.verdict]}"
+
+
+def unique_range(reading: Reading, wording: Wording) -> str:
+    """How much the known measures call unique, from the least to the most."""
+    least, most = wording.amount(reading.least_unique), wording.with_units(reading.most_unique)
+    if least == wording.amount(reading.most_unique):
+        return f"by every measure {most} of this are unique to it"
+    lower = least if wording.visible(reading.least_unique) else "none"
+    return f"how much of this is unique to it, from {lower} to {most}, depends on the measure"

@@ -15,6 +15,7 @@ IN_BITS = frozenset(
         "information.repaired",
         "information.order_unresolved",
         "information.drawn",
+        "information.plugin",
         "training.weights_not_converged",
         "training.weights_oscillate",
         "training.synergy_vanished",

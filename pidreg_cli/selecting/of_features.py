@@ -25,7 +25,7 @@ from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
-from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features
+from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks
 from pidreg_cli.decomposing.readers import FeatureReader, RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import LabelledTable, gathered_information
@@ -83,7 +83,8 @@ def select_features(
         reader = FeatureReader(table, found.modalities, "products", held)
         labelled = labelled_table(table, seen, transform, found.group, request, reader)
         rows = Gathered.of(labelled, reader, held, "features", progress)
-        constant = constant_features(reader, merged(rows.parts).constant, held)
+        everything = merged(rows.parts)
+        constant = constant_features(reader, everything.constant)
         facts = TableReport(
             found,
             labelled,
@@ -93,6 +94,7 @@ def select_features(
             "cpu",
             limit,
             "select-modalities",
+            leaks(reader, everything, labelled),
         )
         if len(names) <= EXACT:
             report = exact(rows, names, settings, facts, constant, request)

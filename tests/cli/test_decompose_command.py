@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -143,6 +144,58 @@ def test_the_covariance_estimates_of_a_run(place: Path) -> None:
     )
     assert debiased["value"] < plugin["value"]
     assert debiased["value_raw"] == debiased["debiased"]
+
+
+def test_a_plug_in_estimate_that_is_too_high_says_so_and_predicts_nothing(place: Path) -> None:
+    plain = ("--interactions", "none", "--estimator", "plugin")
+    for inputs, each in ((("run",), True), (("run", "later.parquet"), False), (NO_MODEL, False)):
+        ended = Ended(*inputs, *plain, "--format", "json")
+        found = [d for d in ended.report["diagnostics"] if d["code"] == "information.plugin"]
+        if inputs == NO_MODEL:  # four features on 200 rows: by less than a fiftieth of a bit
+            assert found == []
+            assert "can be predicted" in " ".join(Ended(*inputs, *plain).out.split())
+            continue
+        (warned,) = found
+        assert warned["severity"] == "warning"
+        assert warned["value"] > 0.02
+        assert f"too high by about {warned['value']:.2f} bits" in warned["message"]
+        assert ("rows of each model" in warned["message"]) == each
+        text = " ".join(Ended(*inputs, *plain).out.split())
+        assert "too high with so few rows" in text
+        assert "can be predicted" not in text
+        assert "lower bounds" not in text
+        nats = Ended(*inputs, *plain, "--units", "nats", "--format", "json").report["diagnostics"]
+        values = [d["value"] for d in nats if d["code"] == "information.plugin"]
+        assert values == pytest.approx([warned["value"] * math.log(2)])
+    codes = {d["code"] for d in Ended("run", "--format", "json").report["diagnostics"]}
+    assert "information.plugin" not in codes
+
+
+def test_too_few_rows_for_an_estimate_are_told_with_what_it_needs_and_what_helps(place: Path) -> None:
+    """100 held-out rows of each of two models: codes alone are 79 features, with products 223."""
+    wide = ("--config", "tiny.yaml", "--set", "network.code_dim=24", "-o", "wide", "-q")
+    roles = ("--modalities", "mri,lab,gait", "--id", "who", "--group", "ward")
+    assert in_process.Ended("fit", "data.parquet", *wide, *roles).status == 0
+
+    def refused(*asked: str) -> tuple[str, str]:
+        ended = Ended("wide", *asked, "--format", "json")
+        error = json.loads(ended.err.splitlines()[-1])["error"]
+        assert (ended.status, error["code"]) == (3, "information.too_few_rows")
+        return error["message"], error["hint"]
+
+    message, hint = refused("--estimator", "plugin")
+    assert re.fullmatch(
+        r"The plug-in estimate needs (\d+) held-out rows of each of the 2 models, for 2\d\d features of the readout "
+        r"of all modalities; the smallest has 100\.",
+        message,
+    )
+    assert "--interactions none" in hint
+    assert Ended("wide", "--estimator", "plugin", "--interactions", "none").status == 0
+    for asked in ((), ("--interactions", "none")):
+        message, hint = refused("--estimator", "debiased", *asked)
+        assert "The debiased estimate needs" in message
+        assert "--estimator heldout" in hint
+        assert "--interactions" not in hint
 
 
 def test_new_rows_are_read_by_the_model(place: Path) -> None:

@@ -254,6 +254,17 @@ def test_a_table_without_a_model(place: Path) -> None:
     assert other["selection"]["stability"] != chosen["stability"]
 
 
+def test_a_copy_of_the_target_in_another_unit_is_warned_of(place: Path, tmp_path: Path) -> None:
+    table = columns(400)
+    table["gait__0"] = 2 * np.asarray(table["target"]) + 1
+    pq.write_table(pa.table(table), tmp_path / "leak.parquet")
+    found = Ended(tmp_path / "leak.parquet", "--no-model", *ROLES, "--format", "json").report["diagnostics"]
+    (leaked,) = (one for one in found if one["code"] == "data.leaked_target")
+    assert leaked["message"].startswith("'gait__0' of 'gait' alone determines 'target'")
+    clean = Ended("data.parquet", "--no-model", *ROLES, "--format", "json").report["diagnostics"]
+    assert "data.leaked_target" not in {one["code"] for one in clean}
+
+
 def test_covariates_are_always_there_and_cost_nothing(place: Path) -> None:
     plain = Ended("data.parquet", "--no-model", *ROLES, "--format", "json").selection
     given = ["data.parquet", "--no-model", *ROLES, "--covariates", "age", "--budget", "3"]

@@ -6,6 +6,7 @@ import torch
 
 from pidreg_cli.decisions import data_checks, information_checks, training_checks
 from pidreg_cli.decisions.findings import Diagnostic
+from pidreg_cli.information.debiased import ReadoutSize
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.network.fusion import Fusion
 
@@ -55,6 +56,16 @@ def test_constant_features_are_named_up_to_five() -> None:
     expect(data_checks.constant_features("lab", ("x",)), "data.constant_features", "x of 'lab' has")
     many = tuple(f"x{i}" for i in range(9))
     expect(data_checks.constant_features("lab", many), "data.constant_features", "x4 and 4 more", "have")
+
+
+def test_leaked_targets_are_named() -> None:
+    assert data_checks.leaked_target("y", {}) is None
+    found = data_checks.leaked_target("y", {("a", "copy"): 0.9995, ("b", "scaled"): 0.9985})
+    assert found is not None
+    assert (found.code, found.severity, found.value) == ("data.leaked_target", "warning", 0.9995)
+    assert found.message.startswith(
+        "'copy' of 'a' and 'scaled' of 'b' each alone determine 'y' almost wholly"
+    )
 
 
 @pytest.mark.parametrize(("share", "severity"), [(0.01, "info"), (0.05, "warning"), (0.5, "warning")])
@@ -115,6 +126,17 @@ def test_repair_says_how_much() -> None:
     )
     assert (found.severity, found.value) == ("warning", pytest.approx(0.04))
     assert information_checks.repaired(raw[[0, 2]], raw[[0, 2]]) is None
+
+
+def test_a_plug_in_estimate_is_told_to_be_too_high_below_36_rows_per_feature() -> None:
+    assert information_checks.too_high_plugin(ReadoutSize(100, 0, 3800.0)) is None
+    assert information_checks.too_high_plugin(ReadoutSize(100, 0, 3500.0)) is not None
+    found = information_checks.too_high_plugin(ReadoutSize(100, 0, 200.0), folds=True)
+    assert found is not None
+    assert (found.code, found.severity) == ("information.plugin", "warning")
+    assert found.value == pytest.approx(0.5, abs=0.01)
+    assert "by about 0.51 bits" in found.message
+    assert "100 features on 200 rows of each model" in found.message
 
 
 def test_boosted_scores_tell_which_models_read_them() -> None:

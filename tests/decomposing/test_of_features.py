@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pidreg_cli.data import batches, kept_columns
+from pidreg_cli.data.leaks import almost_determines
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.decomposing.of_features import decompose_features
@@ -321,6 +322,44 @@ def test_a_leaked_copy_of_the_target_is_refused(write: Write) -> None:
     exact = leaked | {"a__0": ndtri((ranks + 1 - 0.375) / 400.25)}
     with pytest.raises(DataError, match="determined"):
         decomposed(write(exact))
+
+
+TARGETS = {
+    "normal": lambda z: z,
+    "skewed": lambda z: np.exp(z),
+    "heavy": lambda z: np.sign(z) * np.abs(z) ** 3,
+    "even": lambda z: np.argsort(np.argsort(z)) / len(z),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_feature_that_almost_determines_the_target_is_named(write: Write, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    noise, signal = rng.normal(size=(2, 1000))
+    target = TARGETS[kind](rng.normal(size=1000) + signal)
+    columns = {"a__0": noise, "a__1": 2 * target + 1, "b__0": signal, "c__0": np.full(1000, 3.0)}
+    report = decomposed(write(columns | {"target": target})).report
+    (found,) = (d for d in report.diagnostics if d.code == "data.leaked_target")
+    assert found.severity == "warning"
+    assert found.message.startswith("'a__1' of 'a' alone determines 'target' almost wholly")
+    assert "b__0" not in found.message
+    honest = decomposed(write(columns | {"a__1": signal, "target": target})).report
+    assert "data.leaked_target" not in {d.code for d in honest.diagnostics}
+
+
+def test_copies_by_scores_and_with_a_trace_of_noise_are_leaks_and_a_good_feature_is_none() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=5000)
+    shares = np.array([0.9995, 0.9985, 0.98, 0.0])
+    assert almost_determines(shares, scores, scores, 8.0).tolist() == [True, False, False, False]
+    # The target itself explains .9985 of its scores.
+    wavy = scores + 0.039 * rng.normal(size=5000)
+    assert almost_determines(shares, wavy, scores, 8.0).tolist() == [True, True, False, False]
+    # Of a skewed one any honest feature may explain as much, though hardly to the sixth digit.
+    skewed = np.exp(scores)
+    own = float(np.corrcoef(np.clip((skewed - skewed.mean()) / skewed.std(), -8, 8), scores)[0, 1] ** 2)
+    close = np.array([0.9995, own, own + 1e-4, own - 1e-4])
+    assert almost_determines(close, skewed, scores, 8.0).tolist() == [True, True, False, False]
 
 
 def test_one_group_is_refused(write: Write) -> None:

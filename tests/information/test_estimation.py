@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pidreg_cli.information.debiased import scalar_bias
+from pidreg_cli.information.debiased import ReadoutSize, plugin_jackknife, scalar_bias
 from pidreg_cli.information.errors import (
     CollinearColumnsError,
     ConstantColumnError,
@@ -217,8 +217,33 @@ def test_a_modality_whose_codes_are_constant_says_nothing(
     assert capfd.readouterr() == ("", "")
 
 
+def test_too_few_rows_for_the_plug_in_estimate_are_counted() -> None:
+    blocks, y = noise(14, 40, 8)
+    with pytest.raises(TooFewRowsError, match=r"a readout of 40 features needs 42 rows .*, however: 40 rows"):
+        plugin_jackknife(blocks, y, np.arange(40) % 30)
+
+
+@pytest.mark.parametrize("rows", [60, 120, 1200])
+def test_the_excess_of_the_plug_in_estimate_of_noise_is_as_expected(rows: int) -> None:
+    found = []
+    for seed in range(40):
+        blocks, y = noise(seed, rows, 8)
+        found.append(plugin_jackknife(blocks, y, np.arange(rows) % 10).estimate[-1])
+    expected = ReadoutSize.of_blocks(blocks, rows).excess
+    assert np.mean(found) == pytest.approx(expected, rel=0.12)
+    assert expected > 40 / (2 * rows * np.log(2))
+
+
+def test_the_expected_excess_is_finite_and_beyond_covariates() -> None:
+    assert ReadoutSize(100_000, 0, 200.0).excess < 10
+    assert ReadoutSize(40, 40, 200.0).excess == 0
+    assert ReadoutSize(40, 10, 1e6).excess == pytest.approx(30 / (2e6 * np.log(2)), rel=1e-3)
+
+
 def test_rows_without_weight_do_not_count_for_the_debiased_estimate() -> None:
     blocks, y = noise(14, 200, 8)
     weighted = ReadoutBlocks(blocks.codes, {}, np.repeat([1.0, 0.0], [30, 170]))
-    with pytest.raises(TooFewRowsError, match=r"1\.5 rows per feature, however: 30 rows"):
+    with pytest.raises(
+        TooFewRowsError, match=r"1\.5 rows per feature, 60 for the 40 of .*, however: 30 rows"
+    ):
         estimate_information(weighted, y, np.random.default_rng(0), "debiased")

@@ -131,6 +131,18 @@ def test_units_and_intervals_are_made_comparable(old: Report, new: Report) -> No
     assert said.count("may be chance") == 1
 
 
+@pytest.mark.parametrize("page_format", ["text", "markdown", "html"])
+def test_both_questions_are_named_and_the_caution_comes_before_any_difference(
+    old: Report, three: Evidence, page_format: str
+) -> None:
+    said = text(old, assemble(three), page_format)
+    lead = "A is old.pidreg: what a and b tell about y. B is new.pidreg: what mri, fmri and age tell about y."
+    order = [lead, "The modalities differ", "B tells ", "Changed beyond their intervals"]
+    places = [said.index(part) for part in order]
+    assert places == sorted(places)
+    assert all(said.count(part) == 1 for part in order[2:])
+
+
 def test_differences_of_kind_are_cautions(old: Report, new: Report, three: Evidence) -> None:
     def other(content: Any) -> None:
         content["data"]["target"] = "z"

@@ -7,6 +7,7 @@ import pytest
 
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.evidence import Evidence
+from pidreg_cli.reports.model import Measure
 from pidreg_cli.reports.reading import NEGLIGIBLE, Amount, Verdict, meaning, readings, verdict_of
 from pidreg_cli.reports.wording import Wording
 
@@ -67,6 +68,27 @@ def test_equal_independent_modalities_are_not_called_replaceable_or_unused(two: 
         assert reading.verdict == "adds"
         assert "0.70 bits" in meaning(reading, Wording.of(report))
         assert "depends on the measure" in meaning(reading, Wording.of(report))
+
+
+@pytest.mark.parametrize("measure", ["dep", "ccs"])
+def test_the_unique_part_ranges_from_the_least_to_the_most_of_all_measures(
+    two: Evidence, measure: Measure
+) -> None:
+    assert two.information is not None
+    raw = np.array([0, 0.48, 0.18, 1.64])
+    facts = replace(two.information, raw=raw, jackknife=None, measure=measure)
+    report = assemble(replace(two, information=facts))
+    assert report.pid is not None
+    wording = Wording.of(report)
+    for reading in readings(report):
+        others = [s.summary.unique[reading.modality] for s in report.sensitivity if s.summary is not None]
+        known = [report.pid.summary.unique[reading.modality], *others]
+        assert (reading.least_unique, reading.most_unique) == (min(known), max(known))
+        least = "none" if min(known) < 0.005 else f"{min(known):.2f}"
+        assert f"from {least} to {max(known):.2f} bits, depends" in meaning(reading, wording)
+    assert "from 0.30 to" in meaning(readings(report)[0], wording)
+    same = replace(readings(report)[0], least_unique=0.3, most_unique=0.3)
+    assert "by every measure 0.30 bits of this are unique to it" in meaning(same, wording)
 
 
 def test_copies_are_replaceable(two: Evidence) -> None:

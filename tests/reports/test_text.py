@@ -20,6 +20,7 @@ from pidreg_cli.reports.serialise import from_json, to_json
 from pidreg_cli.reports.text import WIDTH, aligned, columns, printable, to_text
 from pidreg_cli.reports.wording import decimal, explained, measured, percent, rows_phrase
 
+MEASURES = "Does the measure matter?"
 Change = Callable[[dict[str, object]], None]
 
 
@@ -112,11 +113,18 @@ def test_verdicts_match_the_recommendation(report: Report) -> None:
 
 
 def test_caveat_and_agreement_of_measures(two: Evidence, three: Evidence) -> None:
-    agreeing = section(to_text(assemble(two)), "Does the measure matter?")
+    def said(raw: list[float]) -> str:
+        assert two.information is not None
+        facts = replace(two.information, raw=np.array(raw), jackknife=None)
+        return section(to_text(assemble(replace(two, information=facts))), MEASURES)
+
+    agreeing = said([0, 0.9, 0.02, 0.91])
     assert "at most one modality have a unique part" in agreeing
     assert "The measures agree" in agreeing
-    differing = section(to_text(assemble(three)), "Does the measure matter?")
-    assert re.search(r"differ by up to \d+ % of the total", differing)
+    # 0.10 bits that one measure calls unique to b are none by another, however much there is in total.
+    assert re.search(r"differ by up to 0\.1\d bits, \d+ % of the total", said([0, 0.48, 0.18, 1.64]))
+    differing = section(to_text(assemble(three)), MEASURES)
+    assert re.search(r"differ by up to \d\.\d\d bits, \d+ % of the total", differing)
 
 
 def test_atoms_are_the_largest_first_and_the_rest_counted(eight: Evidence) -> None:

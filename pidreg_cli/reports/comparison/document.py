@@ -5,7 +5,7 @@ from __future__ import annotations
 from pidreg_cli.reports.comparison import sections
 from pidreg_cli.reports.comparison.differences import Difference, Known
 from pidreg_cli.reports.comparison.pairing import Comparison, signed
-from pidreg_cli.reports.content import Document
+from pidreg_cli.reports.content import Document, Paragraph, Section
 from pidreg_cli.reports.sections.overview import title as title_of
 from pidreg_cli.reports.wording import listing
 
@@ -20,15 +20,36 @@ SECTIONS = (
 
 
 def document(both: Comparison) -> Document:
-    """The comparison's document; sections without content are left out."""
-    found = (section(both) for section in SECTIONS)
-    first, second = both.names
-    subject = title_of(both.second)
-    return Document(
-        f"{first} and {second} compared",
-        (f"A is {first}, B is {second}: {subject[0].lower()}{subject[1:]}.", *headline(both)),
-        tuple(section for section in found if section is not None),
-    )
+    """The comparison's document; sections without content are left out.
+
+    Where something makes the two less comparable, that comes before any difference of them.
+    """
+    warned = sections.cautions(both) is not None
+    changes = headline(both)
+    found = [told for section in SECTIONS if (told := section(both)) is not None]
+    if warned:
+        found = [after(changes, told) if told == sections.parts(both) else told for told in found]
+    lead = (questions(both), *(() if warned else changes))
+    return Document(f"{both.names[0]} and {both.names[1]} compared", lead, tuple(found))
+
+
+def after(sentences: tuple[str, ...], section: Section) -> Section:
+    """The section with these sentences before its content."""
+    return Section(section.title, (*map(Paragraph, sentences), *section.blocks))
+
+
+def questions(both: Comparison) -> str:
+    """What A and B are, and what each of them is about, once where it is the same."""
+    first, second = (lowered(title_of(report)) for report in (both.first, both.second))
+    one, other = both.names
+    if first == second:
+        return f"A is {one}, B is {other}: {first}."
+    return f"A is {one}: {first}. B is {other}: {second}."
+
+
+def lowered(title: str) -> str:
+    """The title within a sentence."""
+    return f"{title[0].lower()}{title[1:]}"
 
 
 def headline(both: Comparison) -> tuple[str, ...]:

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 
 from pidreg_cli.reports.content import Paragraph, Section, Table
 from pidreg_cli.reports.model import Atom, OneVersusRest, Report, Summary
-from pidreg_cli.reports.wording import Wording, percent
+from pidreg_cli.reports.reading import negligible
+from pidreg_cli.reports.wording import Wording
 
 SHOWN = 12
 """Atoms listed; the others are in report.json."""
 LONGEST = 36
 """Columns of an atom's notation; of eight modalities it can have fifty members, listed in report.json."""
 STABLE = 0.1
-"""Share of the total by which a part may differ between measures and still read the same."""
+"""Share of the total by which a part, where it is a negligible amount too, may differ between measures and still read
+the same.
+"""
 CAVEAT = (
     "For one target, broja (like mmi, which then equals it) lets at most one modality have a unique part: "
     "two modalities that contribute equally and independently read as shared plus only together. dep and ig "
@@ -120,19 +123,22 @@ def against_rest(row: OneVersusRest) -> tuple[float, ...]:
 
 
 def agreement(report: Report) -> str:
-    """Whether any part differs between measures by more than ``STABLE`` of the total."""
+    """Whether any part differs between measures by more than a negligible amount, or than ``STABLE`` of the total."""
     if len(report.names) == 2:
         groups = [[four(summary) for _, summary in summaries(report)]]
     else:
         rows = rest_rows(report)
         groups = [[against_rest(row) for row in rows if row.modality == name] for name in report.names]
-    total = Wording.of(report).total
+    wording = Wording.of(report)
     largest = max(spread(part) for group in groups for part in zip(*group, strict=True))
-    if total <= 0.0 or largest <= STABLE * total:
-        return "The measures agree: the reading above does not hang on the choice."
+    # By the bound of the verdicts: more than that can make a part of one measure nothing by another.
+    if wording.total <= 0.0 or largest <= min(negligible(wording.units), STABLE * wording.total):
+        within = f" within {wording.with_units(largest)}" if wording.visible(largest) else ""
+        return f"The measures agree{within}: the reading above does not hang on the choice."
     return (
-        f"The measures differ by up to {percent(largest / total)} of the total: read unique, shared and only "
-        "together as ranges between them. What a modality tells alone, and what it adds, do not depend on it."
+        f"The measures differ by up to {wording.with_units(largest)}, {wording.share(largest)} of the total: read "
+        "unique, shared and only together as ranges between them. What a modality tells alone, and what it adds, do "
+        "not depend on it."
     )
 
 

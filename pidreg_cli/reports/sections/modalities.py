@@ -105,8 +105,8 @@ def credit(report: Report, wording: Wording) -> str:
 
 
 def unbiased(report: Report, wording: Wording) -> str:
-    """The debiased estimate of each modality and the whole, where rows allow it."""
-    if report.information is None:
+    """The debiased estimate of each modality and the whole, where rows allow it and it is not the headline."""
+    if report.information is None or report.information.estimator == "debiased":
         return ""
     sizes = (1, len(report.names))
     shown = [v for v in report.information.values if v.debiased is not None and len(v.modalities) in sizes]
@@ -115,7 +115,7 @@ def unbiased(report: Report, wording: Wording) -> str:
     amounts = [
         f"{'all' if len(v.modalities) > 1 else v.modalities[0]} {wording.amount(v.debiased)}" for v in shown
     ]
+    bounds = "The amounts above are lower bounds. " * (report.information.estimator == "heldout")
     return (
-        f"The amounts above are lower bounds. The debiased estimate, which may also be too high, is "
-        f"{listing(amounts)} {wording.units}."
+        f"{bounds}The debiased estimate, which may also be too high, is {listing(amounts)} {wording.units}."
     )

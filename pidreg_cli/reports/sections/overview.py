@@ -7,6 +7,7 @@ from pidreg_cli.reports.model import Diagnostic, Information, Report
 from pidreg_cli.reports.wording import Wording, explained, listing, percent
 
 NOTHING = "information.indistinguishable_from_zero"
+TOO_HIGH = "information.plugin"
 
 
 def title(report: Report) -> str:
@@ -40,11 +41,13 @@ def total_sentence(report: Report, information: Information) -> str:
     if whole.ci is not None:
         amount += f" ({wording.interval_name()} {wording.span(whole.ci)})"
     who = subject(report)
-    if any(diagnostic.code == NOTHING for diagnostic in report.diagnostics):
-        about = f"'{report.data.target}'{beyond(report)}"
-        return f"{who} nothing about {about} that can be told from zero: {amount}."
-    share = percent(explained(whole.value, information.units))
     about = f"'{report.data.target}'{beyond(report)}"
+    codes = {diagnostic.code for diagnostic in report.diagnostics}
+    if NOTHING in codes:
+        return f"{who} nothing about {about} that can be told from zero: {amount}."
+    if TOO_HIGH in codes:
+        return f"{who} {amount} about {about} by the plug-in estimate, which is too high with so few rows."
+    share = percent(explained(whole.value, information.units))
     return f"{who} {amount} about {about}: {share} of {variance(report)} can be predicted."
 
 
