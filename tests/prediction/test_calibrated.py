@@ -57,6 +57,9 @@ def test_a_model_that_finds_rows_nearer_gets_no_narrower_intervals(mask: int) ->
     # By the scale alone they would be a fifth narrower, or more.
     assert width(fit(None), near, mask) < 0.8 * meant
     assert width(fit(near), near, mask) == pytest.approx(meant, rel=0.15)
+    # One that is surer since it errs less keeps them.
+    better = replace(near, targets=np.column_stack([near.prediction, near.prediction]))
+    assert width(fit(better), near, mask) < 0.8 * meant
     # A model that finds rows further away keeps its wider intervals.
     far = replace(spared, distances=2.0 * spared.distances)
     assert width(fit(far), far, mask) > 1.1 * meant

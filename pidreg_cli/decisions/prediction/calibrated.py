@@ -108,8 +108,9 @@ def _adapted(
     trees: bool,
 ) -> SetPredictor:
     """The predictor for what the deployed model says, by rows that it did not train on: weights stretched to it, and
-    intervals no narrower on the whole than those of the ``calibrating`` rows, whose models disagree with themselves,
-    and lie from their training rows, in another way.
+    intervals widened where it thinks itself surer than the models of the ``calibrating`` rows, since its parts disagree
+    less or codes lie nearer to its training rows, but errs more than its scale says: as much as it errs more, but to no
+    more than their width.
     """
     inside = np.flatnonzero(_has(spared.present, mask))
     scores = scores_of(spared, mask, target, trees=trees).take(inside)
@@ -117,8 +118,11 @@ def _adapted(
     deployed = replace(predictor, weights=predictor.weights.stretched(scores, targets, target))
     if not len(inside):
         return deployed
-    meant = predictor.scale(calibrating, target).mean()
-    return deployed.widened(max(1.0, float(meant / deployed.scale(scores, target).mean())))
+    scale = deployed.scale(scores, target)
+    errors = np.abs(targets - deployed.predict(scores, target))[:, TARGET]
+    surer = float(predictor.scale(calibrating, target).mean() / scale.mean())
+    worse = float((errors / scale).mean() / predictor.nonconformity.mean())
+    return deployed.widened(max(1.0, min(surer, worse)))
 
 
 def _has(present: NDArray[np.bool_], mask: int) -> NDArray[np.bool_]:
