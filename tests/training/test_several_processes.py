@@ -180,7 +180,8 @@ def test_a_fit_of_several_is_that_of_one(
     changed = dict(changed)
     gain = changed.pop("gain", None)
     if gain is not None:
-        monkeypatch.setattr(encoder_choice, "CLEAR_GAIN", gain)
+        for bound in ("CLEAR_GAIN", "CHANCE"):
+            monkeypatch.setattr(encoder_choice, bound, gain)
     alone = fitted(ALONE, None, **changed)
     first, other = together(2, lambda processes: fitted(processes, store, **changed))
     assert other is None
