@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pidreg_cli.data.covariate_roles import IDLE, without_covariates
-from pidreg_cli.data.covariates import fit_covariates
+from pidreg_cli.data.covariates import Covariates, fit_covariates
 from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import almost_determines, determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
-from pidreg_cli.data.roles import RoleRequest, resolve_roles
-from pidreg_cli.data.tables import open_table
+from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
+from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
@@ -60,11 +60,7 @@ def decompose_features(
         determined_targets(tuple(found.modalities), found.target),
         table.digests.meanwhile(threads),
     ):
-        held = fit_covariates(table, covariates)
-        seen = see_target(table, found.target)
-        transform = TargetTransform.fit(seen.values)
-        reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
-        labelled = labelled_table(table, seen, transform, found.group, request, reader)
+        held, reader, labelled = looked_at(table, found, covariates, request)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
@@ -88,6 +84,20 @@ def decompose_features(
         ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
+
+
+def looked_at(
+    table: ParquetTable, found: Roles, covariates: Sequence[str], request: DecomposeRequest
+) -> tuple[Covariates, FeatureReader, LabelledTable]:
+    """Covariates, a reader of the features, and the rows with a target, from first looks at the table.
+
+    Raises DataError as each of these.
+    """
+    held = fit_covariates(table, covariates)
+    seen = see_target(table, found.target)
+    transform = TargetTransform.fit(seen.values)
+    reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
+    return held, reader, labelled_table(table, seen, transform, found.group, request, reader)
 
 
 def constant_features(reader: FeatureReader, flat: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:

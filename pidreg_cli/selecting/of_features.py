@@ -13,23 +13,21 @@ from threadpoolctl import threadpool_limits
 
 from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.data.covariate_roles import without_covariates
-from pidreg_cli.data.covariates import Covariates, fit_covariates
+from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
-from pidreg_cli.data.targets import see_target
-from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
-from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks
-from pidreg_cli.decomposing.readers import FeatureReader, RowReader
+from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks, looked_at
+from pidreg_cli.decomposing.readers import RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import LabelledTable, gathered_information
-from pidreg_cli.decomposing.table_report import TableReport, labelled_table
+from pidreg_cli.decomposing.table_report import TableReport
 from pidreg_cli.errors import UsageError
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.grouped_readouts import GroupedReadouts, GroupedSums, grouped_readouts
@@ -77,11 +75,7 @@ def select_features(
         determined_targets(names, found.target),
         table.digests.meanwhile(limit),
     ):
-        held = fit_covariates(table, covariates)
-        seen = see_target(table, found.target)
-        transform = TargetTransform.fit(seen.values)
-        reader = FeatureReader(table, found.modalities, "products", held)
-        labelled = labelled_table(table, seen, transform, found.group, request, reader)
+        held, reader, labelled = looked_at(table, found, covariates, request)
         rows = Gathered.of(labelled, reader, held, "features", progress)
         everything = merged(rows.parts)
         constant = constant_features(reader, everything.constant)
