@@ -24,13 +24,13 @@ def document(both: Comparison) -> Document:
 
     Where something makes the two less comparable, that comes before any difference of them.
     """
-    warned = sections.cautions(both) is not None
-    changes = headline(both)
-    found = [told for section in SECTIONS if (told := section(both)) is not None]
-    if warned:
-        found = [after(changes, told) if told == sections.parts(both) else told for told in found]
-    lead = (questions(both), *(() if warned else changes))
-    return Document(f"{both.names[0]} and {both.names[1]} compared", lead, tuple(found))
+    told = {section: section(both) for section in SECTIONS}
+    changes, parts = headline(both), told[sections.parts]
+    lead = (questions(both), *changes)
+    if told[sections.cautions] is not None and parts is not None:
+        lead, told[sections.parts] = lead[:1], after(changes, parts)
+    found = tuple(section for section in told.values() if section is not None)
+    return Document(f"{both.names[0]} and {both.names[1]} compared", lead, found)
 
 
 def after(sentences: tuple[str, ...], section: Section) -> Section:
