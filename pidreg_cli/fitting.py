@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import TEST, TRAIN, VALID, MultimodalArrays
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
 from pidreg_cli.data.splits import Protocol, choose_protocol
 from pidreg_cli.data.streaming.deal import DealtTable
@@ -373,7 +374,7 @@ def training_facts(usable: MultimodalArrays, outcome: ProtocolOutcome) -> given.
     )
     divergence = float(held.code_divergence.mean())
     return given.TrainingFacts(
-        target=usable.required_target[outcome.split == TRAIN],
+        target=Counted.of(usable.required_target[outcome.split == TRAIN]),
         head_r2=1 - errors[:, singles].sum(axis=0) / errors[:, 0].sum(),
         alone_r2=1 - alone / errors[:, 0].sum(),
         code_divergence=None if np.isnan(divergence) else divergence,

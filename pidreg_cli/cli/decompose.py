@@ -19,6 +19,7 @@ from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    from pidreg_cli.data.preparation.findings import RowProgress
     from pidreg_cli.decomposing.per_row import Decomposed
     from pidreg_cli.decomposing.request import DecomposeRequest
     from pidreg_cli.reports.model import Report
@@ -176,12 +177,7 @@ def _decomposed(
     # Options, inputs and outputs are known to be good: only now are the libraries worth their seconds.
     with open_row_progress(console) as progress:
         if no_model:
-            from pidreg_cli.data.roles import RoleRequest
-            from pidreg_cli.decomposing.of_features import decompose_features
-
-            globs = {name: tuple(patterns) for name, patterns in (roles.modalities or {}).items()}
-            asked = RoleRequest(globs, roles.target, roles.identifier, roles.group)
-            return decompose_features(inputs, asked, request, roles.covariates, progress)
+            return _of_features(inputs, roles, request, progress)
         if len(inputs) == 1:
             from pidreg_cli.decomposing.of_run import decompose_run
 
@@ -216,3 +212,20 @@ def _rendered(report: Report, units: str, report_format: ReportFormat) -> str:
 
         report = in_nats(report)
     return rendered(report, report_format)
+
+
+def _of_features(
+    inputs: list[str], roles: _Roles, request: DecomposeRequest, progress: RowProgress
+) -> Decomposed:
+    from pidreg_cli.data.tables import open_table
+    from pidreg_cli.threads import available_threads
+
+    table = open_table(inputs)
+    # The interpreter reads the libraries with one thread.
+    with table.digests.meanwhile(request.threads or available_threads()):
+        from pidreg_cli.data.roles import RoleRequest
+        from pidreg_cli.decomposing.of_features import decompose_features
+
+        globs = {name: tuple(patterns) for name, patterns in (roles.modalities or {}).items()}
+        asked = RoleRequest(globs, roles.target, roles.identifier, roles.group)
+        return decompose_features(table, asked, request, roles.covariates, progress)

@@ -6,13 +6,18 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from os import SEEK_END
 from threading import Event
 
 from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.errors import DataError
 
-READ_AT_ONCE = 2**20
-"""Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter."""
+READ_AT_ONCE = 2**23
+"""Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter, which other
+work may keep for five milliseconds each time."""
+LEFT = 2**29
+"""Bytes of the last file that wait where all threads are busy: as many as are read and computed in half a second,
+beside what only one thread works on. More would be waited for at the end."""
 
 
 class Digests:
@@ -21,10 +26,13 @@ class Digests:
     def __init__(self, paths: Sequence[Place]) -> None:
         self._paths = tuple(paths)
         self._found: Future[tuple[str, ...]] | None = None
+        self._room = Event()
+        self._room.set()
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The digests, of which those that are being computed are waited for. Raises DataError where a file is gone."""
+        self._room.set()
         if self._found is None:
             self._found = Future()
             self._found.set_result(self._computed(Event()))
@@ -47,16 +55,32 @@ class Digests:
         finally:
             pool.shutdown()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A block that keeps every thread busy: what can be computed after it in little time waits."""
+        self._room.clear()
+        try:
+            yield
+        finally:
+            self._room.set()
+
     def _computed(self, stop: Event) -> tuple[str, ...]:
-        return tuple(_digest(path, stop) for path in self._paths)
+        *others, last = self._paths
+        return (*(_digest(path, stop) for path in others), _digest(last, stop, self._room))
 
 
-def _digest(path: Place, stop: Event) -> str:
+def _digest(path: Place, stop: Event, room: Event | None = None) -> str:
+    """Of a file, or of its beginning where ``stop`` is set; without ``room`` its last bytes wait."""
     found, piece = hashlib.sha256(), bytearray(READ_AT_ONCE)
     try:
         with open_bytes(path) as stream:
+            remaining = stream.seek(0, SEEK_END)
+            stream.seek(0)
             while not stop.is_set() and (length := stream.readinto(piece)):
                 found.update(memoryview(piece)[:length])
+                remaining -= length
+                if room is not None and remaining <= LEFT:
+                    room.wait()
     except OSError as error:
         raise DataError(
             "data.unreadable_file",

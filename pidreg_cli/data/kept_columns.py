@@ -44,31 +44,33 @@ def with_kept(
     kept: dict[str, pa.Array] = {}
     taken = 0
     ready = partial(_ready, exact=frozenset(others))
-    with closing(ahead(ready, _cells(table, wanted), threads)) as columns:
-        for name, cells in columns:
-            kept[name] = cells
-            taken += cells.nbytes
+    # Those that are decoded together are made ready together: one by one, most would wait for the thread.
+    with closing(ahead(ready, _cells(table, wanted), threads)) as together:
+        for columns in together:
+            kept |= columns
+            taken += sum(cells.nbytes for cells in columns.values())
             if taken > MOST_BYTES:
                 return table
     return replace(table, kept=kept)
 
 
-def _ready(column: tuple[str, list[pa.Array]], exact: Collection[str]) -> tuple[str, pa.Array]:
-    name, chunks = column
-    parts: list[Floats] = [as_floats(chunk) for chunk in chunks]
-    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return name, _as_arrow(values if name in exact else _rounded(values))
+def _ready(columns: dict[str, list[pa.Array]], exact: Collection[str]) -> dict[str, pa.Array]:
+    ready = {}
+    for name in list(columns):
+        parts: list[Floats] = [as_floats(chunk) for chunk in columns.pop(name)]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        ready[name] = _as_arrow(values if name in exact else _rounded(values))
+    return ready
 
 
-def _cells(table: ParquetTable, columns: Sequence[str]) -> Iterator[tuple[str, list[pa.Array]]]:
-    """All cells of each column."""
-    # A few columns at a time, of all files.
+def _cells(table: ParquetTable, columns: Sequence[str]) -> Iterator[dict[str, list[pa.Array]]]:
+    """All cells of a few columns at a time, of all files."""
     together = max(1, CELLS_AT_ONCE // table.rows)
     for start in range(0, len(columns), together):
         chunks: dict[str, list[pa.Array]] = {name: [] for name in columns[start : start + together]}
         for piece in table.pieces(list(chunks)):
             chunks[piece.column] += piece.cells.chunks
-        yield from chunks.items()
+        yield chunks
 
 
 def _rounded(values: Floats) -> NDArray[np.floating]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.data.arrays import MultimodalArrays
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.errors import DeterministicTargetError
 from pidreg_cli.information.readouts import NO_ERROR
@@ -57,17 +58,25 @@ def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool
     return bool(distinct > 1 and distinct >= least)
 
 
-def almost_determines(shares: Floats, target: Floats, scores: Floats, cut: float) -> NDArray[np.bool_]:
+def almost_determines(shares: Floats, target: Counted, scores: Floats, cut: float) -> NDArray[np.bool_]:
     """Which features alone determine the target almost wholly, by their R2 (n,) of its normal scores.
 
     Those of its scores, and those that predict them as well as its own values do: a copy in another unit is no straight
-    line in the scores where the target is not normal. ``target`` (m,), ``scores`` (m,) of its values; features were
+    line in the scores where the target is not normal. ``scores`` (k,) are those of its distinct values; features were
     ``cut`` at so many standard deviations.
     """
-    standard = (target - target.mean()) / target.std()
-    own = float(np.corrcoef(np.clip(standard, -cut, cut), scores)[0, 1] ** 2)
+    values, counts = target
+    centred = values - np.average(values, weights=counts)
+    standard = centred / np.sqrt(np.average(centred**2, weights=counts))
+    own = _weighted_r2(np.clip(standard, -cut, cut), scores, counts)
     alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else np.abs(shares - own) <= SAME
     return np.asarray(alike | (shares > ALMOST))
+
+
+def _weighted_r2(one: Floats, other: Floats, weights: NDArray[np.intp]) -> float:
+    """Squared correlation of values (k,) that occur so often, (k,)."""
+    one, other = (values - np.average(values, weights=weights) for values in (one, other))
+    return float((weights * one) @ other) ** 2 / float((weights @ one**2) * (weights @ other**2))
 
 
 def check_errors(errors: Floats, names: tuple[str, ...], target: str) -> None:

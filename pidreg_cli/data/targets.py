@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.data.batches import MOST_ROWS, numbered_batches
 from pidreg_cli.data.columns import Floats, as_floats
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.features import check_range
 from pidreg_cli.data.loading import without_spread
 from pidreg_cli.data.tables import ParquetTable
@@ -31,6 +33,11 @@ class SeenTarget:
     column: str
     present: NDArray[np.bool_]
     values: Floats
+
+    @cached_property
+    def counted(self) -> Counted:
+        """The values by how often they occur."""
+        return Counted.of(self.values)
 
 
 def see_target(table: ParquetTable, column: str) -> SeenTarget:

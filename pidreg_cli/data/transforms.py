@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.imputation import ConditionalMeans
 from pidreg_cli.data.scales import Floats, NormalScores, Standardiser
 from pidreg_cli.errors import DataError
@@ -50,9 +51,12 @@ class TargetTransform:
     largest_tie: float
 
     @classmethod
-    def fit(cls, target: Floats) -> TargetTransform:
-        """Fit on the training rows' target, shape (n,), finite. Raises DataError where it is constant."""
-        values, counts = np.unique(target, return_counts=True)
+    def fit(cls, target: Floats, counted: Counted | None = None) -> TargetTransform:
+        """Fit on the training rows' target, shape (n,), finite; ``counted``: its values, where they are known.
+
+        Raises DataError where it is constant.
+        """
+        values, counts = counted or Counted.of(target)
         if len(values) < 2:
             raise DataError(
                 "data.constant_target",

@@ -5,13 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.streaming.plan import quantile_error
 from pidreg_cli.decisions.findings import Diagnostic, listed
-
-Floats = NDArray[np.float64]
 
 FEW_VALUES = 20
 """With so few values the normal scores are steps, and a code that tells the values apart reads as more
@@ -28,14 +24,12 @@ SAMPLED_ROWS = "data.sampled_rows"
 """Told of every streamed fit."""
 
 
-def target_not_continuous(target: Floats, name: str) -> Diagnostic | None:
-    """``target``: values of the training rows, shape (n_rows,)."""
-    values, counts = np.unique(target, return_counts=True)
-    if len(values) <= FEW_VALUES:
-        found, value = f"has only {len(values)} distinct values", float(len(values))
-    elif counts.max() > HEAVY_TIE * len(target):
-        most = values[counts.argmax()]
-        share = float(counts.max() / len(target))
+def target_not_continuous(target: Counted, name: str) -> Diagnostic | None:
+    """``target``: values of the training rows."""
+    distinct, (most, share) = len(target.values), target.commonest
+    if distinct <= FEW_VALUES:
+        found, value = f"has only {distinct} distinct values", float(distinct)
+    elif share > HEAVY_TIE:
         found, value = f"takes the value {most:g} in {share:.0%} of the training rows", share
     else:
         return None

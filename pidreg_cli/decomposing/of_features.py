@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import almost_determines, determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
-from pidreg_cli.data.tables import ParquetTable, open_table
+from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
@@ -36,14 +35,13 @@ UNSPLIT = (*IDLE, "Column 'split'")
 
 
 def decompose_features(
-    inputs: Sequence[str | Path],
+    table: ParquetTable,
     roles: RoleRequest,
     request: DecomposeRequest,
     covariates: Sequence[str],
     progress: RowProgress,
 ) -> Decomposed:
     """Decompose what the features of a table say of its target, without a model. Raises PidregError of every kind."""
-    table = open_table(inputs)
     found = resolve_roles(table.schema, table.metadata, roles)
     found, notices = without_covariates(found, covariates, UNSPLIT)
     if len(found.modalities) > MOST_MODALITIES:
@@ -54,12 +52,13 @@ def decompose_features(
         )
     threads = request.threads or available_threads()
     features = [column for columns in found.modalities.values() for column in columns]
-    table = with_kept(table, features, [found.target], threads)
     with (
         threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
         determined_targets(tuple(found.modalities), found.target),
         table.digests.meanwhile(threads),
     ):
+        with table.digests.aside():
+            table = with_kept(table, features, [found.target], threads)
         held, reader, labelled = looked_at(table, found, covariates, request)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
@@ -95,7 +94,7 @@ def looked_at(
     """
     held = fit_covariates(table, covariates)
     seen = see_target(table, found.target)
-    transform = TargetTransform.fit(seen.values)
+    transform = TargetTransform.fit(seen.values, seen.counted)
     reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
     return held, reader, labelled_table(table, seen, transform, found.group, request, reader)
 
@@ -117,8 +116,9 @@ def leaks(reader: FeatureReader, everything: Moments, labelled: LabelledTable) -
     sizes = squares * squares[scores]
     shares = np.divide(everything.scatter[scores] ** 2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
     known = {feature: float(shares[place]) for feature, place in feature_places(reader).items()}
-    values = labelled.seen.values
-    leaked = almost_determines(np.array([*known.values()]), values, labelled.transform.forward(values), WILD)
+    target = labelled.seen.counted
+    scores_of = labelled.transform.forward(target.values)
+    leaked = almost_determines(np.array([*known.values()]), target, scores_of, WILD)
     found = {feature: share for (feature, share), leak in zip(known.items(), leaked, strict=True) if leak}
     warned = data_checks.leaked_target(labelled.seen.column, found)
     return () if warned is None else (warned,)

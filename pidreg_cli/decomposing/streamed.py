@@ -229,7 +229,7 @@ def streamed_information(
     Raises the errors of the reader, and InformationError where rows are too few for the estimator.
     """
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
-    with sums.shared(labelled.threads):
+    with sums.shared(labelled.threads), labelled.table.digests.aside():
         for found in labelled.batches(reader, progress, "reading rows"):
             sums.add(found.rows, found.groups)
     parts, layout = sums.parts, reader.layout

@@ -71,7 +71,7 @@ class TableReport:
                 information=information,
                 fusion=None,
                 selection=selection,
-                training=given.TrainingFacts(self.labelled.seen.values),
+                training=given.TrainingFacts(self.labelled.seen.counted),
                 diagnostics=self._findings(),
             )
         )

@@ -220,12 +220,15 @@ class _Functionals:
 
     def squares(self, part: Moments) -> Floats:
         """Sums of squared errors, (M, t)."""
-        products, totals = self._products(part)
-        offset = part.mean - self.origin
-        return np.asarray(
-            np.sum(self.direction * (products - np.multiply.outer(offset, totals)), axis=0)
-            + totals**2 / max(part.count, 1.0)
+        features = len(self.direction) - self.direction.shape[2]
+        slopes, scatter = self.direction[:features], part.scatter
+        # Products of an error's own target alone: those among many targets are most of the scatter.
+        own = 2.0 * scatter[:features, None, features:] + np.tensordot(
+            scatter[:features, :features], slopes, 1
         )
+        total = part.count * np.tensordot(part.mean - self.origin, self.direction, 1)
+        spread = np.einsum("pmt,pmt->mt", slopes, own) + np.diag(scatter)[features:]
+        return np.asarray(spread + total**2 / max(part.count, 1.0))
 
     def levers(self, readouts: FoldReadouts, held: Sequence[Moments]) -> tuple[Floats, Floats]:
         """How a fitting row moves the sum of squares of ``held``: slopes (P, M, t) and constants (M, t)."""

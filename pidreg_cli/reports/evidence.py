@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decisions.selection import Rule
 from pidreg_cli.decisions.set_errors import SetErrors
@@ -159,7 +160,7 @@ class SelectionFacts:
 class TrainingFacts:
     """What only diagnostics need.
 
-    ``target``: values of the training rows. ``head_r2`` (n,): R2 of each modality's readout on held-out
+    ``target``: values of the training rows, counted. ``head_r2`` (n,): R2 of each modality's readout on held-out
     rows. ``alone_r2`` (n,): R2 there of the better of ridge regression and small trees on that modality's own features,
     NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
     whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
@@ -168,7 +169,7 @@ class TrainingFacts:
     trials chose others than usual.
     """
 
-    target: Floats
+    target: Counted
     head_r2: Floats | None = None
     alone_r2: Floats | None = None
     code_divergence: float | None = None

@@ -69,12 +69,13 @@ def select_features(
     request = DecomposeRequest(seed=seed, threads=threads)
     limit = threads or available_threads()
     features = [column for columns in found.modalities.values() for column in columns]
-    table = with_kept(table, features, [found.target], limit)
     with (
         threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
         determined_targets(names, found.target),
         table.digests.meanwhile(limit),
     ):
+        with table.digests.aside():
+            table = with_kept(table, features, [found.target], limit)
         held, reader, labelled = looked_at(table, found, covariates, request)
         rows = Gathered.of(labelled, reader, held, "features", progress)
         everything = merged(rows.parts)
@@ -132,7 +133,7 @@ class Gathered:
     ) -> Gathered:
         """The pass. Raises the errors of the reader."""
         sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
-        with sums.shared(labelled.threads):
+        with sums.shared(labelled.threads), labelled.table.digests.aside():
             for read in labelled.batches(reader, progress, "reading rows"):
                 sums.add(np.column_stack([read.rows, read.target]), read.groups)
         return cls(labelled, reader.layout, sums.parts, covariates, protocol)

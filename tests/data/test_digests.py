@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,39 @@ def test_they_are_computed_beside_the_block_where_there_is_a_second_thread(files
     assert found.texts == inside  # computed once
 
 
+def test_the_last_bytes_wait_where_all_threads_are_busy(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those before them do not: at the end they would be waited for."""
+    monkeypatch.setattr(digests, "LEFT", READ_AT_ONCE)
+    monkeypatch.setattr(digests, "READ_AT_ONCE", READ_AT_ONCE // 4)
+    read: list[int] = []
+
+    def followed(path: Path) -> BufferedReader:
+        stream = open_bytes(path)
+        if path == files[-1]:
+            monkeypatch.setattr(stream, "readinto", follow(stream.readinto))
+        return stream
+
+    def follow(readinto: Callable[[bytearray], int]) -> Callable[[bytearray], int]:
+        return lambda piece: read.append(readinto(piece)) or read[-1]
+
+    monkeypatch.setattr(digests, "open_bytes", followed)
+    found = Digests(files)
+    with found.meanwhile(2):
+        with found.aside():
+            time.sleep(0.2)
+            early = sum(read)
+            assert 0 < files[-1].stat().st_size - early <= READ_AT_ONCE
+        assert found.texts[-1] == hashlib.sha256(files[-1].read_bytes()).hexdigest()
+
+
+def test_who_asks_within_a_busy_block_does_not_wait_for_its_end(files: list[Path]) -> None:
+    found = Digests(files)
+    with found.meanwhile(2), found.aside():
+        assert found.texts[1] == hashlib.sha256(b"a,b").hexdigest()
+
+
 def test_a_block_that_fails_does_not_wait_for_the_rest(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +106,9 @@ def test_a_block_that_fails_does_not_wait_for_the_rest(
             return self
 
         def __exit__(self, *_: object) -> None: ...
+
+        def seek(self, *_: int) -> int:
+            return 0
 
         def readinto(self, piece: bytearray) -> int:
             read.append(len(piece))

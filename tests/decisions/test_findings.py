@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.decisions import data_checks, information_checks, training_checks
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.information.debiased import ReadoutSize
@@ -22,7 +23,7 @@ def expect(found: Diagnostic | None, code: str, *words: str) -> Diagnostic:
 
 def test_target_with_few_values() -> None:
     found = expect(
-        data_checks.target_not_continuous(np.arange(500.0) % 7, "stage"),
+        data_checks.target_not_continuous(Counted.of(np.arange(500.0) % 7), "stage"),
         "data.target_not_continuous",
         "'stage'",
         "7 distinct values",
@@ -32,17 +33,19 @@ def test_target_with_few_values() -> None:
 
 def test_target_with_a_heavy_tie() -> None:
     target = np.random.default_rng(0).standard_normal(500)
-    assert data_checks.target_not_continuous(target, "y") is None
+    assert data_checks.target_not_continuous(Counted.of(target), "y") is None
     target[:150] = 0
     found = expect(
-        data_checks.target_not_continuous(target, "y"), "data.target_not_continuous", "value 0 in 30%"
+        data_checks.target_not_continuous(Counted.of(target), "y"),
+        "data.target_not_continuous",
+        "value 0 in 30%",
     )
     assert found.value == pytest.approx(0.3)
 
 
 def test_age_in_years_is_continuous_enough() -> None:
     ages = np.random.default_rng(0).integers(20, 90, 2000).astype(float)
-    assert data_checks.target_not_continuous(ages, "age") is None
+    assert data_checks.target_not_continuous(Counted.of(ages), "age") is None
 
 
 def test_rows_without_target_are_counted() -> None:

@@ -13,6 +13,7 @@ import pytest
 from pidreg_cli.data import kept_columns, subjects, targets
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
+from pidreg_cli.data.tables import open_table
 from pidreg_cli.decomposing import streamed
 from pidreg_cli.decomposing.of_features import decompose_features
 from pidreg_cli.decomposing.request import DecomposeRequest
@@ -27,7 +28,7 @@ def peak(folder: Path, rows: int) -> int:
     del table
     roles, request = RoleRequest({"a": (), "b": ()}), DecomposeRequest(interactions="none", threads=1)
     tracemalloc.start()
-    found = decompose_features([folder / "t.parquet"], roles, request, (), SilentRows())
+    found = decompose_features(open_table([folder / "t.parquet"]), roles, request, (), SilentRows())
     written = sum(len(batch.ids) for batch in found.rows())
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pidreg_cli.data import batches, kept_columns
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.leaks import almost_determines
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
+from pidreg_cli.data.tables import open_table
 from pidreg_cli.decomposing.of_features import decompose_features
 from pidreg_cli.decomposing.per_row import Decomposed, RowTable
 from pidreg_cli.decomposing.request import DecomposeRequest
@@ -30,7 +33,7 @@ def decomposed(
     path: Path, covariates: tuple[str, ...] = (), roles: RoleRequest | None = None, **asked: object
 ) -> Decomposed:
     request = DecomposeRequest(threads=1, **asked)  # type: ignore[arg-type]
-    return decompose_features([path], roles or RoleRequest(), request, covariates, SilentRows())
+    return decompose_features(open_table([path]), roles or RoleRequest(), request, covariates, SilentRows())
 
 
 def values(found: Decomposed) -> dict[str, float]:
@@ -350,16 +353,21 @@ def test_a_feature_that_almost_determines_the_target_is_named(write: Write, kind
 def test_copies_by_scores_and_with_a_trace_of_noise_are_leaks_and_a_good_feature_is_none() -> None:
     rng = np.random.default_rng(1)
     scores = rng.normal(size=5000)
+
+    def counted(target: NDArray[np.float64]) -> tuple[Counted, NDArray[np.float64]]:
+        order = np.argsort(target)
+        return Counted(target[order], np.ones(target.size, np.intp)), scores[order]
+
     shares = np.array([0.9995, 0.9985, 0.98, 0.0])
-    assert almost_determines(shares, scores, scores, 8.0).tolist() == [True, False, False, False]
+    assert almost_determines(shares, *counted(scores), 8.0).tolist() == [True, False, False, False]
     # The target itself explains .9985 of its scores.
     wavy = scores + 0.039 * rng.normal(size=5000)
-    assert almost_determines(shares, wavy, scores, 8.0).tolist() == [True, True, False, False]
+    assert almost_determines(shares, *counted(wavy), 8.0).tolist() == [True, True, False, False]
     # Of a skewed one any honest feature may explain as much, though hardly to the sixth digit.
     skewed = np.exp(scores)
     own = float(np.corrcoef(np.clip((skewed - skewed.mean()) / skewed.std(), -8, 8), scores)[0, 1] ** 2)
     close = np.array([0.9995, own, own + 1e-4, own - 1e-4])
-    assert almost_determines(close, skewed, scores, 8.0).tolist() == [True, True, False, False]
+    assert almost_determines(close, *counted(skewed), 8.0).tolist() == [True, True, False, False]
 
 
 def test_one_group_is_refused(write: Write) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.decisions.set_errors import SetErrors
 from pidreg_cli.information.intervals import jackknife_of_errors
 from pidreg_cli.information.readouts import subset_informations
@@ -85,7 +86,7 @@ def evidence_of(names: tuple[str, ...], sources: Floats, target: Floats) -> Evid
             "all rows",
         ),
         selection=SelectionFacts(SetErrors.of_rows(errors, groups), "valid"),
-        training=TrainingFacts(target),
+        training=TrainingFacts(Counted.of(target)),
     )
 
 

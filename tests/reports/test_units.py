@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.evidence import Evidence, TrainingFacts
 from pidreg_cli.reports.model import Report
@@ -88,7 +89,7 @@ def test_names_of_columns_stay_as_they_are() -> None:
 
 def test_every_message_in_bits_becomes_one_in_nats(two: Evidence) -> None:
     y = np.repeat([0.0, 1.0, 2.0], 20)
-    report = assemble(replace(two, training=TrainingFacts(target=y, code_divergence=0.5)))
+    report = assemble(replace(two, training=TrainingFacts(target=Counted.of(y), code_divergence=0.5)))
     told = {one.code: f"{one.message} {one.hint}" for one in in_nats(report).diagnostics}
     for code in ("data.target_not_continuous", "training.codes_not_normal"):
         assert "nats" in told[code]
