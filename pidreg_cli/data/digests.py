@@ -15,8 +15,8 @@ from pidreg_cli.errors import DataError
 READ_AT_ONCE = 2**23
 """Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter, which other
 work may keep for five milliseconds each time."""
-LEFT = 2**29
-"""Bytes of the last file that wait where all threads are busy: as many as are read and computed in half a second,
+LEFT = 2**30
+"""Bytes of the last file that wait where all threads are busy: as many as are read and computed in a second,
 beside what only one thread works on. More would be waited for at the end."""
 
 

@@ -187,8 +187,12 @@ class FeatureReader:
     def _sample(self, table: ParquetTable) -> dict[str, Floats]:
         chosen = spread_rows(table.rows, SAMPLE_ROWS)
         parts: dict[str, list[Floats]] = {name: [] for name in self._reader.modalities}
-        width = sum(map(len, self.names.values()))
-        for first, batch in numbered_batches(table, self._reader.columns, batch_rows(width)):
+        wanted = self._reader.columns
+        # Columns in memory are not copied: one batch of them is what little of it is taken.
+        size = (
+            table.rows if table.kept.keys() >= set(wanted) else batch_rows(sum(map(len, self.names.values())))
+        )
+        for first, batch in numbered_batches(table, wanted, size):
             inside = chosen[(chosen >= first) & (chosen < first + batch.num_rows)] - first
             for name, block in self._reader.some(batch, first, inside).items():
                 parts[name].append(block)

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise, zip_longest
+from operator import add
 
 import numpy as np
 
@@ -156,19 +157,16 @@ def grouped_readouts(
     """
     centre, unit = _location(merged(parts), layout.width)
     scaled = [_scaled(part, centre, unit) for part in parts]
-    by_fold = {
-        fold: merged([scaled[group] for group in np.flatnonzero(folds == fold)]) for fold in np.unique(folds)
-    }
+    names = np.unique(folds)
+    by_fold = [merged([scaled[group] for group in np.flatnonzero(folds == fold)]) for fold in names]
     shape = (len(parts), 1 + len(masks), centre.size - layout.width)
     sums, growth = np.zeros(shape), np.zeros(shape)
     spread = _PredictionMoments(masks, layout)
     fitted = []
-    for fold in by_fold:
+    for fold, others in zip(names, _without_each(by_fold), strict=True):
         inside = np.flatnonzero(folds == fold)
         outside = np.flatnonzero(folds != fold)
         held = [scaled[group] for group in inside]
-        # Merged again without it: what is constant elsewhere would not be, to the last digit, if it were taken out.
-        others = merged([part for other, part in by_fold.items() if other != fold])
         readouts = FoldReadouts.fitted(others, layout, baseline_and(layout, masks))
         fitted.append((inside, readouts))
         functionals = _Functionals.of(readouts, len(masks))
@@ -180,6 +178,18 @@ def grouped_readouts(
             for group in outside:
                 growth[group] += functionals.growth(scaled[group], levers)
     return GroupedReadouts(tuple(masks), sums, growth, spread.correlations(), tuple(fitted), centre, unit)
+
+
+def _without_each(parts: Sequence[Moments]) -> Iterator[Moments]:
+    """All moments but one, for each; at least two.
+
+    Those before it and those after it together: what is constant in these would not be, to the last digit, if the one
+    were taken out of all.
+    """
+    before = [None, *accumulate(parts[:-1], add)]
+    after = [*accumulate(reversed(parts[1:]), add)][::-1]
+    for earlier, later in zip_longest(before, after):
+        yield merged([some for some in (earlier, later) if some is not None])
 
 
 def _location(everything: Moments, features: int) -> tuple[Floats, Floats]:

@@ -93,16 +93,15 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
     allowed = freedom <= LARGEST_SHARE * rows
     if not allowed.any():
         raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
-    best, chosen = np.full(products.shape[1], np.inf), np.zeros_like(rotated)
-    penalties = np.full_like(rotated, PENALTIES[0])
-    for penalty, df, factor in zip(PENALTIES[allowed], freedom[allowed], caution[allowed], strict=True):
-        candidate = _tridiagonal_solve(diagonal + penalty, offdiagonal, rotated)
-        residual = squares - np.sum(candidate * (rotated + penalty * candidate), axis=0)
-        score = factor * residual / (rows - df) ** 2
-        better = score < best
-        for kept, new in ((chosen, candidate), (best, score), (penalties, penalty)):
-            np.copyto(kept, new, where=better)
-    return RidgeFit(_rotate(reflectors, scales, chosen, "N"), penalties)
+    tried = PENALTIES[allowed]
+    candidates = np.stack([_tridiagonal_solve(diagonal + one, offdiagonal, rotated) for one in tried])
+    explained = np.einsum("kpt,pt->kt", candidates, rotated) + tried[:, None] * np.einsum(
+        "kpt,kpt->kt", candidates, candidates
+    )
+    scores = (caution[allowed] / (rows - freedom[allowed]) ** 2)[:, None] * (squares - explained)
+    best = scores.argmin(axis=0)
+    chosen = candidates[best, :, np.arange(best.size)].T
+    return RidgeFit(_rotate(reflectors, scales, chosen, "N"), np.broadcast_to(tried[best], rotated.shape))
 
 
 def _single(gram: Floats, products: Floats) -> RidgeFit:
