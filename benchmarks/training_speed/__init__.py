@@ -23,6 +23,6 @@ All of it is of a CPU. On a GPU nothing was measured: none was at hand.
 PAGE = Page(
     "speed",
     "benchmarks.training_speed",
-    ("steps", "rows", "modalities", "cores", "fits", "information", "startup"),
+    ("steps", "rows", "modalities", "columns", "cores", "fits", "information", "startup"),
     INTRODUCTION,
 )

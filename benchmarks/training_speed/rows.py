@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING
 from benchmarks.experiments.command import main
 from benchmarks.experiments.drawing import grid, plain
 from benchmarks.experiments.experiment import Case, Experiment, Record, Records, Setting, Table
-from benchmarks.experiments.measuring import by
 from benchmarks.training_speed import PAGE
-from benchmarks.training_speed.scaling import curves, measured, middle, peak_megabytes, ratio
+from benchmarks.training_speed.scaling import (
+    curves,
+    logarithmic,
+    measured,
+    middle,
+    peak_megabytes,
+    places,
+    ratio,
+)
 from pidreg_cli.reports.figures import palette
 from pidreg_cli.training.device import limited_threads
 
@@ -44,11 +51,6 @@ def alone(setting: Setting, rows: int) -> list[Record]:
     return [{**record, "peak_mb": peak_megabytes()} for record in found]
 
 
-def sizes(records: Records) -> dict[int, Records]:
-    """Records by training rows."""
-    return {rows: found for (rows,), found in by(records, "rows").items()}
-
-
 def per_row(records: Records) -> float:
     """Microseconds of a full epoch per row."""
     return 1e6 * middle(records, "full") / records[0]["rows"]
@@ -65,7 +67,7 @@ def table(records: Records) -> Table:
             f"{per_row(found):.1f}",
             f"{found[0]['peak_mb']:,}",
         )
-        for rows, found in sizes(records).items()
+        for rows, found in places(records, "rows").items()
     )
     columns = ("training rows", "epoch (s)", "bare (s)", "ratio", "us per row", "peak memory (MB)")
     return Table(columns, lines)
@@ -74,7 +76,7 @@ def table(records: Records) -> Table:
 def plot(records: Records, figure: Figure) -> None:
     """Seconds, and memory, against rows, all logarithmic."""
     left, right = figure.subplots(1, 2)
-    found = sizes(records)
+    found = places(records, "rows")
     rows = [*found]
     curves(left, rows, [*found.values()], 1.0, "CPU seconds of an epoch")
     right.plot(rows, [one[0]["peak_mb"] for one in found.values()], marker="o", color=palette.SHARED)
@@ -85,16 +87,12 @@ def plot(records: Records, figure: Figure) -> None:
     left.set_yscale("log")
     left.yaxis.set_major_formatter(plain)
     for axes in (left, right):
-        axes.set_xscale("log")
-        axes.set_xticks(rows, [f"{count:,}" for count in rows], fontsize=8)
-        axes.minorticks_off()
-        axes.set_xlim(right=rows[-1] * 3)
-        axes.set_xlabel("training rows")
+        logarithmic(axes, rows, "training rows", 3)
 
 
 def says(records: Records) -> list[str]:
     """How cost grows, and what the largest table takes."""
-    found = sizes(records)
+    found = places(records, "rows")
     last = max(found)
     sentences = [growth({rows: per_row(one) for rows, one in found.items()})] if len(found) > 1 else []
     return [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.experiments.experiment import Setting
-from benchmarks.training_speed import modalities, rows, scaling, steps
+from benchmarks.experiments.command import main
+from benchmarks.experiments.drawing import svg_of
+from benchmarks.experiments.experiment import Results, Setting
+from benchmarks.training_speed import PAGE, columns, modalities, rows, scaling, steps
 from benchmarks.training_speed.pairs import Spread, in_turns, ratios
 
 COSTS = {
@@ -146,6 +149,81 @@ def test_modalities_show_the_step_alone_beside_the_one_with_atoms() -> None:
 )
 def test_rows_say_how_cost_grows(full: dict[int, float], told: str) -> None:
     assert told in " ".join(rows.says(epoch_records("rows", full, peak_mb=600)))
+
+
+def column_records(fixed: float, each: float) -> list[dict[str, Any]]:
+    """Three rounds of steps that take ``fixed`` ms and ``each`` for a column; a bare one takes a millisecond less."""
+    return [
+        {
+            "columns": count,
+            "steps": 24,
+            "repetition": number,
+            "full": full,
+            "alone": full,
+            "bare": full - 0.024,
+        }
+        for count in columns.COUNTS
+        for full in [0.024 * (fixed + each * count)]
+        for number in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "each", "told"),
+    [
+        (
+            8.0,
+            0.01,
+            "within 1 %: 8.00 ms however many there are, and 10.0 microseconds for each; from about 800 on columns "
+            "cost more than the rest.",
+        ),
+        (8.0, 0.0068, "from about 1,200 on columns cost more than the rest."),
+        (8.0, 0.001, "up to 2,000 columns the rest costs more than they do."),
+        (8.0, 0.0, "up to 2,000 columns the rest costs more than they do."),
+        (1.5, 0.1, "from the least, 20, on columns cost more than the rest."),
+    ],
+)
+def test_columns_say_from_how_many_on_they_are_most_of_the_cost(fixed: float, each: float, told: str) -> None:
+    assert told in " ".join(columns.says(column_records(fixed, each)))
+
+
+def test_columns_say_how_cost_and_ratio_go() -> None:
+    text = " ".join(columns.says(column_records(7.8, 0.01)))
+    assert "takes 3.5 times one of 20, a bare step 3.8 times: 100 times the columns." in text
+    assert "falls with the number of columns: least with 2,000, 1.04, and most with 20, 1.14." in text
+    assert "Beyond the bare step it takes 1.00 ms with 20 columns and 1.00 ms with 2,000." in text
+    assert "the goal of the section" not in text
+    assert "With 20, 50 columns a step (step alone) takes more than 1.5" in " ".join(
+        columns.says(column_records(2.0, 0.01))
+    )
+
+
+def test_what_columns_cost_is_not_told_where_no_straight_line_tells_it() -> None:
+    squares = {count: 5.0 + 1e-5 * count**2 for count in columns.COUNTS}
+    assert columns.Line.through(squares).off > columns.STRAIGHT
+    told = columns.dominance(squares)
+    assert told.startswith(
+        "What columns cost is not told from the rest: a straight line in columns is off by up to"
+    )
+    assert "cost more" not in told
+
+
+def test_a_disturbed_step_of_many_columns_does_not_hide_the_cost_of_few() -> None:
+    costs = {count: 8.0 + 0.01 * count for count in columns.COUNTS}
+    line = columns.Line.through({**costs, 2000: 1.08 * costs[2000]})
+    assert line.fixed == pytest.approx(8.0, rel=0.02)
+    assert line.off < columns.STRAIGHT
+
+
+def test_columns_are_measured_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "COUNTS", (4, 10))
+    main(PAGE, columns.EXPERIMENT, ["--rows", "2000", "--seeds", "1", "-o", str(tmp_path)])
+    found = Results.load(tmp_path / "speed", "columns")
+    assert [(record["columns"], record["modalities"]) for record in found.records] == [(4, 2), (10, 2)]
+    assert [line[0] for line in columns.table(found.records).lines] == ["4", "10"]
+    assert b"columns" in svg_of(columns.EXPERIMENT, found.records)
+    page = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    assert "`python -m benchmarks.training_speed.columns --preset fast --rows 2000 --seeds 1`" in page
 
 
 def test_epochs_are_measured_in_rounds() -> None:
