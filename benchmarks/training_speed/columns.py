@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COUNTS = (20, 50, 100, 200, 500, 1000, 2000)
+FEWEST = 3  # numbers of columns that say whether cost is a straight line in them
+FLAT = 0.01  # of a step's fixed cost, below which what all columns cost is none that shows
 STRAIGHT = 0.1  # of a step's cost at most between it and a line that is said to tell it
 
 
@@ -54,7 +56,7 @@ class Line:
     @property
     def even(self) -> float:
         """Columns that cost as much as what is fixed."""
-        return max(self.fixed, 0.0) / self.each if self.each > 0 else np.inf
+        return self.fixed / self.each
 
 
 def cases(setting: Setting) -> list[Case]:
@@ -98,10 +100,17 @@ def says(records: Records) -> list[str]:
 
 def dominance(costs: Mapping[int, float]) -> str:
     """From how many columns on these cost more than the rest of a step, where a line tells them apart."""
-    line, few, many = Line.through(costs), min(costs), max(costs)
-    percent = ceil(100 * line.off)
+    few, many = min(costs), max(costs)
+    if len(costs) < FEWEST:
+        return f"What columns cost is not told from the rest by fewer than {FEWEST} numbers of columns."
+    line = Line.through(costs)
+    percent = max(1, ceil(100 * line.off))
     if line.off > STRAIGHT:
         return f"What columns cost is not told from the rest: a straight line in columns is off by up to {percent} %."
+    if line.fixed < 0:
+        return "What columns cost is not told from the rest: a straight line in columns is below zero without any."
+    if line.each * many < FLAT * line.fixed:
+        return f"Its cost does not grow with columns, up to {many:,}."
     if line.even > many:
         most = f"up to {many:,} columns the rest costs more than they do"
     elif line.even < few:

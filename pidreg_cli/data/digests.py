@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from os import SEEK_END
 from threading import Event
+from time import perf_counter
 
 from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.errors import DataError
@@ -15,9 +16,11 @@ from pidreg_cli.errors import DataError
 READ_AT_ONCE = 2**23
 """Bytes of a file: few enough to stop soon, enough that the thread rarely has to wait for the interpreter, which other
 work may keep for five milliseconds each time."""
-LEFT = 2**30
-"""Bytes of the last file that wait where all threads are busy: as many as are read and computed in a second,
-beside what only one thread works on. More would be waited for at the end."""
+LAST_SECONDS = 1.0
+"""What is left of the last file waits where all threads are busy, if it takes no longer: beside what one thread alone
+works on it takes no time. More would be waited for at the end."""
+FEW_THREADS = 2
+"""With more, one has nothing else to do."""
 
 
 class Digests:
@@ -34,8 +37,9 @@ class Digests:
         """The digests, of which those that are being computed are waited for. Raises DataError where a file is gone."""
         self._room.set()
         if self._found is None:
+            computed = self._computed(Event(), None)
             self._found = Future()
-            self._found.set_result(self._computed(Event()))
+            self._found.set_result(computed)
         return self._found.result()
 
     @contextmanager
@@ -45,7 +49,7 @@ class Digests:
             yield
             return
         stop, pool = Event(), ThreadPoolExecutor(1)
-        self._found = pool.submit(self._computed, stop)
+        self._found = pool.submit(self._computed, stop, self._room if threads <= FEW_THREADS else None)
         try:
             yield
         except BaseException:
@@ -53,34 +57,39 @@ class Digests:
             self._found = None  # of half a file
             raise
         finally:
+            self._room.set()
             pool.shutdown()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """A block that keeps every thread busy: what can be computed after it in little time waits."""
-        self._room.clear()
+        """A block that keeps every thread busy: what takes little time after it waits. Such blocks are not nested."""
         try:
+            self._room.clear()
             yield
         finally:
             self._room.set()
 
-    def _computed(self, stop: Event) -> tuple[str, ...]:
-        *others, last = self._paths
-        return (*(_digest(path, stop) for path in others), _digest(last, stop, self._room))
+    def _computed(self, stop: Event, room: Event | None) -> tuple[str, ...]:
+        last = len(self._paths) - 1
+        return tuple(
+            _digest(path, stop, room if place == last else None) for place, path in enumerate(self._paths)
+        )
 
 
-def _digest(path: Place, stop: Event, room: Event | None = None) -> str:
-    """Of a file, or of its beginning where ``stop`` is set; without ``room`` its last bytes wait."""
+def _digest(path: Place, stop: Event, room: Event | None) -> str:
+    """Of a file, or of its beginning where ``stop`` is set. Its last bytes wait while ``room``, if any, is not set."""
     found, piece = hashlib.sha256(), bytearray(READ_AT_ONCE)
     try:
         with open_bytes(path) as stream:
-            remaining = stream.seek(0, SEEK_END)
+            size, done, begun = stream.seek(0, SEEK_END), 0, perf_counter()
             stream.seek(0)
             while not stop.is_set() and (length := stream.readinto(piece)):
                 found.update(memoryview(piece)[:length])
-                remaining -= length
-                if room is not None and remaining <= LEFT:
+                done += length
+                spent = perf_counter() - begun
+                if room is not None and (size - done) * spent <= LAST_SECONDS * done:
                     room.wait()
+                    begun = perf_counter() - spent
     except OSError as error:
         raise DataError(
             "data.unreadable_file",

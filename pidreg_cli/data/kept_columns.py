@@ -31,7 +31,7 @@ def with_kept(
     table: ParquetTable, features: Sequence[str], others: Sequence[str], threads: int = 1
 ) -> ParquetTable:
     """The table with these columns in memory, unchanged where they take more than ``MOST_BYTES``; with two ``threads``
-    the next columns are decoded while one is made ready.
+    the next columns are decoded while others are made ready.
 
     ``features`` that lie near zero, by their standard deviation, are kept in single precision, and all in double that
     are not; ``others`` are kept as they are. Lists are not kept, nor tables of more than ``MOST_FILES`` files.

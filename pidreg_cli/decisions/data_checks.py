@@ -26,13 +26,14 @@ SAMPLED_ROWS = "data.sampled_rows"
 
 def target_not_continuous(target: Counted, name: str) -> Diagnostic | None:
     """``target``: values of the training rows."""
-    distinct, (most, share) = len(target.values), target.commonest
+    distinct = len(target.values)
     if distinct <= FEW_VALUES:
         found, value = f"has only {distinct} distinct values", float(distinct)
-    elif share > HEAVY_TIE:
-        found, value = f"takes the value {most:g} in {share:.0%} of the training rows", share
     else:
-        return None
+        most, value = target.commonest
+        if value <= HEAVY_TIE:
+            return None
+        found = f"takes the value {most:g} in {value:.0%} of the training rows"
     return Diagnostic(
         "data.target_not_continuous",
         "warning",

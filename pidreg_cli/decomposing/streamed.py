@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 FOLDS = 10
 NULL_DRAWS = 99
 MOST_CELLS = 2**26
-"""Numbers in the moments of all groups: half a gigabyte, twice that while readouts are fitted."""
+"""Numbers in the moments of all groups: half a gigabyte, three times that while readouts are fitted."""
 FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
 DEALT_TOGETHER = 2**20

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, pairwise, zip_longest
+from itertools import accumulate, pairwise
 from operator import add
 
 import numpy as np
@@ -181,15 +181,15 @@ def grouped_readouts(
 
 
 def _without_each(parts: Sequence[Moments]) -> Iterator[Moments]:
-    """All moments but one, for each; at least two.
+    """All moments but one, for each of two or more: those before it and those after it together.
 
-    Those before it and those after it together: what is constant in these would not be, to the last digit, if the one
-    were taken out of all.
+    Taken out of all it would leave rounding where the others are constant.
     """
-    before = [None, *accumulate(parts[:-1], add)]
-    after = [*accumulate(reversed(parts[1:]), add)][::-1]
-    for earlier, later in zip_longest(before, after):
-        yield merged([some for some in (earlier, later) if some is not None])
+    after: list[Moments | None] = [None, *accumulate(reversed(parts[1:]), add)]
+    before: Moments | None = None
+    for part in parts:
+        yield merged([some for some in (before, after.pop()) if some is not None])
+        before = part if before is None else before + part
 
 
 def _location(everything: Moments, features: int) -> tuple[Floats, Floats]:

@@ -94,14 +94,20 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
     if not allowed.any():
         raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
     tried = PENALTIES[allowed]
-    candidates = np.stack([_tridiagonal_solve(diagonal + one, offdiagonal, rotated) for one in tried])
+    candidates = np.empty((tried.size, *rotated.shape))
+    for candidate, penalty in zip(candidates, tried, strict=True):
+        candidate[:] = _tridiagonal_solve(diagonal + penalty, offdiagonal, rotated)
     explained = np.einsum("kpt,pt->kt", candidates, rotated) + tried[:, None] * np.einsum(
         "kpt,kpt->kt", candidates, candidates
     )
     scores = (caution[allowed] / (rows - freedom[allowed]) ** 2)[:, None] * (squares - explained)
+    # What is no number is never the best.
+    scores[np.isnan(scores)] = np.inf
     best = scores.argmin(axis=0)
-    chosen = candidates[best, :, np.arange(best.size)].T
-    return RidgeFit(_rotate(reflectors, scales, chosen, "N"), np.broadcast_to(tried[best], rotated.shape))
+    chosen = np.where(np.isfinite(scores.min(axis=0)), candidates[best, :, np.arange(best.size)].T, 0.0)
+    return RidgeFit(
+        _rotate(reflectors, scales, chosen, "N"), np.repeat(tried[None, best], len(rotated), axis=0)
+    )
 
 
 def _single(gram: Floats, products: Floats) -> RidgeFit:

@@ -179,7 +179,7 @@ def column_records(fixed: float, each: float) -> list[dict[str, Any]]:
         ),
         (8.0, 0.0068, "from about 1,200 on columns cost more than the rest."),
         (8.0, 0.001, "up to 2,000 columns the rest costs more than they do."),
-        (8.0, 0.0, "up to 2,000 columns the rest costs more than they do."),
+        (8.0, 0.0, "Its cost does not grow with columns, up to 2,000."),
         (1.5, 0.1, "from the least, 20, on columns cost more than the rest."),
     ],
 )
@@ -206,6 +206,20 @@ def test_what_columns_cost_is_not_told_where_no_straight_line_tells_it() -> None
         "What columns cost is not told from the rest: a straight line in columns is off by up to"
     )
     assert "cost more" not in told
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ({count: 8.0 - 1e-4 * count for count in columns.COUNTS}, "Its cost does not grow with columns"),
+        ({count: 0.1 * count - 1.5 for count in columns.COUNTS}, "below zero without any"),
+        ({20: 5.0}, "by fewer than 3 numbers of columns"),
+        ({20: 5.0, 50: 6.0}, "by fewer than 3 numbers of columns"),
+    ],
+    ids=["falls", "below zero", "one", "two"],
+)
+def test_lines_without_sense_are_not_told(costs: dict[int, float], told: str) -> None:
+    assert told in columns.dominance(costs)
 
 
 def test_a_disturbed_step_of_many_columns_does_not_hide_the_cost_of_few() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BufferedReader
 from pathlib import Path
 
@@ -61,37 +63,89 @@ def test_they_are_computed_beside_the_block_where_there_is_a_second_thread(files
     assert found.texts == inside  # computed once
 
 
+class Followed:
+    """Reads a file as ``open_bytes`` does, not before ``begin``; ``read`` are the bytes that were."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, enough: int) -> None:
+        self.begin, self.reached, self.read = threading.Event(), threading.Event(), 0
+        self._monkeypatch, self._path, self._enough = monkeypatch, path, enough
+        monkeypatch.setattr(digests, "open_bytes", self.open)
+
+    def open(self, path: Path) -> BufferedReader:
+        assert self.begin.wait(30)
+        stream = open_bytes(path)
+        if path == self._path:
+            self._monkeypatch.setattr(stream, "readinto", self._following(stream.readinto))
+        return stream
+
+    def _following(self, readinto: Callable[[bytearray], int]) -> Callable[[bytearray], int]:
+        def followed(piece: bytearray) -> int:
+            length = readinto(piece)
+            self.read += length
+            if self.read >= self._enough:
+                self.reached.set()
+            return length
+
+        return followed
+
+
 def test_the_last_bytes_wait_where_all_threads_are_busy(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those before them do not: at the end they would be waited for."""
-    monkeypatch.setattr(digests, "LEFT", READ_AT_ONCE)
     monkeypatch.setattr(digests, "READ_AT_ONCE", READ_AT_ONCE // 4)
-    read: list[int] = []
-
-    def followed(path: Path) -> BufferedReader:
-        stream = open_bytes(path)
-        if path == files[-1]:
-            monkeypatch.setattr(stream, "readinto", follow(stream.readinto))
-        return stream
-
-    def follow(readinto: Callable[[bytearray], int]) -> Callable[[bytearray], int]:
-        return lambda piece: read.append(readinto(piece)) or read[-1]
-
-    monkeypatch.setattr(digests, "open_bytes", followed)
-    found = Digests(files)
+    # Half a file is left after as long as the other half took.
+    monkeypatch.setattr(digests, "perf_counter", (float(n) for n in itertools.count()).__next__)
+    monkeypatch.setattr(digests, "LAST_SECONDS", 3.0)
+    size = files[-1].stat().st_size
+    found, followed = Digests(files), Followed(monkeypatch, files[-1], size // 2)
     with found.meanwhile(2):
         with found.aside():
-            time.sleep(0.2)
-            early = sum(read)
-            assert 0 < files[-1].stat().st_size - early <= READ_AT_ONCE
+            followed.begin.set()
+            assert followed.reached.wait(30)
+            time.sleep(0.05)  # in which a thread that did not wait would go on
+            assert followed.read < size
         assert found.texts[-1] == hashlib.sha256(files[-1].read_bytes()).hexdigest()
+    assert followed.read == size
 
 
-def test_who_asks_within_a_busy_block_does_not_wait_for_its_end(files: list[Path]) -> None:
+def test_with_more_threads_none_waits(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "LAST_SECONDS", 1e9)
+    followed = Followed(monkeypatch, files[-1], files[-1].stat().st_size)
     found = Digests(files)
-    with found.meanwhile(2), found.aside():
-        assert found.texts[1] == hashlib.sha256(b"a,b").hexdigest()
+    with found.meanwhile(3), found.aside():
+        followed.begin.set()
+        assert followed.reached.wait(30)
+
+
+@pytest.mark.parametrize("inner", ["asked", "left", "broken"])
+def test_who_waits_for_the_digests_does_not_wait_for_a_busy_block(files: list[Path], inner: str) -> None:
+    """Whether they are asked for within it, or the block beside which they are computed ends before it does."""
+    found = Digests(files)
+
+    def work() -> None:
+        with found.aside(), found.meanwhile(2):
+            if inner == "asked":
+                assert found.texts[1] == hashlib.sha256(b"a,b").hexdigest()
+            if inner == "broken":
+                raise RuntimeError
+
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(work)
+        error = begun.exception(30)
+    assert isinstance(error, RuntimeError) == (inner == "broken")
+
+
+def test_a_file_that_is_gone_is_told_as_often_as_it_is_asked_for(files: list[Path]) -> None:
+    found = Digests(files)
+    files[0].unlink()
+    for _ in range(2):
+        with pytest.raises(DataError, match="can no longer be read"):
+            _ = found.texts
+
+
+def test_no_files_have_no_digests() -> None:
+    assert Digests([]).texts == ()
 
 
 def test_a_block_that_fails_does_not_wait_for_the_rest(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pidreg_cli.data import targets
+from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.labels import RowIds, row_ids
 from pidreg_cli.data.tables import ParquetTable, open_table
 from pidreg_cli.data.targets import KeptValues, see_target
@@ -114,3 +115,9 @@ def test_accuracy_of_batches_is_that_of_all_rows(pairs, size) -> None:
     for name in ("r2", "corr"):
         here, there = getattr(found, name), getattr(expected, name)
         assert here is None if there is None else here == pytest.approx(there, rel=1e-6, abs=1e-6)
+
+
+def test_of_values_as_common_the_least_is_the_commonest() -> None:
+    counted = Counted.of(np.array([2.0, 1.0, 2.0, 1.0, 5.0]))
+    assert (counted.values.tolist(), counted.counts.tolist(), counted.rows) == ([1.0, 2.0, 5.0], [2, 2, 1], 5)
+    assert counted.commonest == (1.0, 0.4)

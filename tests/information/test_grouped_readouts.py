@@ -65,9 +65,13 @@ class System:
     modalities=st.integers(1, 3),
     seed=st.integers(0, 1000),
     covariates=st.integers(0, 2),
+    folds=st.integers(2, 5),
 )
-def test_moments_say_what_rows_say(rows: int, modalities: int, seed: int, covariates: int) -> None:
+def test_moments_say_what_rows_say(
+    rows: int, modalities: int, seed: int, covariates: int, folds: int
+) -> None:
     system = System(rows, modalities, seed, covariates)
+    system.folds = np.arange(GROUPS) % folds
     found, fitted = system.grouped(), system.by_rows()
     errors = squared_errors(system.target, fitted, modalities)
     jackknife = jackknife_of_errors(errors, system.labels, training_influences(fitted))

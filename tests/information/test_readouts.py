@@ -69,6 +69,22 @@ def test_ridge_matches_the_slow_solution(rows: int, width: int) -> None:
     assert found == pytest.approx(expected, abs=1e-7)
 
 
+def test_a_target_that_is_no_number_reads_nothing_and_disturbs_no_other() -> None:
+    rng = np.random.default_rng(0)
+    design, target = rng.normal(size=(50, 4)), rng.normal(size=50)
+    gram, products, squares = design.T @ design, design.T @ target, target @ target
+    alone = solve(RidgeProblem(gram, products[:, None], np.array([squares]), 50.0), 0)
+    with np.errstate(invalid="ignore"):
+        both = solve(
+            RidgeProblem(
+                gram, np.column_stack([np.full(4, np.nan), products]), np.array([np.nan, squares]), 50.0
+            ),
+            0,
+        )
+    assert both.coefficients[:, 0].tolist() == [0.0] * 4
+    assert both.coefficients[:, 1] == pytest.approx(alone.coefficients[:, 0])
+
+
 @pytest.mark.parametrize(("rows", "width"), [(200, 40), (150, 120)])
 @pytest.mark.parametrize(("slope", "share"), [(0.0, 0.7), (0.1, 0.9), (1.0, 1.06), (3.0, 1.02)])
 def test_caution_loses_less_by_chance(
