@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,14 @@ def decompose_features(
             "join related ones, as in --modality labs='blood__*,urine__*'",
         )
     threads = request.threads or available_threads()
-    with quick_look(table, found, threads) as table:
+    features = [column for columns in found.modalities.values() for column in columns]
+    with (
+        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
+        determined_targets(tuple(found.modalities), found.target),
+        table.digests.meanwhile(threads),
+    ):
+        with table.digests.aside():
+            table = with_kept(table, features, [found.target], threads)
         held, reader, labelled = looked_at(table, found, covariates, request)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
@@ -77,22 +83,6 @@ def decompose_features(
         ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
-
-
-@contextmanager
-def quick_look(table: ParquetTable, found: Roles, threads: int) -> Iterator[ParquetTable]:
-    """The table for a block that reads its features and target, in memory where these are small; digests are computed
-    beside it. Raises DataError where features determine the target.
-    """
-    features = [column for columns in found.modalities.values() for column in columns]
-    with (
-        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
-        determined_targets(tuple(found.modalities), found.target),
-        table.digests.meanwhile(threads),
-    ):
-        with table.digests.aside():
-            kept = with_kept(table, features, [found.target], threads)
-        yield kept
 
 
 def looked_at(
