@@ -16,13 +16,13 @@ from benchmarks.training_speed.scaling import (
     OF_STEPS,
     beyond_goal,
     course,
-    curves,
     grown,
     logarithmic,
     measured,
     milliseconds,
     places,
     ratio,
+    step_curves,
     step_table,
 )
 
@@ -77,9 +77,8 @@ def table(records: Records) -> Table:
 
 def plot(records: Records, figure: Figure) -> None:
     """Milliseconds against columns."""
-    axes, found = figure.subplots(), places(records, "columns")
-    curves(axes, [*found], [*found.values()], 1e3 / records[0]["steps"], "CPU time of a step (ms)")
-    axes.set_ylim(bottom=0)
+    found = places(records, "columns")
+    axes = step_curves(figure, found)
     logarithmic(axes, [*found], "columns", 1.7)
 
 

@@ -11,11 +11,11 @@ from benchmarks.training_speed.scaling import (
     OF_STEPS,
     beyond_goal,
     course,
-    curves,
     grown,
     measured,
     places,
     ratio,
+    step_curves,
     step_table,
 )
 
@@ -43,9 +43,8 @@ def table(records: Records) -> Table:
 
 def plot(records: Records, figure: Figure) -> None:
     """Milliseconds against modalities."""
-    axes, found = figure.subplots(), places(records, "modalities")
-    curves(axes, [*found], [*found.values()], 1e3 / records[0]["steps"], "CPU time of a step (ms)")
-    axes.set_ylim(bottom=0)
+    found = places(records, "modalities")
+    axes = step_curves(figure, found)
     axes.set_xticks([*found])
     axes.set_xlim(right=max(found) * 1.1)
     axes.set_xlabel("modalities")

@@ -22,6 +22,7 @@ from pidreg_cli.training.batches import batch_size_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STATUS = Path("/proc/self/status")
 TITLES = {"alone": "step alone", "full": "with atoms"}
@@ -146,6 +147,15 @@ def curves(axes: Axes, x: Sequence[float], lines: Sequence[Records], scale: floa
         )
     axes.set_ylabel(unit)
     grid(axes)
+
+
+def step_curves(figure: Figure, found: Mapping[int, Records]) -> Axes:
+    """Milliseconds of a step at each place; the axis of places is still to be named."""
+    axes = figure.subplots()
+    steps = next(iter(found.values()))[0]["steps"]
+    curves(axes, [*found], [*found.values()], 1e3 / steps, "CPU time of a step (ms)")
+    axes.set_ylim(bottom=0)
+    return axes
 
 
 def logarithmic(axes: Axes, counts: Sequence[int], of: str, room: float) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +52,7 @@ def decompose_features(
             "join related ones, as in --modality labs='blood__*,urine__*'",
         )
     threads = request.threads or available_threads()
-    features = [column for columns in found.modalities.values() for column in columns]
-    with (
-        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
-        determined_targets(tuple(found.modalities), found.target),
-        table.digests.meanwhile(threads),
-    ):
-        with table.digests.aside():
-            table = with_kept(table, features, [found.target], threads)
+    with quick_look(table, found, threads) as table:
         held, reader, labelled = looked_at(table, found, covariates, request)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
@@ -83,6 +77,22 @@ def decompose_features(
         ),
         streamed.readouts.sums[:, :, 0].sum(axis=0) / labelled.rows,
     )
+
+
+@contextmanager
+def quick_look(table: ParquetTable, found: Roles, threads: int) -> Iterator[ParquetTable]:
+    """The table for a block that reads its features and target, in memory where these are small; digests are computed
+    beside it. Raises DataError where features determine the target.
+    """
+    features = [column for columns in found.modalities.values() for column in columns]
+    with (
+        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
+        determined_targets(tuple(found.modalities), found.target),
+        table.digests.meanwhile(threads),
+    ):
+        with table.digests.aside():
+            kept = with_kept(table, features, [found.target], threads)
+        yield kept
 
 
 def looked_at(

@@ -9,13 +9,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.data.covariate_roles import without_covariates
 from pidreg_cli.data.covariates import Covariates
-from pidreg_cli.data.kept_columns import with_kept
-from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
@@ -23,7 +20,7 @@ from pidreg_cli.decisions.candidates import modality_costs
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
 from pidreg_cli.decisions.selection import Rule, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
-from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks, looked_at
+from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks, looked_at, quick_look
 from pidreg_cli.decomposing.readers import RowReader
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import LabelledTable, gathered_information
@@ -68,14 +65,7 @@ def select_features(
     _check(names, settings)
     request = DecomposeRequest(seed=seed, threads=threads)
     limit = threads or available_threads()
-    features = [column for columns in found.modalities.values() for column in columns]
-    with (
-        threadpool_limits(1),  # sums and readouts of some hundred features: threads would wait for each other
-        determined_targets(names, found.target),
-        table.digests.meanwhile(limit),
-    ):
-        with table.digests.aside():
-            table = with_kept(table, features, [found.target], limit)
+    with quick_look(table, found, limit) as table:
         held, reader, labelled = looked_at(table, found, covariates, request)
         rows = Gathered.of(labelled, reader, held, "features", progress)
         everything = merged(rows.parts)
