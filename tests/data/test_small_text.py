@@ -13,7 +13,7 @@ import pytest
 from pidreg_cli.data.inputs import InputFile
 from pidreg_cli.data.sources import delimited
 from pidreg_cli.data.sources.delimited import DelimitedSource
-from pidreg_cli.data.sources.dialect import DialectOptions
+from pidreg_cli.data.sources.dialect import SAMPLE_BYTES, DialectOptions
 from pidreg_cli.errors import DataError
 
 
@@ -50,6 +50,27 @@ def test_streams_are_for_large_files_and_read_the_same(
     by_parts = [*opened(path).batches(["a", "b"], 1000)]
     assert streamed
     assert [batch.to_pylist() for batch in at_once] == [batch.to_pylist() for batch in by_parts]
+
+
+def test_names_of_wide_tables_are_read_to_their_end(tmp_path: Path) -> None:
+    """Of 12,000 columns they are longer than what is looked at of other tables."""
+    names = [f"a__a_column_with_a_long_name_{number}" for number in range(12_000)]
+    path = tmp_path / "t.csv"
+    path.write_text(f"{','.join(names)}\n" + f"{','.join('7' * 12_000)}\n" * 3)
+    assert path.stat().st_size > SAMPLE_BYTES
+    [batch] = opened(path).batches(names[-2:], 1000)
+    assert batch.to_pylist() == [{names[-2]: 7, names[-1]: 7}] * 3
+
+
+def test_names_longer_than_a_block_are_an_error_and_not_an_empty_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{'a' * 500},b\n1,2\n")
+    monkeypatch.setattr(delimited, "BLOCK", 100)
+    with pytest.raises(DataError) as caught:
+        opened(path)
+    assert caught.value.code != "data.no_rows"
 
 
 @pytest.mark.slow

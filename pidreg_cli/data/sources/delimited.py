@@ -119,9 +119,9 @@ def _text_batches(path: Place, dialect: Dialect, columns: Sequence[str]) -> Iter
     with text_bytes(path) as stream:
         try:
             head = stream.read(BLOCK + 1)
-            if not (b"\n" in head or b"\r" in head):
-                return  # names without a line end: no rows
             if len(head) <= BLOCK:
+                if not (b"\n" in head or b"\r" in head):
+                    return  # names without a line end: no rows
                 # Not by the reader of streams: it has a thread that aborts the program where this ends at once, as when
                 # there are no rows.
                 yield from pacsv.read_csv(pa.BufferReader(head), *options).to_batches()

@@ -23,6 +23,9 @@ DELIMITERS = (",", ";", "\t", "|")
 # What the guesses look at.
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
+# Of a wide table the names, and a row, are longer: so much is looked at, if need be.
+WIDEST_SAMPLE = 2**22
+FEWEST_LINES = 2
 CHUNK = 2**20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -160,9 +163,14 @@ def _guessed(path: Place, wrong: int) -> tuple[str, tuple[str, ...]]:
 def _sample(path: Place, encoding: str) -> str:
     with text_bytes(path) as stream:
         head = stream.read(SAMPLE_BYTES)
+        while head.count(b"\n") < FEWEST_LINES and len(head) < WIDEST_SAMPLE:
+            if not (more := stream.read(SAMPLE_BYTES)):
+                break
+            head += more
+        whole = not stream.read(1)
     text = codecs.getincrementaldecoder(encoding)().decode(head)
     # A line that the sample cuts would look like a wrong one.
-    return text if len(head) < SAMPLE_BYTES else text[: text.rfind("\n") + 1] or text
+    return text if whole else text[: text.rfind("\n") + 1] or text
 
 
 def _records(sample: str, delimiter: str) -> list[list[str]]:
