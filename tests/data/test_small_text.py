@@ -52,25 +52,46 @@ def test_streams_are_for_large_files_and_read_the_same(
     assert [batch.to_pylist() for batch in at_once] == [batch.to_pylist() for batch in by_parts]
 
 
-def test_names_of_wide_tables_are_read_to_their_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("name", ["a__a_column_with_a_long_name_{}", '"a__a name\nof two lines; {}"'])
+def test_names_of_wide_tables_are_read_to_their_end(tmp_path: Path, name: str, end: str) -> None:
     """Of 12,000 columns they are longer than what is looked at of other tables."""
-    names = [f"a__a_column_with_a_long_name_{number}" for number in range(12_000)]
+    names = [name.format(number) for number in range(12_000)]
     path = tmp_path / "t.csv"
-    path.write_text(f"{','.join(names)}\n" + f"{','.join('7' * 12_000)}\n" * 3)
+    lines = [",".join(names), *[",".join(["7"] * 12_000)] * 3]
+    path.write_bytes("".join(line + end for line in lines).encode())
     assert path.stat().st_size > SAMPLE_BYTES
-    [batch] = opened(path).batches(names[-2:], 1000)
-    assert batch.to_pylist() == [{names[-2]: 7, names[-1]: 7}] * 3
+    last = [one.strip('"') for one in names[-2:]]
+    [batch] = opened(path).batches(last, 1000)
+    assert batch.to_pylist() == [dict.fromkeys(last, 7)] * 3
 
 
-def test_names_longer_than_a_block_are_an_error_and_not_an_empty_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_decimal_marks_are_found_behind_names_of_several_megabytes(tmp_path: Path) -> None:
+    names = [f"a__{'n' * 1000}{number}" for number in range(3000)]
+    path = tmp_path / "t.csv"
+    path.write_text(f"{';'.join(names)}\n" + f"{';'.join(['1,5'] * 3000)}\n" * 2)
+    [batch] = opened(path).batches(names[:1], 1000)
+    assert batch.to_pylist() == [{names[0]: 1.5}] * 2
+
+
+@pytest.mark.parametrize("rows", ["\n1,2\n", "\n", ""])
+def test_a_line_longer_than_a_block_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
     path = tmp_path / "t.csv"
-    path.write_text(f"{'a' * 500},b\n1,2\n")
+    path.write_text(f"{'a' * 500},b{rows}")
     monkeypatch.setattr(delimited, "BLOCK", 100)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match="the most that is read of one") as caught:
         opened(path)
-    assert caught.value.code != "data.no_rows"
+    assert caught.value.code == "data.long_line"
+
+
+def test_a_name_without_end_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f'"{"a" * 200_000},b\n1,2\n')
+    with pytest.raises(DataError, match="has a cell of more than 131,072 characters") as caught:
+        opened(path)
+    assert caught.value.code == "data.long_name"
 
 
 @pytest.mark.slow

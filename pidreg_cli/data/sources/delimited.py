@@ -181,6 +181,12 @@ def _malformed(path: Place, dialect: Dialect, ragged: list[pacsv.InvalidRow], ca
             f"{dialect.delimiter!r}), as in --delimiter ';'.",
         )
     reason = str(cause).strip().partition("\n")[0].rstrip(".")
+    if "straddl" in reason:  # pyarrow says no more
+        return DataError(
+            "data.long_line",
+            f"'{path}' has a line of more than {BLOCK / 2**20:g} MiB, the most that is read of one.",
+            "Look for an unclosed quote; write a table of so many columns as Parquet.",
+        )
     return DataError(
         "data.unreadable_file",
         f"'{path}' cannot be read as delimited text: {reason}.",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedIOBase, StringIO
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.remote import Place, open_bytes
@@ -23,9 +23,10 @@ DELIMITERS = (",", ";", "\t", "|")
 # What the guesses look at.
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
-# Of a wide table the names, and a row, are longer: so much is looked at, if need be.
-WIDEST_SAMPLE = 2**22
-FEWEST_LINES = 2
+# Of a wide table the names, and a row, are longer: so much is looked at, if need be, of each what is read of a line.
+WIDEST_SAMPLE = 2**23
+FEWEST_RECORDS = 2
+NO_RECORDS = [[""]]
 CHUNK = 2**20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -36,6 +37,13 @@ _MARKS = (
 )
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
+
+
+class _Sample(NamedTuple):
+    """The beginning of a file, ``whole`` where that is all of it; else it may end within a record."""
+
+    text: str
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,19 @@ def find_dialect(path: Place, options: DialectOptions) -> Dialect:
     """
     encoding, notices = _encoding(path, options.encoding)
     sample = _sample(path, encoding)
-    if not sample.strip():
+    if not sample.text.strip():
         raise DataError(
             "data.empty_file", f"'{path}' is empty.", "Give a file with a line of names and rows."
         )
     delimiter = options.delimiter or _delimiter(sample, "\t" if ".tsv" in path.name.lower() else ",")
     records = _records(sample, delimiter)
+    if records == NO_RECORDS:
+        raise DataError(
+            "data.long_name",
+            f"The first line of '{path}', which holds the names, has a cell of more than {csv.field_size_limit():,} "
+            "characters.",
+            f"Look for an unclosed quote, or give the delimiter (now {delimiter!r}), as in --delimiter ';'.",
+        )
     names = tuple(name.strip() for name in records[0])
     _check_names(path, names)
     decimal = options.decimal or _decimal(records[1:], delimiter)
@@ -160,21 +175,29 @@ def _guessed(path: Place, wrong: int) -> tuple[str, tuple[str, ...]]:
     return found, (notice,)
 
 
-def _sample(path: Place, encoding: str) -> str:
+def _sample(path: Place, encoding: str) -> _Sample:
+    """As much as shows the names and a row."""
+    decoder, text = codecs.getincrementaldecoder(encoding)(), ""
     with text_bytes(path) as stream:
-        head = stream.read(SAMPLE_BYTES)
-        while head.count(b"\n") < FEWEST_LINES and len(head) < WIDEST_SAMPLE:
-            if not (more := stream.read(SAMPLE_BYTES)):
-                break
-            head += more
-        whole = not stream.read(1)
-    text = codecs.getincrementaldecoder(encoding)().decode(head)
-    # A line that the sample cuts would look like a wrong one.
-    return text if whole else text[: text.rfind("\n") + 1] or text
+        size, more = SAMPLE_BYTES, stream.read(SAMPLE_BYTES)
+        while True:
+            text += decoder.decode(more)
+            more = stream.read(size)
+            sample = _Sample(text, whole=not more)
+            if sample.whole or _fewest_records(sample) >= FEWEST_RECORDS or size >= WIDEST_SAMPLE:
+                return sample
+            size *= 2
 
 
-def _records(sample: str, delimiter: str) -> list[list[str]]:
-    reader = csv.reader(StringIO(sample.lstrip("\r\n"), newline=""), delimiter=delimiter)
+def _fewest_records(sample: _Sample) -> int:
+    """By any delimiter: with another than its own quotes are no quotes, and line ends within them end records."""
+    found = (_records(sample, delimiter) for delimiter in DELIMITERS)
+    return min((len(records) for records in found if records != NO_RECORDS), default=0)
+
+
+def _records(sample: _Sample, delimiter: str) -> list[list[str]]:
+    """The first complete records; of a sample that holds none what there is, ``NO_RECORDS`` of a name without end."""
+    reader = csv.reader(StringIO(sample.text.lstrip("\r\n"), newline=""), delimiter=delimiter)
     records: list[list[str]] = []
     try:
         for record in reader:
@@ -184,10 +207,11 @@ def _records(sample: str, delimiter: str) -> list[list[str]]:
     except csv.Error:
         # A field beyond csv's limit: what came before it is sample enough, pyarrow judges the rest.
         pass
-    return records or [[""]]
+    # The last may be cut, and then look like a wrong one.
+    return (records if sample.whole else records[:-1]) or records or NO_RECORDS
 
 
-def _delimiter(sample: str, preferred: str) -> str:
+def _delimiter(sample: _Sample, preferred: str) -> str:
     """The delimiter whose number of fields is the same in most lines, and largest."""
 
     def merit(delimiter: str) -> tuple[float, int, bool]:
