@@ -71,7 +71,8 @@ class EncoderSettings(_Settings):
         description="auto: mlp, or fourier in every network (the first, where they read scores of trees) where "
         "trainings of both for a few steps tell for it by validation rows: then also, where these are the "
         "preset's, fewer steps (with Muon), network.head_width as predictor_width, ten times loss.sufficiency, "
-        "stage2.criterion=codes (with heads that train), network.fusion_involvement=0.02 (with a fusion_floor)"
+        "network.head_dropout=0.25 and stage2.criterion=codes (with heads that train), "
+        "network.fusion_involvement=0.02 (with a fusion_floor)"
     )
     kinds: dict[str, EncoderKind] = Field(default_factory=dict)
     list_kind: EncoderKind = Field(
@@ -79,7 +80,7 @@ class EncoderSettings(_Settings):
     )
     width: int = Field(ge=1, le=4096)
     depth: int = Field(ge=0, le=12)
-    dropout: float = Field(ge=0, lt=1, description="of the hidden layers; fourier encoders have none")
+    dropout: float = Field(ge=0, lt=1, description="of the hidden layers; of fourier encoders: wave_dropout")
     embedding_dim: int = Field(
         ge=1, le=256, description="numbers per feature after a periodic or piecewise embedding"
     )
@@ -97,6 +98,13 @@ class EncoderSettings(_Settings):
     )
     wave_width: int | None = Field(
         default=None, ge=1, le=4096, description="of a fourier encoder's hidden layers; null: width"
+    )
+    wave_dropout: float | None = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="of a fourier encoder's hidden layers; null: 0, and 0.1 where kind=auto chooses it, its matrices "
+        "move by Muon, and stage 2 may see each row 32 times",
     )
 
 

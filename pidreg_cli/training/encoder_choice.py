@@ -8,10 +8,13 @@ take longer, and on other tables both are mostly alike, so that only a clear gai
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from pidreg_cli.config.presets import preset_tree
 from pidreg_cli.config.settings import EncoderKind, Settings
+from pidreg_cli.training.rounds import BatchPlan
+from pidreg_cli.training.stages import stage_epochs
 
 AUTO: Literal["auto"] = "auto"
 USUAL: EncoderKind = "mlp"
@@ -27,6 +30,12 @@ SOON = (400, 2600)
 SUFFICIENCY = 10.0
 """Times the usual weight of the heads: the prediction from all codes is soon as good as it gets, and then its gradient
 is noise that hides from an encoder what its own modality tells yet.
+"""
+HEAD_DROPOUT = 0.25
+"""Of the hidden units that read the codes: sines follow the noise of training rows, and what reads their codes, too."""
+WAVE_DROPOUT, MANY_PASSES = 0.1, 32
+"""Of the encoders' hidden units, where stage 2 sees every training row so often: with fewer passes networks still
+learn at the last step, and dropout only keeps them from it (docs/training.md).
 """
 INVOLVEMENT = 0.02
 """Weight in the fusion from which a modality gets its share of the floor: sines fit noise as well as anything."""
@@ -51,12 +60,39 @@ def with_encoders(settings: Settings, kind: EncoderKind) -> Settings:
     if kind == USUAL:
         return settings.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
     network = network.model_copy(update={"encoder": encoder, "further": [kind] * len(network.further)})
-    preset, found = preset_tree(settings.preset), settings.model_copy(update={"network": network})
-    for name, values in _changes(settings).items():
-        section, usual = getattr(found, name), preset[name]
-        update = {key: value for key, value in values.items() if getattr(section, key) == usual[key]}
-        found = found.model_copy(update={name: section.model_copy(update=update)})
+    return _changed(settings.model_copy(update={"network": network}), _changes(settings))
+
+
+def with_dropout(settings: Settings, rows: int) -> Settings:
+    """The settings for sines in all of a training with so many rows: dropout, where none was asked for.
+
+    Trials have none: nobody overfits so soon, and sines would only show later what they can.
+    """
+    changes = {"network": {"head_dropout": HEAD_DROPOUT}} if settings.loss.sufficiency else {}
+    found = _changed(settings, changes)
+    network = found.network
+    if network.encoder.wave_dropout is None and _passes(settings, rows) >= MANY_PASSES:
+        encoder = network.encoder.model_copy(update={"wave_dropout": WAVE_DROPOUT})
+        found = found.model_copy(update={"network": network.model_copy(update={"encoder": encoder})})
     return found
+
+
+def _passes(settings: Settings, rows: int) -> float:
+    """How often stage 2 may see each of so many training rows; 0 where sines learn by AdamW, too slowly for noise."""
+    if settings.training.waves_learning_rate is None:
+        return 0.0
+    epochs = stage_epochs(settings.stage2, BatchPlan.of(rows, settings.training).steps)
+    return epochs * min(1.0, settings.training.round_rows / rows)
+
+
+def _changed(settings: Settings, changes: Mapping[str, Mapping[str, object]]) -> Settings:
+    """With these values, by section, of settings that are the preset's."""
+    preset = preset_tree(settings.preset)
+    for name, values in changes.items():
+        section, usual = getattr(settings, name), preset[name]
+        update = {key: value for key, value in values.items() if getattr(section, key) == usual[key]}
+        settings = settings.model_copy(update={name: section.model_copy(update=update)})
+    return settings
 
 
 def _changes(settings: Settings) -> dict[str, dict[str, object]]:

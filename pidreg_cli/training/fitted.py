@@ -142,8 +142,8 @@ def network_shape(
             code_dim=d,
             width=encoder.width if kinds[name] != "fourier" else encoder.wave_width or encoder.width,
             depth=encoder.depth,
-            # Every sine holds a part of every fold; with dropout of .2 codes miss a sixth more bits (docs/training.md).
-            dropout=0.0 if kinds[name] == "fourier" else encoder.dropout,
+            # Every sine holds a part of every fold: little dropout, and none by default (docs/training.md).
+            dropout=encoder.dropout if kinds[name] != "fourier" else encoder.wave_dropout or 0.0,
             embedding_dim=encoder.embedding_dim,
             frequencies=encoder.frequencies,
             frequency_scale=encoder.frequency_scale,

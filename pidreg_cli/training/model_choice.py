@@ -110,8 +110,10 @@ class ModelChoice:
             return self._of_these_encoders()
         kind, history = self._suited()
         self.settings = encoder_choice.with_encoders(self.settings, kind)
-        trained = self._of_these_encoders()
         chosen = None if kind == encoder_choice.USUAL else kind
+        if chosen:
+            self.settings = encoder_choice.with_dropout(self.settings, len(self._rows(None)[0]))
+        trained = self._of_these_encoders()
         ledger = replace(trained.ledger, chosen=chosen, history=[*history, *trained.ledger.history])
         return replace(trained, ledger=ledger)
 

@@ -84,6 +84,8 @@ def test_a_table_larger_than_the_limit_is_streamed_and_the_report_says_so(run):
 def test_encoders_are_chosen_on_streamed_rows_as_well(place, monkeypatch):
     for bound in ("CLEAR_GAIN", "CHANCE"):  # so that few epochs choose sines
         monkeypatch.setattr(encoder_choice, bound, -9.0)
+    # Two rounds of 1,000 rows are more than one pass over 1,820, and less over all 2,600.
+    monkeypatch.setattr(encoder_choice, "MANY_PASSES", 1)
     ended = Ended(*STREAMED, "--set", "network.encoder.kind=auto", "-o", "tried")
     assert ended.status == 0, ended.err
     epochs = [json.loads(line) for line in (place / "tried" / "history.jsonl").read_text().splitlines()]
@@ -92,9 +94,13 @@ def test_encoders_are_chosen_on_streamed_rows_as_well(place, monkeypatch):
     # Then the model is that of a fit with sines, as if there had been no trials.
     assert "encoders are of kind fourier" in ended.err
     chosen = encoder_choice.with_encoders(load_settings(config=Path("tiny.yaml")), "fourier")
+    chosen = encoder_choice.with_dropout(chosen, rows=1820)
+    assert chosen.network.encoder.wave_dropout == encoder_choice.WAVE_DROPOUT
     asked = {
         "network.encoder.kind": "fourier",
         "network.head_width": chosen.network.head_width,
+        "network.head_dropout": chosen.network.head_dropout,
+        "network.encoder.wave_dropout": chosen.network.encoder.wave_dropout,
         "network.fusion_involvement": chosen.network.fusion_involvement,
         "loss.sufficiency": chosen.loss.sufficiency,
         "stage2.criterion": chosen.stage2.criterion,

@@ -32,6 +32,7 @@ AUTO = {
     "stage2__max_epochs": 12,
     "folds": "auto",
 }
+ROWS = 14_000
 TRIALS = ["model, trial of mlp encoders", "model, trial of fourier encoders"]
 
 
@@ -236,13 +237,58 @@ def test_sines_weigh_what_a_code_tells_alone_and_kinds_are_compared_by_predictio
         ("loss.sufficiency=0", lambda s: s.loss.sufficiency == 0.0),
         ("loss.sufficiency=2", lambda s: s.loss.sufficiency == 2.0),
         ("network.head_width=16", lambda s: s.network.head_width == 16),
+        ("network.head_dropout=0.1", lambda s: s.network.head_dropout == 0.1),
+        ("network.encoder.wave_dropout=0.3", lambda s: s.network.encoder.wave_dropout == 0.3),
+        ("network.encoder.wave_dropout=0", lambda s: s.network.encoder.wave_dropout == 0.0),
         ("network.fusion_involvement=0.5", lambda s: s.network.fusion_involvement == 0.5),
         ("stage1.max_steps=9000", lambda s: s.stage1.max_steps == 9000),
         ("stage2.max_steps=9000", lambda s: s.stage2.max_steps == 9000),
     ],
 )
 def test_what_was_asked_for_stays(asked: str, kept: Callable[[Settings], bool]) -> None:
-    assert kept(encoder_choice.with_encoders(load_settings("balanced", assignments=[asked]), "fourier"))
+    settings = encoder_choice.with_encoders(load_settings("balanced", assignments=[asked]), "fourier")
+    assert kept(encoder_choice.with_dropout(settings, ROWS))
+
+
+def test_what_reads_the_codes_has_dropout_but_in_trials() -> None:
+    settings = load_settings("balanced")
+    sines = encoder_choice.with_dropout(encoder_choice.with_encoders(settings, "fourier"), 200_000)
+    assert sines.network.head_dropout == encoder_choice.HEAD_DROPOUT > settings.network.head_dropout
+    trial = encoder_choice.trial_of(settings, "fourier").network
+    assert (trial.head_dropout, trial.encoder.wave_dropout) == (0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "changed", "rate"),
+    [
+        (20_991, [], 0.1),
+        (20_992, [], None),
+        (14_000, ["stage2.max_epochs=31"], None),
+        (14_000, ["stage2.max_steps=100"], None),
+        (14_000, ["stage2.max_steps=100", "stage2.min_epochs=32"], 0.1),
+        (14_000, ["training.batch_size=128"], None),
+        (10_000, ["training.batch_size=128"], 0.1),
+        (14_000, ["training.round_rows=9000"], 0.1),
+        (14_000, ["training.round_rows=1000"], None),
+        (14_000, ["training.waves_learning_rate=null"], None),
+    ],
+)
+def test_encoders_have_dropout_where_rows_are_seen_often(
+    rows: int, changed: list[str], rate: float | None
+) -> None:
+    settings = encoder_choice.with_encoders(load_settings("balanced", assignments=changed), "fourier")
+    assert encoder_choice.with_dropout(settings, rows).network.encoder.wave_dropout == rate
+
+
+def test_encoders_of_networks_have_the_dropout_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,860 of 4,000 rows train, in 11 steps of an epoch, of which there are 12."""
+    monkeypatch.setattr(encoder_choice, "MANY_PASSES", 12)
+    fit = fitted(folded(), **(AUTO | {"stage1__max_epochs": 1, "network__encoder__kinds": {"a": "mlp"}}))
+    networks = fit.outcome.deployed.model.networks
+    dropout = load_settings("balanced").network.encoder.dropout
+    assert [[encoder.dropout for encoder in network.shape.encoders] for network in networks] == [
+        [dropout, encoder_choice.WAVE_DROPOUT]
+    ] * 2
 
 
 def test_a_preset_of_few_steps_keeps_them() -> None:
