@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.data.batches import BlockReader
-from pidreg_cli.data.columns import Floats, as_floats
+from pidreg_cli.data.batches import Block, BlockReader
+from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.naming import listing
 from pidreg_cli.data.roles import Roles
@@ -29,6 +29,8 @@ PROBED = 8
 
 class ModelReader:
     """Rows as the readouts of a model see them. ``errors``: of its predictions of the rows read."""
+
+    single = False  # codes of a model follow each other
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class ModelReader:
         self.layout = self._features(probe, 0, np.arange(probe.num_rows)).layout
         self.tally, self.errors = Tally(), RunningAccuracy()
 
-    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:
         """As ``RowReader``."""
         rows[:, :-1] = self._features(batch, first, chosen).values
 

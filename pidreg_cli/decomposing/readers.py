@@ -24,6 +24,7 @@ from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
 from pidreg_cli.information.features import GIVEN, FeatureLayout, Interactions, laid_out
+from pidreg_cli.information.moments import Moments
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +36,12 @@ One each beyond."""
 WIDEST = 1024
 """Features of all modalities together that are read one by one; a modality with more than its even share of them
 (embeddings, spectra) is read as so many principal components: moments grow with the square of their number."""
+MANY_ROWS = 200_000
+"""From which single precision is worth its trouble."""
+WELL_APART = 1e-3
+"""Least eigenvalue of the features' correlations at which their sums are good enough in single precision, which errs
+there by less than a millionth.
+"""
 WILD = 8.0
 """Standard deviations at which a feature ends: a wild cell must not outweigh all others, least of all squared."""
 
@@ -70,8 +77,10 @@ class RowReader(Protocol):
     layout: FeatureLayout
     columns: list[str]
     tally: Tally
+    single: bool
+    """Whether single precision is likely to do for sums of these features: none is about a sum of others."""
 
-    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:
         """Write rows ``chosen`` (n,) of a batch into ``rows`` (n, P + 1): features, before the column of the target.
 
         ``first``: number in the table of the batch's first row.
@@ -117,8 +126,10 @@ class Measuring:
         own = len(self.mean) if self.components is None else self.components.shape[1]
         return own + len(self.flagged)
 
-    def apply(self, block: Block, own: Floats) -> Floats:
-        """Write standardised features and flags into ``own`` (n, features); the scores (n, k). Spends ``block``."""
+    def apply(self, block: Block, own: Block) -> Block:
+        """Write standardised features and flags into ``own`` (n, features); the scores (n, k), in the precision of
+        ``own``. Spends ``block``.
+        """
         whole = complete(block)
         # In place: a batch is large, and fresh memory costs more than what is computed in it.
         standard = block
@@ -134,7 +145,8 @@ class Measuring:
             own[:, features:] = 0.0
         own[:, :features] = standard if self.components is None else standard @ self.components
         # Column by column in memory: scores are multiplied by pairs.
-        return np.asarray(self.directions.astype(block.dtype).T @ standard.T, np.float64).T
+        scores: Block = (self.directions.astype(block.dtype).T @ standard.T).astype(own.dtype, copy=False).T
+        return scores
 
     def _flags(self, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if self.components is None:
@@ -175,8 +187,13 @@ class FeatureReader:
         self.tally = Tally()
         most = SCORES.get(len(modalities), 1) if interactions == "products" else 0
         widest = WIDEST // len(modalities)
-        self._measures = [Measuring.fit(block, most, widest) for block in self._sample(table).values()]
+        sample = self._sample(table)
+        self._measures = [Measuring.fit(block, most, widest) for block in sample.values()]
         self.layout = self._layout()
+        kept = [table.kept.get(column) for column in self.columns]
+        many = table.rows >= MANY_ROWS and not covariates.parts
+        rounded = all(cells is not None and cells.type == pa.float32() for cells in kept)
+        self.single = many and rounded and self._well_apart(sample)
 
     @property
     def single_features(self) -> dict[str, tuple[str, ...]]:
@@ -211,25 +228,35 @@ class FeatureReader:
             widths[GIVEN] = self._covariates.width
         return laid_out(widths)
 
-    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Floats) -> None:
+    def _well_apart(self, sample: Mapping[str, Floats]) -> bool:
+        """Whether no feature is about a sum of others. Spends the sample."""
+        rows = np.empty((len(next(iter(sample.values()))), self.layout.width), order="F")
+        self._write(sample, rows)
+        return Moments.of(rows).least_eigenvalue(self.layout.width) >= WELL_APART
+
+    def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:
         """As ``RowReader``."""
         blocks = self._reader.blocks(batch, first, chosen)
         self.tally.add(blocks)
+        self._write(blocks, rows)
+        if self._covariates.parts:
+            self._place(rows, GIVEN)[:] = self._covariates.apply(batch, first)[chosen]
+
+    def _write(self, blocks: Mapping[str, Block], rows: Block) -> None:
+        """Features and products of the modalities; spends the blocks."""
         scores = [
             one.apply(block, self._place(rows, ("code", i, i)))
             for i, (one, block) in enumerate(zip(self._measures, blocks.values(), strict=True))
         ]
         for i, j in combinations_with_replacement(range(len(scores)), 2):
             _multiply(scores[i], scores[j], self._place(rows, ("product", i, j)), same=i == j)
-        if self._covariates.parts:
-            self._place(rows, GIVEN)[:] = self._covariates.apply(batch, first)[chosen]
 
-    def _place(self, rows: Floats, key: tuple[str, int, int]) -> Floats:
+    def _place(self, rows: Block, key: tuple[str, int, int]) -> Block:
         place = self.layout.slices[key]
         return rows[:, place.start : place.stop]
 
 
-def _multiply(one: Floats, other: Floats, products: Floats, *, same: bool) -> None:
+def _multiply(one: Block, other: Block, products: Block, *, same: bool) -> None:
     """Products of every score of one with every score of the other; of one with itself each pair once."""
     pairs = product(range(one.shape[1]), range(other.shape[1]))
     kept = [(i, j) for i, j in pairs if i <= j or not same]

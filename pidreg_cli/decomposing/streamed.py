@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pidreg_cli.data.batches import batch_rows, numbered_batches
+from pidreg_cli.data.batches import Block, batch_rows, numbered_batches
 from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.preparation.findings import RowProgress
@@ -21,7 +21,7 @@ from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import RowBatch
-from pidreg_cli.decomposing.readers import RowReader
+from pidreg_cli.decomposing.readers import WELL_APART, RowReader, Tally
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
@@ -48,6 +48,8 @@ MOST_CELLS = 2**26
 """Numbers in the moments of all groups: half a gigabyte, three times that while readouts are fitted."""
 FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
+LEAST_ERROR = 1e-4
+"""Share of the target's variance: smaller errors would show those of single precision."""
 DEALT_TOGETHER = 2**20
 """Rows that are dealt into groups at a time."""
 
@@ -56,35 +58,39 @@ class LabelledRows(NamedTuple):
     """Rows of a batch that have a target, by group.
 
     ``numbers`` (n,) in the table, ``groups`` (n,), ``target`` (n,), and ``rows`` (n, P + 1) as the reader sees them,
-    with Y' last. ``cells``: all rows of the batch, of which these are ``chosen`` (n,).
+    with Y' last, in the precision that was asked for. ``cells``: all rows of the batch, of which these are ``chosen``
+    (n,).
     """
 
     numbers: Ints
     groups: Ints
     target: Floats
-    rows: Floats
+    rows: Block
     cells: pa.RecordBatch
     chosen: Ints
 
 
 class SpareRows:
-    """Memory for rows of ``width`` numbers, which serves again: of fresh memory the system would have to fetch every
-    page, for each batch anew.
+    """Memory for rows of ``width`` numbers, in double or ``single`` precision, which serves again: of fresh memory the
+    system would have to fetch every page, for each batch anew.
     """
 
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._free: list[Floats] = []
+    def __init__(self, width: int, *, single: bool = False) -> None:
+        self._width, self._single = width, single
+        self._free: list[Block] = []
 
-    def array(self, rows: int) -> Floats:
+    def array(self, rows: int) -> Block:
         """(rows, width), column by column in memory, to be filled."""
         size = rows * self._width
-        whole = self._free.pop() if self._free else np.empty(size)
+        whole = self._free.pop() if self._free else self._fresh(size)
         if len(whole) < size:
-            whole = np.empty(size)
+            whole = self._fresh(size)
         return whole[:size].reshape(self._width, rows).T
 
-    def take_back(self, rows: Floats) -> None:
+    def _fresh(self, size: int) -> Block:
+        return np.empty(size, np.float32) if self._single else np.empty(size, np.float64)
+
+    def take_back(self, rows: Block) -> None:
         """What ``array`` gave, which nobody reads any more."""
         whole = rows.base
         if whole is not None:
@@ -139,15 +145,22 @@ class LabelledTable:
         return int((self.groups >= 0).sum())
 
     def batches(
-        self, reader: RowReader, progress: RowProgress, task: str, more: Sequence[str] = ()
+        self,
+        reader: RowReader,
+        progress: RowProgress,
+        task: str,
+        more: Sequence[str] = (),
+        *,
+        single: bool = False,
     ) -> Iterator[LabelledRows]:
-        """The usable rows of each batch; ``more``: columns that their cells have beside what the reader needs.
+        """The usable rows of each batch, in double or ``single`` precision; ``more``: columns that their cells have
+        beside what the reader needs.
 
         Numbers of a batch hold until the next is asked for: their memory serves again.
         """
         progress.begin(task, self.table.rows)
         columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
-        spare = SpareRows(reader.layout.width + 1)
+        spare = SpareRows(reader.layout.width + 1, single=single)
         read = partial(self._read, reader, spare)
         batches = ahead(read, numbered_batches(self.table, columns, size), self.threads)
         with closing(batches):
@@ -228,13 +241,28 @@ def streamed_information(
 
     Raises the errors of the reader, and InformationError where rows are too few for the estimator.
     """
+    layout, masks = reader.layout, range(1, 1 << modalities)
+    for single in (True, False) if reader.single else (False,):
+        reader.tally = Tally()
+        parts = _moments(labelled, reader, progress, single=single)
+        if single and merged(parts).least_eigenvalue(layout.width) < WELL_APART:
+            continue
+        readouts = grouped_readouts(parts, labelled.folds, layout, masks)
+        errors = readouts.sums[:, :, 0].sum(axis=0)
+        if not single or errors.min() >= LEAST_ERROR * errors[0]:
+            break
+    return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
+
+
+def _moments(
+    labelled: LabelledTable, reader: RowReader, progress: RowProgress, *, single: bool
+) -> tuple[Moments, ...]:
+    """Of [features, Y'] of each group, in one pass; ``single``: rows are read, and multiplied, in single precision."""
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
     with sums.shared(labelled.threads), labelled.table.digests.aside():
-        for found in labelled.batches(reader, progress, "reading rows"):
+        for found in labelled.batches(reader, progress, "reading rows", single=single):
             sums.add(found.rows, found.groups)
-    parts, layout = sums.parts, reader.layout
-    readouts = grouped_readouts(parts, labelled.folds, layout, range(1, 1 << modalities))
-    return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
+    return sums.parts
 
 
 def gathered_information(
@@ -311,8 +339,9 @@ def streamed_rows(
     # Of the threads one reads.
     with threadpool_limits(max(1, threads - 1)):
         for found in labelled.batches(reader, progress, "writing rows", ids.columns):
-            predictions = readouts.predictions(found.rows, found.groups)[:, :, 0]
-            errors = np.square(found.rows[:, -1:] - predictions)
+            rows = np.asarray(found.rows, np.float64)
+            predictions = readouts.predictions(rows, found.groups)[:, :, 0]
+            errors = np.square(rows[:, -1:] - predictions)
             # Read by group, written in the order of the table.
             order = np.argsort(found.numbers)
             names = ids.read(found.cells.take(pa.array(found.chosen)), found.numbers)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from pidreg_cli.information.errors import NonFiniteError, ShapeError
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ from operator import add
 
 import numpy as np
 
-from pidreg_cli.information.arrays import Floats, Ints, finite
+from pidreg_cli.information.arrays import Floats, Ints, Singles, finite
 from pidreg_cli.information.errors import ShapeError
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.intervals import Jackknife, jackknife_of_sums, p_values
@@ -37,7 +37,8 @@ class GroupedSums:
 
     Sums are about one point near all rows, so that one pass over them gives the moments and no digits are lost: about
     zero where the first rows lie around it in every column, else about the mean of these. Within ``shared`` groups are
-    summed by several threads, each group by one of them: the sums do not depend on how many.
+    summed by several threads, each group by one of them: the sums do not depend on how many. Rows in single precision
+    are summed in it within a batch, and batches in double.
     """
 
     def __init__(self, groups: int, columns: int) -> None:
@@ -59,7 +60,7 @@ class GroupedSums:
             finally:
                 self._pool = None
 
-    def add(self, rows: Floats, labels: Ints) -> None:
+    def add(self, rows: Floats | Singles, labels: Ints) -> None:
         """Rows (n, q) and the group 0..groups-1 of each, (n,)."""
         if self._origin is None:
             self._origin, self._moved = _origin(rows)
@@ -75,12 +76,12 @@ class GroupedSums:
             shares = SHARES * self._threads
             list(self._pool.map(add, (spans[number::shares] for number in range(shares))))
 
-    def _add_groups(self, origin: Floats, spans: Iterable[tuple[int, Floats]]) -> None:
+    def _add_groups(self, origin: Floats, spans: Iterable[tuple[int, Floats | Singles]]) -> None:
         """Rows by their group."""
         for group, rows in spans:
-            own = rows - origin if self._moved else rows
+            own = rows - origin.astype(rows.dtype) if self._moved else rows
             self._counts[group] += len(own)
-            self._totals[group] += np.ones(len(own)) @ own
+            self._totals[group] += np.ones(len(own), own.dtype) @ own
             self._products[group] += own.T @ own
 
     @property
@@ -99,9 +100,9 @@ class GroupedSums:
         )
 
 
-def _origin(rows: Floats) -> tuple[Floats, bool]:
-    """A point (q,) near the rows (n, q), and whether it is another than zero."""
-    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+def _origin(rows: Floats | Singles) -> tuple[Floats, bool]:
+    """A point (q,) near the rows (n, q), of numbers of their precision, and whether it is another than zero."""
+    mean, spread = np.asarray(rows.mean(axis=0), np.float64), rows.std(axis=0)
     far = bool(np.any(np.abs(mean) > NEAR * spread))
     return (mean, True) if far else (np.zeros_like(mean), False)
 

@@ -71,6 +71,17 @@ class Moments:
         constant = self.constant
         return np.where(constant | constant[:, None], 0.0, self.scatter)
 
+    def least_eigenvalue(self, columns: int) -> float:
+        """Of the correlations among those of the first ``columns`` that vary: 1 where all are uncorrelated, and 0 where
+        one is a sum of others. Rounding of the sums by a share of it moves no least-squares fit by more.
+        """
+        varying = np.flatnonzero(~self.constant[:columns])
+        if not varying.size:
+            return 1.0
+        scatter = self.scatter[np.ix_(varying, varying)]
+        unit = np.sqrt(np.diag(scatter))
+        return float(np.linalg.eigvalsh(scatter / np.outer(unit, unit))[0])
+
     def __add__(self, other: Moments) -> Moments:
         self._check_width(other)
         count = self.count + other.count

@@ -125,7 +125,7 @@ class Gathered:
         sums = GroupedSums(len(labelled.folds), reader.layout.width + 2)
         with sums.shared(labelled.threads), labelled.table.digests.aside():
             for read in labelled.batches(reader, progress, "reading rows"):
-                sums.add(np.column_stack([read.rows, read.target]), read.groups)
+                sums.add(np.column_stack([np.asarray(read.rows, np.float64), read.target]), read.groups)
         return cls(labelled, reader.layout, sums.parts, covariates, protocol)
 
     @property
