@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
+from pidreg_cli.importing import uncollected
+
 
 def run() -> int:
     """Start the program: what the installed command calls."""
@@ -12,7 +14,8 @@ def run() -> int:
     if handler is signal.default_int_handler:
         # Ctrl-C while modules are read: end at once, instead of with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from pidreg_cli.cli.app import main
+    with uncollected():
+        from pidreg_cli.cli.app import main
 
     signal.signal(signal.SIGINT, handler)
     return main()

@@ -17,6 +17,7 @@ from pidreg_cli.cli.outputs import check_result, write_result
 from pidreg_cli.cli.rendering import format_of, rendered
 from pidreg_cli.cli.row_progress import open_row_progress
 from pidreg_cli.errors import RunError, UsageError
+from pidreg_cli.importing import uncollected
 
 if TYPE_CHECKING:
     from pidreg_cli.data.preparation.findings import RowProgress
@@ -217,14 +218,16 @@ def _rendered(report: Report, units: str, report_format: ReportFormat) -> str:
 def _of_features(
     inputs: list[str], roles: _Roles, request: DecomposeRequest, progress: RowProgress
 ) -> Decomposed:
-    from pidreg_cli.data.tables import open_table
-    from pidreg_cli.threads import available_threads
+    with uncollected():
+        from pidreg_cli.data.tables import open_table
+        from pidreg_cli.threads import available_threads
 
     table = open_table(inputs)
     # The interpreter reads the libraries with one thread.
     with table.digests.meanwhile(request.threads or available_threads()):
-        from pidreg_cli.data.roles import RoleRequest
-        from pidreg_cli.decomposing.of_features import decompose_features
+        with uncollected():
+            from pidreg_cli.data.roles import RoleRequest
+            from pidreg_cli.decomposing.of_features import decompose_features
 
         globs = {name: tuple(patterns) for name, patterns in (roles.modalities or {}).items()}
         asked = RoleRequest(globs, roles.target, roles.identifier, roles.group)

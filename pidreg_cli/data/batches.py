@@ -91,8 +91,11 @@ class BlockReader:
         with np.errstate(over="ignore"):
             for column, end in zip(columns, accumulate(widths), strict=True):
                 numbers = self._numbers(batch.column(column), column, first_row)
-                if numbers.ndim == 1:
-                    block[end - 1] = numbers.take(chosen, mode="clip")
+                if numbers.ndim == 1 and numbers.dtype == block.dtype:
+                    # Any mode but that which checks: it would write into memory of its own first.
+                    np.take(numbers, chosen, mode="wrap", out=block[end - 1])
+                elif numbers.ndim == 1:
+                    block[end - 1] = numbers.take(chosen, mode="wrap")
                 else:
                     block[end - numbers.shape[1] : end] = numbers[chosen].T
         return block.T

@@ -42,6 +42,8 @@ WELL_APART = 1e-3
 """Least eigenvalue of the features' correlations at which their sums are good enough in single precision, which errs
 there by less than a millionth.
 """
+APART_ROWS = 5000
+"""Of the sample, that show whether they are."""
 WILD = 8.0
 """Standard deviations at which a feature ends: a wild cell must not outweigh all others, least of all squared."""
 
@@ -131,19 +133,20 @@ class Measuring:
         ``own``. Spends ``block``.
         """
         whole = complete(block)
+        features = own.shape[1] - len(self.flagged)
+        here = own[:, :features] if self.components is None and own.dtype == block.dtype else block
         # In place: a batch is large, and fresh memory costs more than what is computed in it.
-        standard = block
-        standard -= self.mean.astype(block.dtype)
+        standard = np.subtract(block, self.mean.astype(block.dtype), out=here)
         standard /= self.sd.astype(block.dtype)
         np.clip(standard, -WILD, WILD, out=standard)
-        features = own.shape[1] - len(self.flagged)
         if not whole:
             missing = np.isnan(standard)
             standard[missing] = 0.0
             own[:, features:] = self._flags(missing)
         else:
             own[:, features:] = 0.0
-        own[:, :features] = standard if self.components is None else standard @ self.components
+        if here is block:
+            own[:, :features] = standard if self.components is None else standard @ self.components
         # Column by column in memory: scores are multiplied by pairs.
         scores: Block = (self.directions.astype(block.dtype).T @ standard.T).astype(own.dtype, copy=False).T
         return scores
@@ -229,9 +232,10 @@ class FeatureReader:
         return laid_out(widths)
 
     def _well_apart(self, sample: Mapping[str, Floats]) -> bool:
-        """Whether no feature is about a sum of others. Spends the sample."""
-        rows = np.empty((len(next(iter(sample.values()))), self.layout.width), order="F")
-        self._write(sample, rows)
+        """Whether no feature is about a sum of others."""
+        some = {name: block[:: -(-len(block) // APART_ROWS)] for name, block in sample.items()}
+        rows = np.empty((len(next(iter(some.values()))), self.layout.width), order="F")
+        self._write({name: block.copy() for name, block in some.items()}, rows)
         return Moments.of(rows).least_eigenvalue(self.layout.width) >= WELL_APART
 
     def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:

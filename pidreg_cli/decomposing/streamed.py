@@ -159,7 +159,9 @@ class LabelledTable:
         Numbers of a batch hold until the next is asked for: their memory serves again.
         """
         progress.begin(task, self.table.rows)
-        columns, size = [*reader.columns, self.seen.column, *more], batch_rows(reader.layout.width)
+        columns = [*reader.columns, self.seen.column, *more]
+        # Of numbers of half the size twice as many rows.
+        size = batch_rows(-(-reader.layout.width // 2) if single else reader.layout.width)
         spare = SpareRows(reader.layout.width + 1, single=single)
         read = partial(self._read, reader, spare)
         batches = ahead(read, numbered_batches(self.table, columns, size), self.threads)
