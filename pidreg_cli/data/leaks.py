@@ -22,8 +22,9 @@ ALMOST = 0.999
 """Share of the variance from which a feature alone determines a target almost wholly."""
 NEARLY_NORMAL = 0.99
 """R2 of normal scores by the target itself from which nearly as much shows a copy; below, other features may do so."""
-SAME = 1e-6
-"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit."""
+SAME = 2e-5
+"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit; sums in single
+precision are off by half of it where values are tied."""
 NAMED = 5
 """Columns that a message names at most."""
 

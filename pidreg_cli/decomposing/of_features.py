@@ -53,7 +53,7 @@ def decompose_features(
         )
     threads = request.threads or available_threads()
     with quick_look(table, found, threads) as table:
-        held, reader, labelled = looked_at(table, found, covariates, request)
+        held, reader, labelled = looked_at(table, found, covariates, request, single=True)
         streamed = streamed_information(
             labelled, reader, len(found.modalities), request, "features", held.columns, progress
         )
@@ -96,16 +96,24 @@ def quick_look(table: ParquetTable, found: Roles, threads: int) -> Iterator[Parq
 
 
 def looked_at(
-    table: ParquetTable, found: Roles, covariates: Sequence[str], request: DecomposeRequest
+    table: ParquetTable,
+    found: Roles,
+    covariates: Sequence[str],
+    request: DecomposeRequest,
+    *,
+    single: bool = False,
 ) -> tuple[Covariates, FeatureReader, LabelledTable]:
     """Covariates, a reader of the features, and the rows with a target, from first looks at the table.
+
+    ``single``: as of the reader.
 
     Raises DataError as each of these.
     """
     held = fit_covariates(table, covariates)
     seen = see_target(table, found.target)
     transform = TargetTransform.fit(seen.values, seen.counted)
-    reader = FeatureReader(table, found.modalities, request.interactions or "products", held)
+    interactions = request.interactions or "products"
+    reader = FeatureReader(table, found.modalities, interactions, held, single=single)
     return held, reader, labelled_table(table, seen, transform, found.group, request, reader)
 
 

@@ -39,8 +39,8 @@ WIDEST = 1024
 MANY_ROWS = 200_000
 """From which single precision is worth its trouble."""
 WELL_APART = 1e-3
-"""Least eigenvalue of the features' correlations at which their sums are good enough in single precision, which errs
-there by less than a millionth.
+"""About the least eigenvalue of the features' correlations with which sums in single precision do: these are off by
+1e-8 to 1e-5, the most where values are tied, as their products are then rounded alike.
 """
 APART_ROWS = 5000
 """Of the sample, that show whether they are."""
@@ -80,7 +80,7 @@ class RowReader(Protocol):
     columns: list[str]
     tally: Tally
     single: bool
-    """Whether single precision is likely to do for sums of these features: none is about a sum of others."""
+    """Whether single precision is worth a try for sums of these features: many rows, and none about a sum of others."""
 
     def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:
         """Write rows ``chosen`` (n,) of a batch into ``rows`` (n, P + 1): features, before the column of the target.
@@ -182,7 +182,10 @@ class FeatureReader:
         modalities: Mapping[str, Sequence[str]],
         interactions: Interactions,
         covariates: Covariates,
+        *,
+        single: bool = False,
     ) -> None:
+        """``single``: see whether single precision is worth a try."""
         self._reader = BlockReader.of(table, modalities)
         self._covariates = covariates
         self.columns = [*self._reader.columns, *covariates.columns]
@@ -194,7 +197,7 @@ class FeatureReader:
         self._measures = [Measuring.fit(block, most, widest) for block in sample.values()]
         self.layout = self._layout()
         kept = [table.kept.get(column) for column in self.columns]
-        many = table.rows >= MANY_ROWS and not covariates.parts
+        many = single and table.rows >= MANY_ROWS and not covariates.parts
         rounded = all(cells is not None and cells.type == pa.float32() for cells in kept)
         self.single = many and rounded and self._well_apart(sample)
 
@@ -236,7 +239,7 @@ class FeatureReader:
         some = {name: block[:: -(-len(block) // APART_ROWS)] for name, block in sample.items()}
         rows = np.empty((len(next(iter(some.values()))), self.layout.width), order="F")
         self._write({name: block.copy() for name, block in some.items()}, rows)
-        return Moments.of(rows).least_eigenvalue(self.layout.width) >= WELL_APART
+        return Moments.of(rows).apart(np.sqrt(np.square(rows).mean(axis=0)), WELL_APART)
 
     def read(self, batch: pa.RecordBatch, first: int, chosen: Ints, rows: Block) -> None:
         """As ``RowReader``."""

@@ -30,8 +30,10 @@ from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.grouped_readouts import (
     GroupedReadouts,
     GroupedSums,
+    apart_in_each_fit,
     grouped_p_values,
     grouped_readouts,
+    rounding_grown,
 )
 from pidreg_cli.information.intervals import FEWEST_FLIPPED, GROUPS, Jackknife
 from pidreg_cli.information.moments import Moments, merged
@@ -48,8 +50,8 @@ MOST_CELLS = 2**26
 """Numbers in the moments of all groups: half a gigabyte, three times that while readouts are fitted."""
 FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
-LEAST_ERROR = 1e-4
-"""Share of the target's variance: smaller errors would show those of single precision."""
+MOST_GROWN = 30.0
+"""By which errors of sums in single precision may be larger in an information: beyond, they would show."""
 DEALT_TOGETHER = 2**20
 """Rows that are dealt into groups at a time."""
 
@@ -243,28 +245,35 @@ def streamed_information(
 
     Raises the errors of the reader, and InformationError where rows are too few for the estimator.
     """
-    layout, masks = reader.layout, range(1, 1 << modalities)
-    for single in (True, False) if reader.single else (False,):
+    found = _in_single(labelled, reader, modalities, progress) if reader.single else None
+    if found is None:
         reader.tally = Tally()
-        parts = _moments(labelled, reader, progress, single=single)
-        if single and merged(parts).least_eigenvalue(layout.width) < WELL_APART:
-            continue
-        readouts = grouped_readouts(parts, labelled.folds, layout, masks)
-        errors = readouts.sums[:, :, 0].sum(axis=0)
-        if not single or errors.min() >= LEAST_ERROR * errors[0]:
-            break
-    return gathered_information(parts, readouts, labelled, layout, modalities, request, protocol, covariates)
+        parts = _sums(labelled, reader, progress).parts
+        found = parts, grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))
+    return gathered_information(*found, labelled, reader.layout, modalities, request, protocol, covariates)
 
 
-def _moments(
-    labelled: LabelledTable, reader: RowReader, progress: RowProgress, *, single: bool
-) -> tuple[Moments, ...]:
+def _sums(
+    labelled: LabelledTable, reader: RowReader, progress: RowProgress, *, single: bool = False
+) -> GroupedSums:
     """Of [features, Y'] of each group, in one pass; ``single``: rows are read, and multiplied, in single precision."""
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
     with sums.shared(labelled.threads), labelled.table.digests.aside():
         for found in labelled.batches(reader, progress, "reading rows", single=single):
             sums.add(found.rows, found.groups)
-    return sums.parts
+    return sums
+
+
+def _in_single(
+    labelled: LabelledTable, reader: RowReader, modalities: int, progress: RowProgress
+) -> tuple[tuple[Moments, ...], GroupedReadouts] | None:
+    """Moments of each group and the readouts of every set by sums in single precision; None where these do not do."""
+    sums = _sums(labelled, reader, progress, single=True)
+    parts, sizes = sums.parts, sums.sizes[: reader.layout.width]
+    if not apart_in_each_fit(parts, labelled.folds, sizes, WELL_APART):
+        return None
+    readouts = grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))
+    return (parts, readouts) if rounding_grown(readouts, sizes, labelled.rows) <= MOST_GROWN else None
 
 
 def gathered_information(

@@ -26,8 +26,9 @@ from pidreg_cli.information.moments import NO_SPREAD, Moments, merged
 from pidreg_cli.information.readouts import FoldReadouts, baseline_and, finite_informations
 from pidreg_cli.information.ridge import penalised_inverse
 
-NEAR = 4.0
-"""Standard deviations: means within lose one digit of sixteen where sums of squares are about zero."""
+NEAR = {np.dtype(np.float64): 4.0, np.dtype(np.float32): 1.0}
+"""Standard deviations, by precision: means within lose one digit of sixteen where sums of squares are about zero, or a
+third of one of seven."""
 SHARES = 4
 """Of the groups, for each thread: one that was kept from work leaves some to the others."""
 
@@ -85,6 +86,12 @@ class GroupedSums:
             self._products[group] += own.T @ own
 
     @property
+    def sizes(self) -> Floats:
+        """Root mean squares (q,) of the columns about the point: what rounding of their sums is a share of."""
+        squares = np.einsum("gqq->q", self._products)
+        return np.asarray(np.sqrt(squares / max(float(self._counts.sum()), 1.0)))
+
+    @property
     def parts(self) -> tuple[Moments, ...]:
         """Moments of each group. Raises NonFiniteError where a row held what is no number."""
         origin = np.zeros(self._totals.shape[1]) if self._origin is None else self._origin
@@ -103,7 +110,7 @@ class GroupedSums:
 def _origin(rows: Floats | Singles) -> tuple[Floats, bool]:
     """A point (q,) near the rows (n, q), of numbers of their precision, and whether it is another than zero."""
     mean, spread = np.asarray(rows.mean(axis=0), np.float64), rows.std(axis=0)
-    far = bool(np.any(np.abs(mean) > NEAR * spread))
+    far = bool(np.any(np.abs(mean) > NEAR[rows.dtype] * spread))
     return (mean, True) if far else (np.zeros_like(mean), False)
 
 
@@ -179,6 +186,26 @@ def grouped_readouts(
             for group in outside:
                 growth[group] += functionals.growth(scaled[group], levers)
     return GroupedReadouts(tuple(masks), sums, growth, spread.correlations(), tuple(fitted), centre, unit)
+
+
+def apart_in_each_fit(parts: Sequence[Moments], folds: Ints, sizes: Floats, least: float) -> bool:
+    """Whether columns are ``Moments.apart`` in the rows of every fit: all groups but those of a fold."""
+    chosen = (np.flatnonzero(folds == fold).tolist() for fold in np.unique(folds))
+    by_fold = [merged([parts[group] for group in groups]) for groups in chosen]
+    return all(others.apart(sizes, least) for others in _without_each(by_fold))
+
+
+def rounding_grown(readouts: GroupedReadouts, sizes: Floats, rows: float) -> float:
+    """How many times as large as errors of sums those of informations may be, at most and to first order.
+
+    Sums are off by a share of the ``sizes`` (P,) of their columns: slopes by these are squared, and compared with the
+    mean squared error, of the first target, for every set and fit.
+    """
+    errors = readouts.sums[:, 1:, 0].sum(axis=0) / rows
+    relative = (sizes / readouts.unit[: sizes.size])[:, None]
+    slopes = [_linear(fitted, len(readouts.masks))[0][:, 1:, 0] * relative for _, fitted in readouts.folds]
+    squares = np.max([np.square(one).sum(axis=0) for one in slopes], axis=0)
+    return float(np.max(squares / errors)) if errors.min() > 0.0 else np.inf
 
 
 def _without_each(parts: Sequence[Moments]) -> Iterator[Moments]:

@@ -71,16 +71,20 @@ class Moments:
         constant = self.constant
         return np.where(constant | constant[:, None], 0.0, self.scatter)
 
-    def least_eigenvalue(self, columns: int) -> float:
-        """Of the correlations among those of the first ``columns`` that vary: 1 where all are uncorrelated, and 0 where
-        one is a sum of others. Rounding of the sums by a share of it moves no least-squares fit by more.
+    def apart(self, sizes: Floats, least: float) -> bool:
+        """Whether none of the first columns is about a sum of others: eigenvalues of their covariance are ``least`` or
+        more where each is measured by its size, of ``sizes`` (k,): its root mean square about where sums were taken.
+        Columns of size 0 do not count.
+
+        Sums that are off by a small share of ``least``, by these sizes, leave least squares solvable.
         """
-        varying = np.flatnonzero(~self.constant[:columns])
-        if not varying.size:
-            return 1.0
-        scatter = self.scatter[np.ix_(varying, varying)]
-        unit = np.sqrt(np.diag(scatter))
-        return float(np.linalg.eigvalsh(scatter / np.outer(unit, unit))[0])
+        real = np.flatnonzero(sizes)
+        scaled = self.scatter[np.ix_(real, real)] / np.outer(sizes[real], sizes[real]) / max(self.count, 1.0)
+        try:
+            np.linalg.cholesky(scaled - least * np.eye(len(real)))
+        except np.linalg.LinAlgError:
+            return False
+        return True
 
     def __add__(self, other: Moments) -> Moments:
         self._check_width(other)

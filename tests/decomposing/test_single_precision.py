@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from pidreg_cli.data import kept_columns
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.data.tables import open_table
-from pidreg_cli.decomposing import readers, streamed
+from pidreg_cli.decomposing import readers
 from pidreg_cli.decomposing.of_features import decompose_features
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.streamed import LabelledRows, LabelledTable
@@ -42,17 +43,19 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def report(write: Write, columns: Columns) -> Report:
-    request = DecomposeRequest(threads=1)
+def report(write: Write, columns: Columns, group: str | None = None, **asked: Any) -> Report:
+    request = DecomposeRequest(threads=1, **asked)
     table = open_table([write(columns)])
-    return decompose_features(table, RoleRequest(), request, (), SilentRows()).report
+    return decompose_features(table, RoleRequest(group=group), request, (), SilentRows()).report
 
 
-def both(write: Write, columns: Columns, monkeypatch: pytest.MonkeyPatch) -> tuple[Report, Report]:
+def both(
+    write: Write, columns: Columns, monkeypatch: pytest.MonkeyPatch, **asked: Any
+) -> tuple[Report, Report]:
     """As it is, and in double precision."""
-    mine = report(write, columns)
+    mine = report(write, columns, **asked)
     monkeypatch.setattr(readers, "MANY_ROWS", ROWS + 1)
-    return mine, report(write, columns)
+    return mine, report(write, columns, **asked)
 
 
 def system(noise: float = 0.5) -> Columns:
@@ -94,9 +97,18 @@ def test_features_that_almost_say_each_other_are_summed_in_double(
 def test_features_that_do_so_unlike_those_of_the_sample_are_summed_again(
     write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None are below this bound, as if the sample had shown others."""
-    monkeypatch.setattr(streamed, "WELL_APART", 1.1)
-    mine, exact = both(write, system(), monkeypatch)
+    """Every twentieth row, which the sample shows, has two features apart that are large elsewhere."""
+    monkeypatch.setattr(readers, "SAMPLE_ROWS", ROWS // 20)
+    monkeypatch.setattr(readers, "SCORES", {2: 1})
+    columns = system()
+    other = columns["b__0"].copy()
+    other[::20] = np.random.default_rng(3).normal(size=ROWS // 20)
+    shown = np.arange(ROWS) % 20 == 0
+    columns |= {
+        "b__0": np.where(shown, 0.05, 1.0) * columns["b__0"],
+        "b__other": np.where(shown, 0.05, 1.0) * other,
+    }
+    mine, exact = both(write, columns, monkeypatch)
     assert passes == ["single", "double", "double"]
     assert numbers(mine) == numbers(exact)
     # Cells are counted once.
@@ -113,6 +125,57 @@ def test_small_errors_are_measured_in_double(
     mine, exact = both(write, columns, monkeypatch)
     assert passes == ["single", "double", "double"]
     assert numbers(mine) == numbers(exact)
+
+
+def test_features_that_differ_in_one_fold_alone_are_summed_again(
+    write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readouts for that fold are fitted on rows in which they are the same: of all rows they are well apart."""
+    columns = system()
+    site = np.arange(ROWS) % 8
+    twin = np.where(site == 3, np.random.default_rng(3).normal(size=ROWS), columns["a__3"])
+    mine, exact = both(write, columns | {"b__3": twin, "site": site.astype(float)}, monkeypatch, group="site")
+    assert passes == ["single", "double", "double"]
+    assert numbers(mine) == numbers(exact)
+
+
+def test_large_slopes_on_close_features_are_found_in_double(
+    write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target is the difference of two features, as of prices: rounding of these is large beside it."""
+    columns = system()
+    other = columns["b__0"] + 0.08 * np.random.default_rng(3).normal(size=ROWS)
+    target = 12 * (other - columns["b__0"]) + 0.1 * np.random.default_rng(4).normal(size=ROWS)
+    mine, exact = both(write, columns | {"b__other": other, "target": target}, monkeypatch)
+    assert passes == ["single", "double", "double"]
+    assert numbers(mine) == numbers(exact)
+
+
+@pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
+@pytest.mark.parametrize("interactions", ["products", "none"])
+def test_flags_counts_and_ties_say_the_same(
+    write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch, estimator: str, interactions: str
+) -> None:
+    """Products of tied values are rounded alike. Flags are their own squares: with products they are read in double."""
+    rng = np.random.default_rng(5)
+    counts, flags = rng.poisson(2.0, (ROWS, 4)), rng.random((ROWS, 4)) < 0.3
+    first = counts if interactions == "products" else flags
+    columns: Columns = {f"a__{i}": first[:, i].astype(float) for i in range(4)}
+    columns |= {f"b__{i}": rng.poisson(2.0, ROWS).astype(float) for i in range(4)}
+    columns["target"] = np.maximum(columns["a__0"] + columns["b__1"] - 1 + rng.normal(size=ROWS), 0.0)
+    mine, exact = both(write, columns, monkeypatch, estimator=estimator, interactions=interactions)
+    assert passes == ["single", "double"]
+    assert numbers(mine) == pytest.approx(numbers(exact), abs=1e-4)
+
+
+def test_tables_that_are_not_kept_and_columns_far_from_zero_are_summed_in_double(
+    write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = system()
+    report(write, columns | {"b__time": 1.7e9 + columns["b__0"]})
+    monkeypatch.setattr(kept_columns, "MOST_BYTES", 0)
+    report(write, columns)
+    assert passes == ["double", "double"]
 
 
 def test_sums_of_batches_in_single_precision_err_by_less_than_a_millionth() -> None:
@@ -134,14 +197,16 @@ def test_sums_of_batches_in_single_precision_err_by_less_than_a_millionth() -> N
     assert not np.array_equal(found[0].scatter, found[2].scatter)
 
 
-def test_the_least_eigenvalue_is_that_of_columns_that_vary() -> None:
+def test_columns_are_apart_by_the_least_eigenvalue_of_those_that_vary() -> None:
     rng = np.random.default_rng(1)
-    one, other, third = np.linalg.qr(rng.normal(size=(500, 3)))[0].T
-    one, other, third = (x - x.mean() for x in (one, other, third))
-    flat = np.full(500, 7.0)
-    assert Moments.of(np.column_stack([flat, flat])).least_eigenvalue(2) == 1.0
-    half = Moments.of(np.column_stack([one, flat, 0.6 * one + 0.8 * other, one]))
-    correlation = np.corrcoef(one, 0.6 * one + 0.8 * other)[0, 1]
-    assert half.least_eigenvalue(3) == pytest.approx(1 - correlation, abs=1e-12)
-    assert half.least_eigenvalue(4) == pytest.approx(0.0, abs=1e-12)
-    assert Moments.of(third[:, None]).least_eigenvalue(1) == pytest.approx(1.0)
+    one, other = rng.normal(size=(2, 500))
+    mixed = 0.6 * one + 0.8 * other
+    rows = np.column_stack([one, np.zeros(500), mixed, np.full(500, 7.0), one])
+    moments, sizes = Moments.of(rows), np.sqrt(np.square(rows).mean(axis=0))
+    scaled = np.cov(rows[:, [0, 2]].T, bias=True) / np.outer(sizes[[0, 2]], sizes[[0, 2]])
+    least = np.linalg.eigvalsh(scaled)[0]
+    assert moments.apart(sizes[:3], least - 1e-9)
+    assert not moments.apart(sizes[:3], least + 1e-9)
+    # A constant that is not zero was rounded as others are; and two columns that are one.
+    assert not moments.apart(sizes[:4], 1e-9)
+    assert not moments.apart(sizes * [1, 1, 1, 0, 1], 1e-9)
