@@ -73,6 +73,16 @@ def numbers(found: Report) -> list[float]:
     return [x for v in found.information.values for x in (v.value, v.value_raw, *(v.ci or ()))]
 
 
+def check_summed_again(
+    write: Write, columns: Columns, passes: list[str], monkeypatch: pytest.MonkeyPatch, **asked: Any
+) -> None:
+    """First in single precision and then in double, with its numbers; cells are counted once."""
+    mine, exact = both(write, columns, monkeypatch, **asked)
+    assert passes == ["single", "double", "double"]
+    assert numbers(mine) == numbers(exact)
+    assert mine.modalities == exact.modalities
+
+
 def test_sums_in_single_precision_say_the_same(
     write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,11 +118,7 @@ def test_features_that_do_so_unlike_those_of_the_sample_are_summed_again(
         "b__0": np.where(shown, 0.05, 1.0) * columns["b__0"],
         "b__other": np.where(shown, 0.05, 1.0) * other,
     }
-    mine, exact = both(write, columns, monkeypatch)
-    assert passes == ["single", "double", "double"]
-    assert numbers(mine) == numbers(exact)
-    # Cells are counted once.
-    assert mine.modalities == exact.modalities
+    check_summed_again(write, columns, passes, monkeypatch)
 
 
 def test_small_errors_are_measured_in_double(
@@ -122,9 +128,7 @@ def test_small_errors_are_measured_in_double(
     ranks = np.argsort(np.argsort(columns["b__0"])) + 1
     columns["b__0"] = np.asarray(ndtri((ranks - 0.375) / (ROWS + 0.25)))
     columns["target"] = columns["b__0"] + 1e-4 * columns["target"]
-    mine, exact = both(write, columns, monkeypatch)
-    assert passes == ["single", "double", "double"]
-    assert numbers(mine) == numbers(exact)
+    check_summed_again(write, columns, passes, monkeypatch)
 
 
 def test_features_that_differ_in_one_fold_alone_are_summed_again(
@@ -134,9 +138,9 @@ def test_features_that_differ_in_one_fold_alone_are_summed_again(
     columns = system()
     site = np.arange(ROWS) % 8
     twin = np.where(site == 3, np.random.default_rng(3).normal(size=ROWS), columns["a__3"])
-    mine, exact = both(write, columns | {"b__3": twin, "site": site.astype(float)}, monkeypatch, group="site")
-    assert passes == ["single", "double", "double"]
-    assert numbers(mine) == numbers(exact)
+    check_summed_again(
+        write, columns | {"b__3": twin, "site": site.astype(float)}, passes, monkeypatch, group="site"
+    )
 
 
 def test_large_slopes_on_close_features_are_found_in_double(
@@ -146,9 +150,7 @@ def test_large_slopes_on_close_features_are_found_in_double(
     columns = system()
     other = columns["b__0"] + 0.08 * np.random.default_rng(3).normal(size=ROWS)
     target = 12 * (other - columns["b__0"]) + 0.1 * np.random.default_rng(4).normal(size=ROWS)
-    mine, exact = both(write, columns | {"b__other": other, "target": target}, monkeypatch)
-    assert passes == ["single", "double", "double"]
-    assert numbers(mine) == numbers(exact)
+    check_summed_again(write, columns | {"b__other": other, "target": target}, passes, monkeypatch)
 
 
 @pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])

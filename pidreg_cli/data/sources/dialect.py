@@ -26,7 +26,6 @@ SAMPLE_LINES = 200
 # Of a wide table the names, and a row, are longer: so much is looked at, if need be, of each what is read of a line.
 WIDEST_SAMPLE = 2**23
 FEWEST_RECORDS = 2
-NO_RECORDS = [[""]]
 CHUNK = 2**20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -81,7 +80,7 @@ def find_dialect(path: Place, options: DialectOptions) -> Dialect:
         )
     delimiter = options.delimiter or _delimiter(sample, "\t" if ".tsv" in path.name.lower() else ",")
     records = _records(sample, delimiter)
-    if records == NO_RECORDS:
+    if not records:
         raise DataError(
             "data.long_name",
             f"The first line of '{path}', which holds the names, has a cell of more than {csv.field_size_limit():,} "
@@ -192,11 +191,11 @@ def _sample(path: Place, encoding: str) -> _Sample:
 def _fewest_records(sample: _Sample) -> int:
     """By any delimiter: with another than its own quotes are no quotes, and line ends within them end records."""
     found = (_records(sample, delimiter) for delimiter in DELIMITERS)
-    return min((len(records) for records in found if records != NO_RECORDS), default=0)
+    return min((len(records) for records in found if records), default=0)
 
 
 def _records(sample: _Sample, delimiter: str) -> list[list[str]]:
-    """The first complete records; of a sample that holds none what there is, ``NO_RECORDS`` of a name without end."""
+    """The first complete records; of a sample that holds none what there is, and nothing of a name without end."""
     reader = csv.reader(StringIO(sample.text.lstrip("\r\n"), newline=""), delimiter=delimiter)
     records: list[list[str]] = []
     try:
@@ -208,7 +207,7 @@ def _records(sample: _Sample, delimiter: str) -> list[list[str]]:
         # A field beyond csv's limit: what came before it is sample enough, pyarrow judges the rest.
         pass
     # The last may be cut, and then look like a wrong one.
-    return (records if sample.whole else records[:-1]) or records or NO_RECORDS
+    return (records if sample.whole else records[:-1]) or records
 
 
 def _delimiter(sample: _Sample, preferred: str) -> str:
@@ -216,7 +215,7 @@ def _delimiter(sample: _Sample, preferred: str) -> str:
 
     def merit(delimiter: str) -> tuple[float, int, bool]:
         widths = [len(record) for record in _records(sample, delimiter)]
-        if widths[0] < 2:
+        if not widths or widths[0] < 2:
             return 0.0, 0, delimiter == preferred
         return widths.count(widths[0]) / len(widths), widths[0], delimiter == preferred
 
