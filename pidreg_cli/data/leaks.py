@@ -22,9 +22,10 @@ ALMOST = 0.999
 """Share of the variance from which a feature alone determines a target almost wholly."""
 NEARLY_NORMAL = 0.99
 """R2 of normal scores by the target itself from which nearly as much shows a copy; below, other features may do so."""
-SAME = 2e-5
-"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit; sums in single
-precision are off by half of it where values are tied."""
+SAME = 1e-6
+"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit."""
+MAYBE_SAME = 1e-4
+"""The same by sums in single precision, which are off by a tenth of it where values are tied: too near to tell."""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -59,19 +60,30 @@ def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool
     return bool(distinct > 1 and distinct >= least)
 
 
-def almost_determines(shares: Floats, target: Counted, scores: Floats, cut: float) -> NDArray[np.bool_]:
+def almost_determines(shares: Floats, own: float) -> NDArray[np.bool_]:
     """Which features alone determine the target almost wholly, by their R2 (n,) of its normal scores.
 
-    Those of its scores, and those that predict them as well as its own values do: a copy in another unit is no straight
-    line in the scores where the target is not normal. ``scores`` (k,) are those of its distinct values; features were
-    ``cut`` at so many standard deviations.
+    Those of its scores, and those that predict them as well as its own values do, ``own``: a copy in another unit is no
+    straight line in the scores where the target is not normal.
+    """
+    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else np.abs(shares - own) <= SAME
+    return np.asarray(alike | (shares > ALMOST))
+
+
+def may_determine(shares: Floats, own: float) -> bool:
+    """Whether features may predict as well as the target's own values do, by ``shares`` in single precision."""
+    return own < NEARLY_NORMAL and bool(np.any(np.abs(shares - own) <= MAYBE_SAME))
+
+
+def own_share(target: Counted, scores: Floats, cut: float) -> float:
+    """R2 of a target's normal scores by its values, cut as features are, at ``cut`` standard deviations.
+
+    ``scores`` (k,) are those of its distinct values.
     """
     values, counts = target
     centred = values - np.average(values, weights=counts)
     standard = centred / np.sqrt(np.average(centred**2, weights=counts))
-    own = _weighted_r2(np.clip(standard, -cut, cut), scores, counts)
-    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else np.abs(shares - own) <= SAME
-    return np.asarray(alike | (shares > ALMOST))
+    return _weighted_r2(np.clip(standard, -cut, cut), scores, counts)
 
 
 def _weighted_r2(one: Floats, other: Floats, weights: NDArray[np.intp]) -> float:

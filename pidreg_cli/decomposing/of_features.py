@@ -22,9 +22,9 @@ from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.per_row import Decomposed
-from pidreg_cli.decomposing.readers import WILD, FeatureReader
+from pidreg_cli.decomposing.readers import FeatureReader
 from pidreg_cli.decomposing.request import DecomposeRequest
-from pidreg_cli.decomposing.streamed import LabelledTable, streamed_information, streamed_rows
+from pidreg_cli.decomposing.streamed import LabelledTable, shares_alone, streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import TableReport, labelled_table
 from pidreg_cli.errors import UsageError
 from pidreg_cli.information.moments import Moments
@@ -130,13 +130,9 @@ def leaks(reader: FeatureReader, everything: Moments, labelled: LabelledTable) -
     """A warning where single features alone determine the target almost wholly, by the moments of [features, Y', ...]
     of all rows.
     """
-    scores, squares = reader.layout.width, np.diag(everything.exact_scatter)
-    sizes = squares * squares[scores]
-    shares = np.divide(everything.scatter[scores] ** 2, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+    shares = shares_alone(everything, reader.layout.width)
     known = {feature: float(shares[place]) for feature, place in feature_places(reader).items()}
-    target = labelled.seen.counted
-    scores_of = labelled.transform.forward(target.values)
-    leaked = almost_determines(np.array([*known.values()]), target, scores_of, WILD)
+    leaked = almost_determines(np.array([*known.values()]), labelled.own_share)
     found = {feature: share for (feature, share), leak in zip(known.items(), leaked, strict=True) if leak}
     warned = data_checks.leaked_target(labelled.seen.column, found)
     return () if warned is None else (warned,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +16,13 @@ from threadpoolctl import threadpool_limits
 from pidreg_cli.data.batches import Block, batch_rows, numbered_batches
 from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.labels import RowIds
+from pidreg_cli.data.leaks import may_determine, own_share
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import RowBatch
-from pidreg_cli.decomposing.readers import WELL_APART, RowReader, Tally
+from pidreg_cli.decomposing.readers import WELL_APART, WILD, RowReader, Tally
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
@@ -52,6 +53,7 @@ FEWEST_ROWS = 20
 """Of rows with a target: below, readouts and intervals show nothing but chance."""
 MOST_GROWN = 30.0
 """By which errors of sums in single precision may be larger in an information: beyond, they would show."""
+READING = "reading rows"
 DEALT_TOGETHER = 2**20
 """Rows that are dealt into groups at a time."""
 
@@ -145,6 +147,12 @@ class LabelledTable:
     def rows(self) -> int:
         """Rows with a target."""
         return int((self.groups >= 0).sum())
+
+    @cached_property
+    def own_share(self) -> float:
+        """R2 of Y' by the target itself, as a feature that copies it would have it."""
+        target = self.seen.counted
+        return own_share(target, self.transform.forward(target.values), WILD)
 
     def batches(
         self,
@@ -248,18 +256,18 @@ def streamed_information(
     found = _in_single(labelled, reader, modalities, progress) if reader.single else None
     if found is None:
         reader.tally = Tally()
-        parts = _sums(labelled, reader, progress).parts
+        parts = _sums(labelled, reader, progress, "reading rows again" if reader.single else READING).parts
         found = parts, grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))
     return gathered_information(*found, labelled, reader.layout, modalities, request, protocol, covariates)
 
 
 def _sums(
-    labelled: LabelledTable, reader: RowReader, progress: RowProgress, *, single: bool = False
+    labelled: LabelledTable, reader: RowReader, progress: RowProgress, task: str, *, single: bool = False
 ) -> GroupedSums:
     """Of [features, Y'] of each group, in one pass; ``single``: rows are read, and multiplied, in single precision."""
     sums = GroupedSums(len(labelled.folds), reader.layout.width + 1)
     with sums.shared(labelled.threads), labelled.table.digests.aside():
-        for found in labelled.batches(reader, progress, "reading rows", single=single):
+        for found in labelled.batches(reader, progress, task, single=single):
             sums.add(found.rows, found.groups)
     return sums
 
@@ -268,12 +276,25 @@ def _in_single(
     labelled: LabelledTable, reader: RowReader, modalities: int, progress: RowProgress
 ) -> tuple[tuple[Moments, ...], GroupedReadouts] | None:
     """Moments of each group and the readouts of every set by sums in single precision; None where these do not do."""
-    sums = _sums(labelled, reader, progress, single=True)
-    parts, sizes = sums.parts, sums.sizes[: reader.layout.width]
+    sums = _sums(labelled, reader, progress, READING, single=True)
+    width = reader.layout.width
+    parts, sizes = sums.parts, sums.sizes[:width]
     if not apart_in_each_fit(parts, labelled.folds, sizes, WELL_APART):
+        return None
+    if may_determine(shares_alone(merged(parts), width)[:width], labelled.own_share):
         return None
     readouts = grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))
     return (parts, readouts) if rounding_grown(readouts, sizes, labelled.rows) <= MOST_GROWN else None
+
+
+def shares_alone(everything: Moments, target: int) -> Floats:
+    """R2 (P,) of column ``target`` by each column alone, 0 by one that is constant; from the moments of all rows."""
+    squares = np.diag(everything.exact_scatter)
+    sizes = squares * squares[target]
+    shares: Floats = np.divide(
+        everything.scatter[target] ** 2, sizes, out=np.zeros_like(sizes), where=sizes > 0
+    )
+    return shares
 
 
 def gathered_information(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.data import batches, kept_columns
 from pidreg_cli.data.counted import Counted
-from pidreg_cli.data.leaks import almost_determines
+from pidreg_cli.data.leaks import almost_determines, may_determine, own_share
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.data.tables import open_table
@@ -354,20 +354,28 @@ def test_copies_by_scores_and_with_a_trace_of_noise_are_leaks_and_a_good_feature
     rng = np.random.default_rng(1)
     scores = rng.normal(size=5000)
 
-    def counted(target: NDArray[np.float64]) -> tuple[Counted, NDArray[np.float64]]:
+    def own_of(target: NDArray[np.float64]) -> float:
         order = np.argsort(target)
-        return Counted(target[order], np.ones(target.size, np.intp)), scores[order]
+        return own_share(Counted(target[order], np.ones(target.size, np.intp)), scores[order], 8.0)
 
     shares = np.array([0.9995, 0.9985, 0.98, 0.0])
-    assert almost_determines(shares, *counted(scores), 8.0).tolist() == [True, False, False, False]
+    assert almost_determines(shares, own_of(scores)).tolist() == [True, False, False, False]
     # The target itself explains .9985 of its scores.
     wavy = scores + 0.039 * rng.normal(size=5000)
-    assert almost_determines(shares, *counted(wavy), 8.0).tolist() == [True, True, False, False]
+    assert almost_determines(shares, own_of(wavy)).tolist() == [True, True, False, False]
     # Of a skewed one any honest feature may explain as much, though hardly to the sixth digit.
     skewed = np.exp(scores)
     own = float(np.corrcoef(np.clip((skewed - skewed.mean()) / skewed.std(), -8, 8), scores)[0, 1] ** 2)
-    close = np.array([0.9995, own, own + 1e-4, own - 1e-4])
-    assert almost_determines(close, *counted(skewed), 8.0).tolist() == [True, True, False, False]
+    assert own_of(skewed) == pytest.approx(own)
+    close = np.array([0.9995, own, own + 2e-6, own - 2e-6])
+    assert almost_determines(close, own_of(skewed)).tolist() == [True, True, False, False]
+
+
+def test_shares_in_single_precision_are_too_near_to_tell_where_double_might_name_a_copy() -> None:
+    assert may_determine(np.array([0.1, 0.7 + 9e-5]), 0.7)
+    assert not may_determine(np.array([0.1, 0.7 + 2e-4]), 0.7)
+    # Of normal targets a copy is found by a coarse bound.
+    assert not may_determine(np.array([0.999]), 0.999)
 
 
 def test_one_group_is_refused(write: Write) -> None:

@@ -75,12 +75,13 @@ def numbers(found: Report) -> list[float]:
 
 def check_summed_again(
     write: Write, columns: Columns, passes: list[str], monkeypatch: pytest.MonkeyPatch, **asked: Any
-) -> None:
+) -> Report:
     """First in single precision and then in double, with its numbers; cells are counted once."""
     mine, exact = both(write, columns, monkeypatch, **asked)
     assert passes == ["single", "double", "double"]
     assert numbers(mine) == numbers(exact)
     assert mine.modalities == exact.modalities
+    return mine
 
 
 def test_sums_in_single_precision_say_the_same(
@@ -151,6 +152,20 @@ def test_large_slopes_on_close_features_are_found_in_double(
     other = columns["b__0"] + 0.08 * np.random.default_rng(3).normal(size=ROWS)
     target = 12 * (other - columns["b__0"]) + 0.1 * np.random.default_rng(4).normal(size=ROWS)
     check_summed_again(write, columns | {"b__other": other, "target": target}, passes, monkeypatch)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.003])
+def test_what_may_be_a_copy_of_a_skewed_target_is_compared_in_double(
+    write: Write, passes: list[str], monkeypatch: pytest.MonkeyPatch, gap: float
+) -> None:
+    """A copy in another unit, and one with noise that single precision could not tell from it."""
+    columns = system()
+    target = np.exp(columns["target"])
+    other = 3.0 * target + 1 + gap * target.std() * np.random.default_rng(3).normal(size=ROWS)
+    columns |= {"target": target, "b__other": other}
+    found = check_summed_again(write, columns, passes, monkeypatch)
+    codes = {one.code for one in found.diagnostics}
+    assert ("data.leaked_target" in codes) == (gap == 0.0)
 
 
 @pytest.mark.parametrize("estimator", ["heldout", "debiased", "plugin"])
