@@ -1,8 +1,9 @@
 """What fits find in systems whose information is known: ``python -m benchmarks.known_truth``.
 
 A row per system, mixing and number of rows, as each fit finishes; figures of test rows, as the fit's report gives
-them. With ``--draws N`` a row per draw, and one of their mean, which then is what is judged. Exit status 1 where 20,000
-rows or more do not keep the rules, or a fit did not end well.
+them, beside the truth and what the latents themselves tell of these rows (``told``). Judged is what is found less the
+luck of the rows, which is the difference of these two; with ``--draws N`` the mean of as many tables, each of which
+has a row. Exit status 1 where 20,000 rows or more do not keep the rules, or a fit did not end well.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from benchmarks.known_truth.comparison import HEADER, Comparison, broken_rules, compared, mean_of, row
 from benchmarks.known_truth.held_back import HELD_BACK
+from benchmarks.known_truth.told import told_of
 from pidreg_cli.data.synthetic import SYSTEMS, SyntheticSystem, generate, write_synthetic
 from pidreg_cli.data.synthetic.mixing import STRENGTHS
 
@@ -57,7 +64,19 @@ def fitted(
     if done.returncode:
         raise FitError(f"exit status {done.returncode}: {(done.stderr.strip().splitlines() or [''])[0]}")
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    return compared(report, drawn.truth, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    target = np.asarray(drawn.table["target"], np.float64)
+    return compared(report, drawn.truth, told_of(system, draw, target, _judged_rows(report, run)), seconds)
+
+
+def _judged_rows(report: Mapping[str, Any], run: Path) -> NDArray[np.intp]:
+    """Positions of the rows whose errors are the informations of the report; ids of these tables are positions."""
+    held = pq.read_table(run / "heldout.parquet")
+    parts = np.asarray(held["split"].to_pylist())
+    chosen = np.asarray(held["id"], np.intp)[parts != "valid"]
+    if len(chosen) != report["information"]["rows"]:
+        raise FitError(f"{len(chosen)} rows are held out, {report['information']['rows']} judged")
+    return chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

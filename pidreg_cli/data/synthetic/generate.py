@@ -69,6 +69,12 @@ def generate(
     return SyntheticTable(table, roles, truth_of(system, rows, seed, mixing))
 
 
+def drawn_latents(system: SyntheticSystem, rows: int, seed: int) -> dict[str, Floats]:
+    """The latents (rows,) by name behind the table that ``generate`` draws with these arguments, of any mixing."""
+    draw = _Draw(system, rows, seed, DEFAULT_MIXING)
+    return {name: draw.normal(name) for name in sorted(system.latents_of(system.modalities))}
+
+
 def check_request(rows: int, seed: int) -> None:
     """Raise UsageError unless there are at least 20 rows and the seed is not negative."""
     if rows < MINIMUM_ROWS:
