@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, pairwise
-from operator import add
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from pidreg_cli.information.arrays import Floats, Ints, Singles, finite
 from pidreg_cli.information.errors import ShapeError
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.intervals import Jackknife, jackknife_of_sums, p_values
-from pidreg_cli.information.moments import NO_SPREAD, Moments, merged
+from pidreg_cli.information.moments import NO_SPREAD, Moments, merged, without_each
 from pidreg_cli.information.readouts import FoldReadouts, baseline_and, finite_informations
 from pidreg_cli.information.ridge import penalised_inverse
 
@@ -171,7 +170,7 @@ def grouped_readouts(
     sums, growth = np.zeros(shape), np.zeros(shape)
     spread = _PredictionMoments(masks, layout)
     fitted = []
-    for fold, others in zip(names, _without_each(by_fold), strict=True):
+    for fold, others in zip(names, without_each(by_fold), strict=True):
         inside = np.flatnonzero(folds == fold)
         outside = np.flatnonzero(folds != fold)
         held = [scaled[group] for group in inside]
@@ -192,7 +191,7 @@ def apart_in_each_fit(parts: Sequence[Moments], folds: Ints, sizes: Floats, leas
     """Whether columns are ``Moments.apart`` in the rows of every fit: all groups but those of a fold."""
     chosen = (np.flatnonzero(folds == fold).tolist() for fold in np.unique(folds))
     by_fold = [merged([parts[group] for group in groups]) for groups in chosen]
-    return all(others.apart(sizes, least) for others in _without_each(by_fold))
+    return all(others.apart(sizes, least) for others in without_each(by_fold))
 
 
 def rounding_grown(readouts: GroupedReadouts, sizes: Floats, rows: float) -> float:
@@ -206,18 +205,6 @@ def rounding_grown(readouts: GroupedReadouts, sizes: Floats, rows: float) -> flo
     slopes = [_linear(fitted, len(readouts.masks))[0][:, 1:, 0] * relative for _, fitted in readouts.folds]
     squares = np.max([np.square(one).sum(axis=0) for one in slopes], axis=0)
     return float(np.max(squares / errors)) if errors.min() > 0.0 else np.inf
-
-
-def _without_each(parts: Sequence[Moments]) -> Iterator[Moments]:
-    """All moments but one, for each of two or more: those before it and those after it together.
-
-    Taken out of all it would leave rounding where the others are constant.
-    """
-    after: list[Moments | None] = [None, *accumulate(reversed(parts[1:]), add)]
-    before: Moments | None = None
-    for part in parts:
-        yield merged([some for some in (before, after.pop()) if some is not None])
-        before = part if before is None else before + part
 
 
 def _location(everything: Moments, features: int) -> tuple[Floats, Floats]:

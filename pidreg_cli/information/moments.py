@@ -6,9 +6,10 @@ update of Chan, Golub & LeVeque (1983), in float64, with the accuracy of a two-p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -122,6 +123,19 @@ class Moments:
 def merged(parts: Iterable[Moments]) -> Moments:
     """Moments of all parts together, in the order given."""
     return reduce(Moments.__add__, parts)
+
+
+def without_each(parts: Sequence[Moments], always: Moments | None = None) -> Iterator[Moments]:
+    """All moments but one, for each of two or more, or of one or more beside those that are ``always`` among them.
+
+    Those before it and those after it together: taken out of all it would leave rounding where the others are constant
+    or much smaller.
+    """
+    after: list[Moments | None] = [None, *accumulate(reversed(parts[1:]), Moments.__add__)]
+    before = always
+    for part in parts:
+        yield merged([some for some in (before, after.pop()) if some is not None])
+        before = part if before is None else before + part
 
 
 def checked_weights(weights: ArrayLike, rows: int) -> Floats:

@@ -22,7 +22,7 @@ from pidreg_cli.information.errors import (
     TooFewRowsError,
 )
 from pidreg_cli.information.features import FeatureLayout, Interactions, ReadoutBlocks, feature_table
-from pidreg_cli.information.moments import NO_SPREAD, Moments, checked_weights, merged
+from pidreg_cli.information.moments import NO_SPREAD, Moments, checked_weights, without_each
 from pidreg_cli.information.ridge import RidgeFit, RidgeProblem, penalised_inverse, solve
 
 # Share of the target's variance below which an error is rounding: 16.6 bits and more count as infinite.
@@ -89,18 +89,18 @@ def cross_fitted_predictions(
     rows = np.hstack([table.values, outcome])
     others = _fit_rows(fit, fit_target, interactions, rows.shape[1])
     readouts_of = baseline_and(table.layout, masks)
-    # About a common point and in common units: taking a fold out again would lose digits elsewhere.
+    # About a common point and in common units: sums of products of far larger numbers would lose digits.
     centre, unit = _location(rows, outcome.shape[1])
     rows, others = (rows - centre) / unit, (others - centre) / unit
     weights = row_weights(held, rows.shape[0])
     parts = {int(f): Moments.of(rows[folds == f], weights[folds == f]) for f in np.unique(folds)}
-    everything = merged([Moments.of(others, None if fit is None else fit.weights), *parts.values()])
+    always = Moments.of(others, None if fit is None else fit.weights)
     predictions = np.empty((rows.shape[0], len(masks), outcome.shape[1]))
     baseline = np.empty_like(outcome)
     influence = np.zeros((rows.shape[0], 1 + len(masks), outcome.shape[1])) if influences else None
-    for fold, part in parts.items():
+    for fold, rest in zip(parts, without_each([*parts.values()], always), strict=True):
         inside = folds == fold
-        readouts = FoldReadouts.fitted(everything - part, table.layout, readouts_of)
+        readouts = FoldReadouts.fitted(rest, table.layout, readouts_of)
         found = readouts.predictions(rows[inside])
         predictions[inside] = found[:, len(readouts_of) - len(masks) :]
         baseline[inside] = found[:, 0] if table.layout.given.size else readouts.baseline

@@ -58,9 +58,9 @@ def solve(problem: RidgeProblem, free: int) -> RidgeFit:
     if not free:
         return _penalised(gram, products, problem.squares, problem.rows, used=1)
     small = FREE_PENALTY * problem.rows
-    anchor = cho_factor(gram[:free, :free] + small * np.eye(free))
-    slopes = cho_solve(anchor, gram[:free, free:])
-    direct = cho_solve(anchor, products[:free])
+    anchor = gram[:free, :free] + small * np.eye(free)
+    known = _positive_solve(anchor, small, np.hstack([gram[:free, free:], products[:free]]))
+    slopes, direct = np.split(known, [gram.shape[0] - free], axis=1)
     rest = _penalised(
         gram[free:, free:] - gram[free:, :free] @ slopes,
         products[free:] - gram[free:, :free] @ direct,
@@ -77,7 +77,22 @@ def solve(problem: RidgeProblem, free: int) -> RidgeFit:
 def penalised_inverse(gram: Floats, penalties: Floats, vectors: Floats) -> Floats:
     """``(G + diag(penalties))^-1 v`` for each column of ``penalties`` and ``vectors``, both (p, t)."""
     columns = zip(penalties.T, vectors.T, strict=True)
-    return np.stack([cho_solve(cho_factor(gram + np.diag(own)), vector) for own, vector in columns], axis=1)
+    solved = [_positive_solve(gram + np.diag(own), float(own.min()), vector) for own, vector in columns]
+    return np.stack(solved, axis=1)
+
+
+def _positive_solve(matrix: Floats, least: float, vectors: Floats) -> Floats:
+    """``M^-1 v`` of a Gram matrix with penalties of at least ``least`` on its diagonal, for a vector or columns (p, t).
+
+    Where rounding leaves no such matrix, as of features that are nearly zero beside those of a few rows, its
+    eigenvalues are those that penalties would leave: ``least`` or more.
+    """
+    try:
+        return np.asarray(cho_solve(cho_factor(matrix), vectors))
+    except np.linalg.LinAlgError:
+        values, axes = np.linalg.eigh(matrix)
+        weights = 1.0 / np.maximum(values, least)
+        return np.asarray((axes * weights) @ (axes.T @ vectors))
 
 
 def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, used: int) -> RidgeFit:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pidreg_cli.information.errors import NonFiniteError, ShapeError, TooFewRowsError
-from pidreg_cli.information.moments import Moments, merged
+from pidreg_cli.information.moments import Moments, merged, without_each
 
 
 def assert_same(first: Moments, second: Moments, tolerance: float = 1e-12) -> None:
@@ -31,6 +31,24 @@ def test_parts_subtract() -> None:
     assert_same(Moments.of(rows) - Moments.of(rows[:10]), Moments.of(rows[10:]))
     with pytest.raises(TooFewRowsError):
         Moments.of(rows) - Moments.of(rows)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_without_each_are_all_others(count: int) -> None:
+    rng = np.random.default_rng(1)
+    always, *batches = (rng.normal(i, 1 + i, (4, 3)) for i in range(count + 1))
+    found = list(without_each([Moments.of(batch) for batch in batches], Moments.of(always)))
+    assert len(found) == count
+    for place, moments in enumerate(found):
+        assert_same(moments, Moments.of(np.vstack([always, *batches[:place], *batches[place + 1 :]])))
+
+
+def test_what_others_say_is_not_lost_beside_a_part_far_larger() -> None:
+    rng = np.random.default_rng(2)
+    small, large = rng.normal(size=(2, 6, 2)) * [[[1.0]], [[1e12]]]
+    first, second = without_each([Moments.of(large), Moments.of(small)])
+    assert_same(first, Moments.of(small))
+    assert_same(second, Moments.of(large))
 
 
 def test_a_weight_of_two_is_a_repeated_row() -> None:

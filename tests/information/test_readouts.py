@@ -26,7 +26,7 @@ from pidreg_cli.information.readouts import (
     subset_informations,
     training_influences,
 )
-from pidreg_cli.information.ridge import CAUTION, PENALTIES, RidgeProblem, solve
+from pidreg_cli.information.ridge import CAUTION, PENALTIES, RidgeProblem, penalised_inverse, solve
 
 
 def heldout(blocks: ReadoutBlocks, target: np.ndarray, seed: int = 0, **options: object) -> np.ndarray:
@@ -143,6 +143,47 @@ def test_fold_predictions_equal_separate_fits() -> None:
     expected = t.mean() + (z[inside] - x.mean(axis=0)) / scale @ coefficients
     assert fitted.predictions[inside, 0, 0] == pytest.approx(expected, abs=1e-8)
     assert fitted.baseline[inside, 0] == pytest.approx(t.mean())
+
+
+@pytest.mark.parametrize("size", [1e6, 1e9, 1e12, 1e20, 1e37])
+def test_rows_of_wild_codes_leave_numbers_of_all_rows(size: float) -> None:
+    """Beside them everything else is rounding."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        codes = rng.standard_normal((2, 100, 6))
+        y = codes[0][:, 0] + codes[1][:, 0] + rng.standard_normal(100)
+        codes[0][3, 2], codes[1][7], codes[1][9, 1] = size, size, -size
+        scores = {1: (y + rng.standard_normal(100))[:, None]}
+        blocks = ReadoutBlocks(tuple(codes.astype(np.float32)), scores)
+        fitted = cross_fitted_predictions(blocks, y, np.arange(100) % 5, [1, 2, 3], influences=True)
+        assert np.isfinite(fitted.predictions).all()
+        assert np.isfinite(training_influences(fitted)).all()
+
+
+def test_a_wild_row_changes_no_prediction_by_readouts_that_did_not_see_it() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((100, 4))
+    y, folds = z[:, 0] + rng.standard_normal(100), np.arange(100) % 5
+    expected = cross_fitted_predictions(ReadoutBlocks((z,)), y, folds, [1], interactions="none").predictions
+    wild = z.copy()
+    wild[3] = 1e7
+    found = cross_fitted_predictions(ReadoutBlocks((wild,)), y, folds, [1], interactions="none").predictions
+    others = (folds == 3) & (np.arange(100) != 3)
+    assert found[others] == pytest.approx(expected[others], abs=1e-6)
+
+
+def test_systems_are_solved_as_if_no_eigenvalue_were_below_the_penalty() -> None:
+    rng = np.random.default_rng(1)
+    axes = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+    vectors, penalties = rng.standard_normal((5, 2)), np.full((5, 2), [0.1, 10.0])
+    for least in (2.0, 0.0, -1.0):
+        values = np.array([least, 3.0, 4.0, 5.0, 6.0])
+        found = penalised_inverse(axes * values @ axes.T, penalties, vectors)
+        for place, penalty in enumerate(penalties[0]):
+            weights = 1.0 / np.maximum(values + penalty, penalty)
+            # By the Cholesky factor, where there is one, an eigenvalue is what it is.
+            weights[0] = 1.0 / (least + penalty) if least + penalty > 0 else weights[0]
+            assert found[:, place] == pytest.approx(axes * weights @ axes.T @ vectors[:, place])
 
 
 def test_linear_system_reads_its_closed_form() -> None:
