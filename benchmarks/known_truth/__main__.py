@@ -2,8 +2,9 @@
 
 A row per system, mixing and number of rows, as each fit finishes; figures of test rows, as the fit's report gives
 them, beside the truth and what the latents themselves tell of these rows (``told``). Judged is what is found less the
-luck of the rows, which is the difference of these two; with ``--draws N`` the mean of as many tables, each of which
-has a row. Exit status 1 where 20,000 rows or more do not keep the rules, or a fit did not end well.
+luck of the rows, which is the difference of these two (synergy and null systems by what is found); with ``--draws N``
+the mean of as many tables, each of which has a row. Exit status 1 where 20,000 rows or more do not keep the rules, or a
+fit did not end well.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ NULL_LIMIT = 0.01
 class Comparison:
     """Information of every subset, and the synergistic part of the whole, found and true, in bits.
 
-    ``told``: what the latents themselves tell of the rows that were judged (see ``reach``).
+    ``told``: what the latents themselves tell of the rows that were judged (see ``told``).
     """
 
     system: str
@@ -43,7 +43,8 @@ class Comparison:
     def judged(self) -> Mapping[Subset, float]:
         """What is found, less the luck of the rows: the latents themselves tell of few rows more or less than of all.
 
-        The same in expectation as what is found, and nearer to it in a single draw (a control variate).
+        The same in expectation as what is found, and nearer to that in a single draw (a control variate), for encoders
+        that are not far from the latents have the same luck. Synergy and null systems are judged by what is found.
         """
         return {subset: value + self.true[subset] - self.told[subset] for subset, value in self.found.items()}
 
@@ -142,13 +143,14 @@ HEADER = (
 
 def row(comparison: Comparison, which: str = "") -> str:
     """The comparison as a row under ``HEADER``; ``which`` of several follows the name of the system."""
+    worst = comparison.worst
     shown = [subset for subset in comparison.true if len(subset) == 1 or subset == comparison.whole]
     cells = (
         ", ".join([comparison.system, *[which] * bool(which)]),
         comparison.mixing,
         str(comparison.rows),
         ", ".join(_found_and_true(comparison, subset) for subset in shown),
-        f"{comparison.found[comparison.worst] - comparison.true[comparison.worst]:+.3f} {_named(comparison.worst)}",
+        f"{comparison.judged[worst] - comparison.true[worst]:+.3f} {_named(worst)}",
         f"{comparison.phantom:+.3f}",
         f"{comparison.seconds:.0f}",
         verdict(comparison),

@@ -26,6 +26,9 @@ SAME = 1e-6
 """Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit."""
 MAYBE_SAME = 1e-4
 """The same by sums in single precision, which are off by a tenth of it where values are tied: too near to tell."""
+OF_OWN = 0.1
+"""Such differences are at most so much of the target's own R2: a target of a few wild values has next to none, and
+features that tell nothing are as near to it."""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -66,13 +69,17 @@ def almost_determines(shares: Floats, own: float) -> NDArray[np.bool_]:
     Those of its scores, and those that predict them as well as its own values do, ``own``: a copy in another unit is no
     straight line in the scores where the target is not normal.
     """
-    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else np.abs(shares - own) <= SAME
+    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else _near(shares, own, SAME)
     return np.asarray(alike | (shares > ALMOST))
 
 
 def may_determine(shares: Floats, own: float) -> bool:
     """Whether features may predict as well as the target's own values do, by ``shares`` in single precision."""
-    return own < NEARLY_NORMAL and bool(np.any(np.abs(shares - own) <= MAYBE_SAME))
+    return own < NEARLY_NORMAL and bool(np.any(_near(shares, own, MAYBE_SAME)))
+
+
+def _near(shares: Floats, own: float, most: float) -> NDArray[np.bool_]:
+    return np.abs(shares - own) <= min(most, OF_OWN * own)
 
 
 def own_share(target: Counted, scores: Floats, cut: float) -> float:

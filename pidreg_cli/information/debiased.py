@@ -8,7 +8,7 @@ For a Gaussian target and p linear features on N rows, ``E[-1/2 ln(SSE/SST)]`` e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from pidreg_cli.information.arrays import Floats, Ints, columns
 from pidreg_cli.information.errors import ShapeError, TooFewRowsError
 from pidreg_cli.information.features import FeatureLayout, Interactions, ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import Jackknife
-from pidreg_cli.information.moments import Moments, merged
+from pidreg_cli.information.moments import Moments, merged, without_each
 from pidreg_cli.information.readouts import finite_informations, row_weights
 
 # Rows per feature below which the correction is larger than what it corrects.
@@ -127,10 +127,9 @@ def _jackknife(
         )
     rows = _standardised(np.hstack([table.values, outcome]))
     weights = row_weights(held, rows.shape[0])
-    everything = Moments.of(rows, weights)
     inside = (groups == group for group in np.unique(groups))
-    others = (everything - Moments.of(rows[group], weights[group]) for group in inside)
-    return _of_moments(everything, others, table.layout, len(held.codes), bias)
+    parts = [Moments.of(rows[group], weights[group]) for group in inside]
+    return _of_moments(parts, table.layout, len(held.codes), bias)
 
 
 def moments_jackknife(
@@ -141,20 +140,20 @@ def moments_jackknife(
 
     Raises TooFewRowsError as the functions of rows do.
     """
-    everything = merged(parts)
-    size = ReadoutSize.of(layout, modalities, everything.effective_rows)
+    size = ReadoutSize.of(layout, modalities, merged(parts).effective_rows)
     if debias and size.rows < size.debiased_rows:
         raise _too_few(size)
     bias = scalar_bias if debias else _no_bias
-    return _of_moments(everything, (everything - part for part in parts), layout, modalities, bias)
+    return _of_moments(parts, layout, modalities, bias)
 
 
-def _of_moments(
-    everything: Moments, others: Iterable[Moments], layout: FeatureLayout, modalities: int, bias: Bias
-) -> Jackknife:
+def _of_moments(parts: Sequence[Moments], layout: FeatureLayout, modalities: int, bias: Bias) -> Jackknife:
+    """From the moments of two groups or more."""
     # The empty set first: the readout of covariates, or the mean.
     chosen = [layout.columns(mask) for mask in range(1 << modalities)]
-    estimate, *replicates = (_informations(part, chosen, bias) for part in (everything, *others))
+    estimate, *replicates = (
+        _informations(part, chosen, bias) for part in (merged(parts), *without_each(parts))
+    )
     return Jackknife(estimate, np.stack(replicates))
 
 

@@ -98,16 +98,6 @@ class Moments:
             count, self.squares + other.squares, self.mean + shift * (other.count / count), scatter
         )
 
-    def __sub__(self, part: Moments) -> Moments:
-        self._check_width(part)
-        count = self.count - part.count
-        if count <= 0.0:
-            raise TooFewRowsError("leaving these rows out leaves none")
-        mean = self.mean + (self.mean - part.mean) * (part.count / count)
-        shift = part.mean - mean
-        scatter = self.scatter - part.scatter - np.outer(shift, shift) * (count * part.count / self.count)
-        return Moments(count, self.squares - part.squares, mean, scatter)
-
     def _check_width(self, other: Moments) -> None:
         if self.mean.shape != other.mean.shape:
             raise ShapeError(f"moments of {self.mean.size} and {other.mean.size} columns do not merge")

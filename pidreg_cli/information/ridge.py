@@ -101,11 +101,14 @@ def _penalised(gram: Floats, products: Floats, squares: Floats, rows: float, use
         return _single(gram, products)
     reflectors, diagonal, offdiagonal, scales = _tridiagonal(gram)
     rotated = _rotate(reflectors, scales, products, "T")
-    eigenvalues = np.maximum(_eigenvalues(diagonal, offdiagonal), 0.0)
+    found = _eigenvalues(diagonal, offdiagonal)
+    eigenvalues = np.maximum(found, 0.0)
     shares = eigenvalues / (eigenvalues + PENALTIES[:, None])
     freedom = used + shares.sum(axis=1)
     caution = 1 + CAUTION * (used + np.square(shares).sum(axis=1)) / rows
     allowed = freedom <= LARGEST_SHARE * rows
+    # Rounding may leave eigenvalues below zero: a penalty that hardly outweighs them solves nothing.
+    allowed &= -2.0 * found.min() <= PENALTIES
     if not allowed.any():
         raise TooFewRowsError(f"{gram.shape[0]} features need more rows than {rows:g}")
     tried = PENALTIES[allowed]

@@ -77,6 +77,8 @@ def test_the_luck_of_the_rows_is_taken_off() -> None:
     lucky = replace(comparison("strong", a=0.55), told=TRUE | {("a",): 0.62})
     assert broken_rules(lucky) == ["a"]
     assert mean_of([unlucky, lucky]).judged[("a",)] == pytest.approx(0.54)
+    assert "a 0.530 (0.600; 0.580)" in row(unlucky)
+    assert "| -0.050 a |" in row(unlucky)
 
 
 def test_of_several_draws_the_mean_is_judged() -> None:

@@ -40,8 +40,9 @@ def test_of_many_rows_latents_tell_what_is_true(name: str, monkeypatch: pytest.M
     assert [*found.values()] == pytest.approx([true[subset] for subset in found], abs=0.02)
 
 
-def test_of_some_rows_they_tell_what_the_conditional_mean_does() -> None:
+def test_of_some_rows_they_tell_what_the_conditional_mean_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a normal target with one latent, which is known: its share of the score, in rows that are lucky and others."""
+    monkeypatch.setattr(told, "DRAWS", 200)
     rows, system = 5000, SYSTEMS["unique"]
     target, latent = target_of("unique", rows), drawn_latents(system, rows, 0)["u"]
     score = TargetTransform.fit(target).forward(target)

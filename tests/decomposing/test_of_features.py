@@ -374,6 +374,10 @@ def test_copies_by_scores_and_with_a_trace_of_noise_are_leaks_and_a_good_feature
 def test_shares_in_single_precision_are_too_near_to_tell_where_double_might_name_a_copy() -> None:
     assert may_determine(np.array([0.1, 0.7 + 9e-5]), 0.7)
     assert not may_determine(np.array([0.1, 0.7 + 2e-4]), 0.7)
+    # A target of a few wild values tells next to nothing of its scores, and so does noise.
+    assert not may_determine(np.array([0.0, 3e-6]), 6e-5)
+    assert may_determine(np.array([0.0, 6e-5]), 6e-5)
+    assert almost_determines(np.array([0.0, 5e-7, 6e-7]), 6e-7).tolist() == [False, False, True]
     # Of normal targets a copy is found by a coarse bound.
     assert not may_determine(np.array([0.999]), 0.999)
 

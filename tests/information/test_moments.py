@@ -26,13 +26,6 @@ def test_batches_merge_into_the_whole(cuts: list[int], seed: int) -> None:
     assert_same(merged(parts), Moments.of(rows, weights))
 
 
-def test_parts_subtract() -> None:
-    rows = np.random.default_rng(1).standard_normal((30, 4))
-    assert_same(Moments.of(rows) - Moments.of(rows[:10]), Moments.of(rows[10:]))
-    with pytest.raises(TooFewRowsError):
-        Moments.of(rows) - Moments.of(rows)
-
-
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_without_each_are_all_others(count: int) -> None:
     rng = np.random.default_rng(1)

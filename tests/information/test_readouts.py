@@ -156,6 +156,8 @@ def test_rows_of_wild_codes_leave_numbers_of_all_rows(size: float) -> None:
         scores = {1: (y + rng.standard_normal(100))[:, None]}
         blocks = ReadoutBlocks(tuple(codes.astype(np.float32)), scores)
         fitted = cross_fitted_predictions(blocks, y, np.arange(100) % 5, [1, 2, 3], influences=True)
+        ordinary = ~np.isin(np.arange(100), [3, 7, 9])
+        assert np.abs(fitted.predictions[ordinary]).max() < 3 * np.abs(y).max()
         assert np.isfinite(fitted.predictions).all()
         assert np.isfinite(training_influences(fitted)).all()
 
@@ -170,6 +172,17 @@ def test_a_wild_row_changes_no_prediction_by_readouts_that_did_not_see_it() -> N
     found = cross_fitted_predictions(ReadoutBlocks((wild,)), y, folds, [1], interactions="none").predictions
     others = (folds == 3) & (np.arange(100) != 3)
     assert found[others] == pytest.approx(expected[others], abs=1e-6)
+
+
+def test_a_penalty_that_leaves_no_positive_system_is_not_chosen() -> None:
+    """What LAPACK leaves in place of a solution would look like the best."""
+    rng = np.random.default_rng(1)
+    axes = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    gram = axes * np.array([-0.1, 50, 60, 100, 120, 150]) @ axes.T
+    products = rng.standard_normal((6, 3)) * 5
+    fit = solve(RidgeProblem(gram, products, np.full(3, 100.0), 100), 0)
+    assert fit.penalties.min() > 0.1
+    assert np.abs(fit.coefficients).max() < 100
 
 
 def test_systems_are_solved_as_if_no_eigenvalue_were_below_the_penalty() -> None:
