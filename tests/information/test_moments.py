@@ -85,7 +85,7 @@ def test_other_columns_do_not_merge() -> None:
     with pytest.raises(ShapeError, match="1 and 3 columns"):
         one + three
     with pytest.raises(ShapeError, match="3 and 1 columns"):
-        three - one
+        three + one
 
 
 def test_rounding_of_a_constant_column_is_no_variance() -> None:
