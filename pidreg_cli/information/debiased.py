@@ -98,7 +98,7 @@ def debiased_jackknife(
     """Debiased informations of every subset on held-out rows and their group jackknife (bits).
 
     ``target`` (N,), ``groups`` (N,). Intervals are about the information of the readouts' features. Raises
-    TooFewRowsError below 1.5 rows per feature.
+    TooFewRowsError below 1.5 rows per feature, or of one group. Moments of all groups are held at once.
     """
     size = ReadoutSize.of_blocks(held, len(groups), interactions)
     if size.rows < size.debiased_rows:
@@ -148,7 +148,12 @@ def moments_jackknife(
 
 
 def _of_moments(parts: Sequence[Moments], layout: FeatureLayout, modalities: int, bias: Bias) -> Jackknife:
-    """From the moments of two groups or more."""
+    """From the moments of groups. Raises TooFewRowsError where there is one alone."""
+    if len(parts) < 2:
+        raise TooFewRowsError(
+            "the jackknife leaves out one group after the other, however: there is one alone",
+            "give two groups of rows or more",
+        )
     # The empty set first: the readout of covariates, or the mean.
     chosen = [layout.columns(mask) for mask in range(1 << modalities)]
     estimate, *replicates = (

@@ -23,7 +23,7 @@ NO_SPREAD = 1e-12
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of q columns: they add (merge) and subtract (leave rows out again).
+    """Moments of q columns: they add (merge); ``without_each`` leaves parts out.
 
     ``count`` is the sum of the weights, ``squares`` that of their squares, ``mean`` (q,), ``scatter`` (q, q)
     the centred sums of products. A row of weight 2 counts as two rows.

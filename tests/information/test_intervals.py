@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from pidreg_cli.information.debiased import debiased_allowed, debiased_jackknife, scalar_bias
+from pidreg_cli.information.debiased import (
+    debiased_allowed,
+    debiased_jackknife,
+    plugin_jackknife,
+    scalar_bias,
+)
 from pidreg_cli.information.errors import InformationError, TooFewRowsError
 from pidreg_cli.information.features import ReadoutBlocks, feature_table
 from pidreg_cli.information.intervals import (
@@ -264,6 +269,25 @@ def test_debiased_needs_rows() -> None:
     assert not debiased_allowed(60, blocks, "products")
     with pytest.raises(TooFewRowsError, match=r"1\.5"):
         debiased_jackknife(blocks, rng.standard_normal(60), np.arange(60) % 30, "products")
+
+
+def test_a_jackknife_of_one_group_is_refused() -> None:
+    rng = np.random.default_rng(6)
+    with pytest.raises(TooFewRowsError, match="one alone"):
+        plugin_jackknife(
+            ReadoutBlocks((rng.standard_normal((60, 3)),)), rng.standard_normal(60), np.zeros(60, int)
+        )
+
+
+def test_without_the_group_of_a_wild_row_the_jackknife_is_that_of_the_others() -> None:
+    rng = np.random.default_rng(7)
+    codes, groups = rng.standard_normal((200, 6)), np.arange(200) % 10
+    y = codes[:, 0] + rng.standard_normal(200)
+    codes[3] = 1e7
+    found = plugin_jackknife(ReadoutBlocks((codes,)), y, groups, "none").replicates[3]
+    others = groups != 3
+    alone = plugin_jackknife(ReadoutBlocks((codes[others],)), y[others], groups[others], "none").estimate
+    assert found == pytest.approx(alone, abs=1e-6)
 
 
 def p_of(codes: tuple[np.ndarray, ...], y: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
