@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.data.counted import Counted
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.errors import DeterministicTargetError
 from pidreg_cli.information.readouts import NO_ERROR
@@ -20,15 +19,8 @@ SHARED_VALUES = 0.9
 """Distinct values of a copy over those of the target: rounding to float32 merges a few, a coarse scale many."""
 ALMOST = 0.999
 """Share of the variance from which a feature alone determines a target almost wholly."""
-NEARLY_NORMAL = 0.99
-"""R2 of normal scores by the target itself from which nearly as much shows a copy; below, other features may do so."""
-SAME = 1e-6
-"""Difference of R2 within which a feature predicts normal scores as the target does itself, in any unit."""
-MAYBE_SAME = 1e-4
-"""The same by sums in single precision, which are off by a tenth of it where values are tied: too near to tell."""
-OF_OWN = 0.1
-"""Such differences are at most so much of the target's own R2: a target of a few wild values has next to none, and
-features that tell nothing are as near to it."""
+FEWEST_PAIRS = 20
+"""Rows with both from which a straight line shows anything."""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -63,40 +55,42 @@ def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool
     return bool(distinct > 1 and distinct >= least)
 
 
-def almost_determines(shares: Floats, own: float) -> NDArray[np.bool_]:
-    """Which features alone determine the target almost wholly, by their R2 (n,) of its normal scores.
+def straight_lines(block: Floats, target: Floats) -> Floats:
+    """R2 (p,) of the target (n,) by each column of ``block`` (n, p) as a straight line, in the rows that have both;
+    0 where these are fewer than 20, or either is constant.
 
-    Those of its scores, and those that predict them as well as its own values do, ``own``: a copy in another unit is no
-    straight line in the scores where the target is not normal.
+    Where it is near one, that of ranks if this is smaller: a wild value in the same row makes any two columns alike.
     """
-    alike = shares >= ALMOST * own if own >= NEARLY_NORMAL else _near(shares, own, SAME)
-    return np.asarray(alike | (shares > ALMOST))
+    known = ~np.isnan(target)
+    return np.array([_straight_line(values, target[known]) for values in block[known].T])
 
 
-def may_determine(shares: Floats, own: float) -> bool:
-    """Whether features may predict as well as the target's own values do, by ``shares`` in single precision."""
-    return own < NEARLY_NORMAL and bool(np.any(_near(shares, own, MAYBE_SAME)))
+def _straight_line(values: Floats, target: Floats) -> float:
+    present = ~np.isnan(values)
+    if int(present.sum()) < FEWEST_PAIRS:
+        return 0.0
+    one, other = (values, target) if present.all() else (values[present], target[present])
+    found = _r2(one, other)
+    return found if found <= ALMOST else min(found, _r2(_ranks(one), _ranks(other)))
 
 
-def _near(shares: Floats, own: float, most: float) -> NDArray[np.bool_]:
-    return np.abs(shares - own) <= min(most, OF_OWN * own)
+def _r2(one: Floats, other: Floats) -> float:
+    """Squared correlation of values (k,), 0 where either are constant."""
+    one, other = (_centred(values) for values in (one, other))
+    sizes = float(one @ one) * float(other @ other)
+    return float(one @ other) ** 2 / sizes if sizes else 0.0
 
 
-def own_share(target: Counted, scores: Floats, cut: float) -> float:
-    """R2 of a target's normal scores by its values, cut as features are, at ``cut`` standard deviations.
-
-    ``scores`` (k,) are those of its distinct values.
-    """
-    values, counts = target
-    centred = values - np.average(values, weights=counts)
-    standard = centred / np.sqrt(np.average(centred**2, weights=counts))
-    return _weighted_r2(np.clip(standard, -cut, cut), scores, counts)
+def _centred(values: Floats) -> Floats:
+    """Around their mean, and at most 1: squares of the smallest numbers would be zero."""
+    centred = values - values.mean()
+    return centred / (np.abs(centred).max() or 1.0)
 
 
-def _weighted_r2(one: Floats, other: Floats, weights: NDArray[np.intp]) -> float:
-    """Squared correlation of values (k,) that occur so often, (k,)."""
-    one, other = (values - np.average(values, weights=weights) for values in (one, other))
-    return float((weights * one) @ other) ** 2 / float((weights @ one**2) * (weights @ other**2))
+def _ranks(values: Floats) -> Floats:
+    """Mean rank of each."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
 
 
 def check_errors(errors: Floats, names: tuple[str, ...], target: str) -> None:

@@ -13,7 +13,7 @@ from pidreg_cli.data.covariate_roles import IDLE, without_covariates
 from pidreg_cli.data.covariates import Covariates, fit_covariates
 from pidreg_cli.data.kept_columns import with_kept
 from pidreg_cli.data.labels import RowIds
-from pidreg_cli.data.leaks import almost_determines, determined_targets
+from pidreg_cli.data.leaks import ALMOST, determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, Roles, resolve_roles
 from pidreg_cli.data.tables import ParquetTable
@@ -113,7 +113,7 @@ def looked_at(
     seen = see_target(table, found.target)
     transform = TargetTransform.fit(seen.values, seen.counted)
     interactions = request.interactions or "products"
-    reader = FeatureReader(table, found.modalities, interactions, held, single=single)
+    reader = FeatureReader(table, found.modalities, found.target, interactions, held, single=single)
     return held, reader, labelled_table(table, seen, transform, found.group, request, reader)
 
 
@@ -127,13 +127,15 @@ def constant_features(reader: FeatureReader, flat: NDArray[np.bool_]) -> dict[st
 
 
 def leaks(reader: FeatureReader, everything: Moments, labelled: LabelledTable) -> tuple[Diagnostic, ...]:
-    """A warning where single features alone determine the target almost wholly, by the moments of [features, Y', ...]
-    of all rows.
+    """A warning where single features alone determine the target almost wholly: its normal scores, by the moments of
+    [features, Y', ...] of all rows, or, as a copy in another unit does, its values, in the rows looked at first.
     """
     shares = shares_alone(everything, reader.layout.width)
-    known = {feature: float(shares[place]) for feature, place in feature_places(reader).items()}
-    leaked = almost_determines(np.array([*known.values()]), labelled.own_share)
-    found = {feature: share for (feature, share), leak in zip(known.items(), leaked, strict=True) if leak}
+    known = {
+        feature: max(float(shares[place]), reader.straight[feature])
+        for feature, place in feature_places(reader).items()
+    }
+    found = {feature: share for feature, share in known.items() if share > ALMOST}
     warned = data_checks.leaked_target(labelled.seen.column, found)
     return () if warned is None else (warned,)
 

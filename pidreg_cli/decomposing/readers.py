@@ -19,7 +19,9 @@ from pidreg_cli.data.batches import (
     numbered_batches,
     spread_rows,
 )
+from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.covariates import Covariates
+from pidreg_cli.data.leaks import straight_lines
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
@@ -173,13 +175,15 @@ def _directions(standard: Floats, most: int) -> Floats:
 class FeatureReader:
     """The features of a table: straight lines, and products of the leading scores of each modality.
 
-    ``tally`` counts what was read. Raises DataError for a modality without any value.
+    ``tally`` counts what was read. ``straight``: R2 of the target's values by each feature that is read one by one, by
+    its modality and name, in the rows that are looked at first. Raises DataError for a modality without any value.
     """
 
     def __init__(
         self,
         table: ParquetTable,
         modalities: Mapping[str, Sequence[str]],
+        target: str,
         interactions: Interactions,
         covariates: Covariates,
         *,
@@ -193,8 +197,14 @@ class FeatureReader:
         self.tally = Tally()
         most = SCORES.get(len(modalities), 1) if interactions == "products" else 0
         widest = WIDEST // len(modalities)
-        sample = self._sample(table)
+        sample, outcome = self._sample(table, target)
         self._measures = [Measuring.fit(block, most, widest) for block in sample.values()]
+        self.straight = {
+            (name, feature): float(share)
+            for name, features in self.single_features.items()
+            if features
+            for feature, share in zip(features, straight_lines(sample[name], outcome), strict=True)
+        }
         self.layout = self._layout()
         kept = [table.kept.get(column) for column in self.columns]
         many = single and table.rows >= MANY_ROWS and not covariates.parts
@@ -207,23 +217,26 @@ class FeatureReader:
         found = zip(self.names.items(), self._measures, strict=True)
         return {name: () if one.components is not None else columns for (name, columns), one in found}
 
-    def _sample(self, table: ParquetTable) -> dict[str, Floats]:
+    def _sample(self, table: ParquetTable, target: str) -> tuple[dict[str, Floats], Floats]:
+        """Features of each modality, and the target, in rows spread over the table."""
         chosen = spread_rows(table.rows, SAMPLE_ROWS)
         parts: dict[str, list[Floats]] = {name: [] for name in self._reader.modalities}
-        wanted = self._reader.columns
+        outcome: list[Floats] = []
+        wanted = [*self._reader.columns, target]
         # Columns in memory are not copied: one batch of them is what little of it is taken.
         size = (
             table.rows if table.kept.keys() >= set(wanted) else batch_rows(sum(map(len, self.names.values())))
         )
         for first, batch in numbered_batches(table, wanted, size):
             inside = chosen[(chosen >= first) & (chosen < first + batch.num_rows)] - first
+            outcome.append(as_floats(batch.column(target))[inside])
             for name, block in self._reader.some(batch, first, inside).items():
                 parts[name].append(block)
         sample = {name: np.vstack(blocks) for name, blocks in parts.items()}
         for name, block in sample.items():
             if len(block) == table.rows and np.isnan(block).all():
                 raise empty_modality(name)
-        return sample
+        return sample, np.concatenate(outcome)
 
     def _layout(self) -> FeatureLayout:
         widths = {("code", i, i): one.features for i, one in enumerate(self._measures)}

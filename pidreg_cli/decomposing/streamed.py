@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +16,12 @@ from threadpoolctl import threadpool_limits
 from pidreg_cli.data.batches import Block, batch_rows, numbered_batches
 from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.labels import RowIds
-from pidreg_cli.data.leaks import may_determine, own_share
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decomposing.per_row import RowBatch
-from pidreg_cli.decomposing.readers import WELL_APART, WILD, RowReader, Tally
+from pidreg_cli.decomposing.readers import WELL_APART, RowReader, Tally
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
@@ -147,12 +146,6 @@ class LabelledTable:
     def rows(self) -> int:
         """Rows with a target."""
         return int((self.groups >= 0).sum())
-
-    @cached_property
-    def own_share(self) -> float:
-        """R2 of Y' by the target itself, as a feature that copies it would have it."""
-        target = self.seen.counted
-        return own_share(target, self.transform.forward(target.values), WILD)
 
     def batches(
         self,
@@ -280,8 +273,6 @@ def _in_single(
     width = reader.layout.width
     parts, sizes = sums.parts, sums.sizes[:width]
     if not apart_in_each_fit(parts, labelled.folds, sizes, WELL_APART):
-        return None
-    if may_determine(shares_alone(merged(parts), width)[:width], labelled.own_share):
         return None
     readouts = grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))
     return (parts, readouts) if rounding_grown(readouts, sizes, labelled.rows) <= MOST_GROWN else None

@@ -12,11 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from pidreg_cli.data import batches, kept_columns
-from pidreg_cli.data.counted import Counted
-from pidreg_cli.data.leaks import almost_determines, may_determine, own_share
+from pidreg_cli.data.leaks import straight_lines
 from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.data.tables import open_table
@@ -350,36 +348,43 @@ def test_a_feature_that_almost_determines_the_target_is_named(write: Write, kind
     assert "data.leaked_target" not in {d.code for d in honest.diagnostics}
 
 
-def test_copies_by_scores_and_with_a_trace_of_noise_are_leaks_and_a_good_feature_is_none() -> None:
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_copy_is_named_in_a_table_of_which_a_part_is_looked_at_first(write: Write, kind: str) -> None:
+    """Its mean, deviation and largest values are then not those of all rows."""
+    rng = np.random.default_rng(2)
+    noise, signal = rng.normal(size=(2, 50_000))
+    target = TARGETS[kind](2 * rng.normal(size=50_000) + signal)
+    copy = np.where(rng.random(50_000) < 0.4, np.nan, 3 - 2 * target)
+    report = decomposed(write({"a__0": noise, "a__1": copy, "b__0": signal, "target": target})).report
+    (found,) = (d for d in report.diagnostics if d.code == "data.leaked_target")
+    assert found.message.startswith("'a__1' of 'a' alone determines")
+    assert found.value == pytest.approx(1.0, abs=1e-6)
+
+
+def test_straight_lines_are_those_of_values_and_ranks_in_rows_that_have_both() -> None:
     rng = np.random.default_rng(1)
-    scores = rng.normal(size=5000)
-
-    def own_of(target: NDArray[np.float64]) -> float:
-        order = np.argsort(target)
-        return own_share(Counted(target[order], np.ones(target.size, np.intp)), scores[order], 8.0)
-
-    shares = np.array([0.9995, 0.9985, 0.98, 0.0])
-    assert almost_determines(shares, own_of(scores)).tolist() == [True, False, False, False]
-    # The target itself explains .9985 of its scores.
-    wavy = scores + 0.039 * rng.normal(size=5000)
-    assert almost_determines(shares, own_of(wavy)).tolist() == [True, True, False, False]
-    # Of a skewed one any honest feature may explain as much, though hardly to the sixth digit.
-    skewed = np.exp(scores)
-    own = float(np.corrcoef(np.clip((skewed - skewed.mean()) / skewed.std(), -8, 8), scores)[0, 1] ** 2)
-    assert own_of(skewed) == pytest.approx(own)
-    close = np.array([0.9995, own, own + 2e-6, own - 2e-6])
-    assert almost_determines(close, own_of(skewed)).tolist() == [True, True, False, False]
+    target = np.exp(rng.normal(size=1000))
+    near = target + 0.01 * target.std() * rng.normal(size=1000)
+    wild = rng.normal(size=(1000, 1))
+    near[7] = wild[7] = target[7] = 1e6
+    gaps = np.where(np.arange(1000) < 900, np.nan, -3e-200 * target)
+    few = np.where(np.arange(1000) < 981, np.nan, target)
+    block = np.column_stack([near, wild, gaps, few, np.full(1000, 2.0), np.log(target)])
+    said = straight_lines(block, np.where(np.arange(1000) == 950, np.nan, target))
+    assert said[1] < 0.01 < np.corrcoef(wild[:, 0], target)[0, 1] ** 2
+    assert said[2] == pytest.approx(1.0, abs=1e-12)
+    assert said[3] == said[4] == 0.0
+    assert said[5] < 0.9
+    assert said[0] == pytest.approx(
+        np.corrcoef(near.argsort().argsort(), target.argsort().argsort())[0, 1] ** 2, abs=1e-4
+    )
 
 
-def test_shares_in_single_precision_are_too_near_to_tell_where_double_might_name_a_copy() -> None:
-    assert may_determine(np.array([0.1, 0.7 + 9e-5]), 0.7)
-    assert not may_determine(np.array([0.1, 0.7 + 2e-4]), 0.7)
-    # A target of a few wild values tells next to nothing of its scores, and so does noise.
-    assert not may_determine(np.array([0.0, 3e-6]), 6e-5)
-    assert may_determine(np.array([0.0, 6e-5]), 6e-5)
-    assert almost_determines(np.array([0.0, 5e-7, 6e-7]), 6e-7).tolist() == [False, False, True]
-    # Of normal targets a copy is found by a coarse bound.
-    assert not may_determine(np.array([0.999]), 0.999)
+def test_ranks_of_tied_values_are_shared() -> None:
+    counts = np.random.default_rng(0).poisson(3.0, 500).astype(float)
+    assert straight_lines(np.column_stack([2 * counts - 1, np.round(counts / 3)]), counts) == pytest.approx(
+        [1.0, np.corrcoef(np.round(counts / 3), counts)[0, 1] ** 2], abs=1e-12
+    )
 
 
 def test_one_group_is_refused(write: Write) -> None:
