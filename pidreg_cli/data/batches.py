@@ -127,8 +127,3 @@ def numbered_batches(
     ``ParquetTable.numbered_batches``.
     """
     return table.numbered_batches(list(dict.fromkeys(columns)), rows, share)
-
-
-def spread_rows(rows: int, most: int) -> NDArray[np.intp]:
-    """At most ``most`` row numbers, evenly over all ``rows``: a table in any order shows all its parts."""
-    return np.arange(0, rows, -(-rows // most))

@@ -19,8 +19,10 @@ SHARED_VALUES = 0.9
 """Distinct values of a copy over those of the target: rounding to float32 merges a few, a coarse scale many."""
 ALMOST = 0.999
 """Share of the variance from which a feature alone determines a target almost wholly."""
-FEWEST_PAIRS = 20
-"""Rows with both from which a straight line shows anything."""
+FEWEST_ROWS, FEWEST_VALUES, LEAST_SHARE = 20, 10, 0.1
+"""Of a straight line that shows anything: rows, distinct values of the target, all it has where these are fewer, and
+the share of the rows with a target that have the feature.
+"""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -57,32 +59,48 @@ def _is_copy(values: NDArray[np.float32], outcome: Floats, least: float) -> bool
 
 def straight_lines(block: Floats, target: Floats) -> Floats:
     """R2 (p,) of the target (n,) by each column of ``block`` (n, p) as a straight line, in the rows that have both;
-    0 where these are fewer than 20, or either is constant.
+    0 where these are few.
 
-    Where it is near one, that of ranks if this is smaller: a wild value in the same row makes any two columns alike.
+    Where it is near one, that of ranks if this is smaller: a wild value in the same row, or a code for missing ones in
+    the same rows, makes any two columns alike.
     """
     known = ~np.isnan(target)
-    return np.array([_straight_line(values, target[known]) for values in block[known].T])
+    if not known.all():
+        block, target = block[known], target[known]
+    distinct = len(np.unique(target))
+    return np.array([_straight_line(values, target, distinct) for values in np.ascontiguousarray(block.T)])
 
 
-def _straight_line(values: Floats, target: Floats) -> float:
+def _straight_line(values: Floats, target: Floats, distinct: int) -> float:
     present = ~np.isnan(values)
-    if int(present.sum()) < FEWEST_PAIRS:
+    if np.count_nonzero(present) < max(FEWEST_ROWS, LEAST_SHARE * len(target)):
         return 0.0
-    one, other = (values, target) if present.all() else (values[present], target[present])
-    found = _r2(one, other)
-    return found if found <= ALMOST else min(found, _r2(_ranks(one), _ranks(other)))
+    if not present.all():
+        values, target = values[present], target[present]
+    found = _r2(values, target)
+    return found if found <= ALMOST else min(found, _of_ranks(values, target, min(FEWEST_VALUES, distinct)))
+
+
+def _of_ranks(values: Floats, target: Floats, fewest: int) -> float:
+    """R2 of the target's ranks by those of ``values``, 0 where it has fewer than so many; the least noise tells values
+    apart that the target does not, so that rows it ties share their mean rank.
+    """
+    _, ties, counts = np.unique(target, return_inverse=True, return_counts=True)
+    if len(counts) < fewest:
+        return 0.0
+    means = np.bincount(ties, _ranks(values)) / counts
+    return _r2(means[ties], _ranks(target))
 
 
 def _r2(one: Floats, other: Floats) -> float:
-    """Squared correlation of values (k,), 0 where either are constant."""
+    """Squared correlation of values (k,), about 0 where either is constant."""
     one, other = (_centred(values) for values in (one, other))
     sizes = float(one @ one) * float(other @ other)
     return float(one @ other) ** 2 / sizes if sizes else 0.0
 
 
 def _centred(values: Floats) -> Floats:
-    """Around their mean, and at most 1: squares of the smallest numbers would be zero."""
+    """Around their mean, scaled to at most 1: squares of the smallest numbers would be zero."""
     centred = values - values.mean()
     return centred / (np.abs(centred).max() or 1.0)
 

@@ -15,6 +15,7 @@ from pidreg_cli.data.columns import Floats, as_floats
 from pidreg_cli.data.counted import Counted
 from pidreg_cli.data.features import check_range
 from pidreg_cli.data.loading import without_spread
+from pidreg_cli.data.row_marks import row_marks
 from pidreg_cli.data.tables import ParquetTable
 
 MOST_VALUES = 2**20
@@ -114,17 +115,3 @@ class KeptValues:
     def values(self) -> Floats:
         """Those that are kept, in their order."""
         return np.concatenate([np.empty(0), *self._values])
-
-
-def row_marks(rows: NDArray[np.intp], key: int = 0) -> Floats:
-    """A number in [0, 1) for each row number, the same however rows are dealt into batches; other ones for another
-    ``key``, in [0, 2^64).
-    """
-    bits = rows.astype(np.uint64)
-    # The finaliser of SplitMix64 (Steele, Lea & Flood 2014): every bit of the number moves every bit of the mark.
-    with np.errstate(over="ignore"):
-        bits = (bits + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        bits ^= bits >> np.uint64(31)
-    return np.asarray((bits >> np.uint64(11)).astype(np.float64) / 2**53)

@@ -71,8 +71,8 @@ def constant_features(modality: str, names: tuple[str, ...]) -> Diagnostic | Non
 
 
 def leaked_target(target: str, found: Mapping[tuple[str, str], float]) -> Diagnostic | None:
-    """``found``: R2 of the target's normal scores by single features that determine it almost wholly, by their modality
-    and name.
+    """``found``: R2 of the target, its normal scores or values, by single features that determine it almost wholly, by
+    their modality and name.
     """
     if not found:
         return None

@@ -113,7 +113,7 @@ def looked_at(
     seen = see_target(table, found.target)
     transform = TargetTransform.fit(seen.values, seen.counted)
     interactions = request.interactions or "products"
-    reader = FeatureReader(table, found.modalities, found.target, interactions, held, single=single)
+    reader = FeatureReader(table, found.modalities, seen, interactions, held, single=single)
     return held, reader, labelled_table(table, seen, transform, found.group, request, reader)
 
 

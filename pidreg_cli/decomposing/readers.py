@@ -17,12 +17,13 @@ from pidreg_cli.data.batches import (
     batch_rows,
     complete,
     numbered_batches,
-    spread_rows,
 )
 from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.leaks import straight_lines
+from pidreg_cli.data.row_marks import spread_rows
 from pidreg_cli.data.tables import ParquetTable
+from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
 from pidreg_cli.information.features import GIVEN, FeatureLayout, Interactions, laid_out
@@ -31,7 +32,9 @@ from pidreg_cli.information.moments import Moments
 Floats = NDArray[np.float64]
 
 SAMPLE_ROWS = 20_000
-"""Rows that fix what features are measured by and in which directions they are multiplied: the target has no say."""
+"""Rows that fix what features are measured by and in which directions they are multiplied, in which the target has no
+say but that these are rows that have one, and that show copies of it.
+"""
 SCORES = {1: 6, 2: 5, 3: 4, 4: 3, 5: 2, 6: 2}
 """Leading scores of each modality whose products are read, by the number of modalities: some 80 products in all.
 One each beyond."""
@@ -183,7 +186,7 @@ class FeatureReader:
         self,
         table: ParquetTable,
         modalities: Mapping[str, Sequence[str]],
-        target: str,
+        seen: SeenTarget,
         interactions: Interactions,
         covariates: Covariates,
         *,
@@ -197,7 +200,7 @@ class FeatureReader:
         self.tally = Tally()
         most = SCORES.get(len(modalities), 1) if interactions == "products" else 0
         widest = WIDEST // len(modalities)
-        sample, outcome = self._sample(table, target)
+        sample, outcome = self._sample(table, seen)
         self._measures = [Measuring.fit(block, most, widest) for block in sample.values()]
         self.straight = {
             (name, feature): float(share)
@@ -217,24 +220,25 @@ class FeatureReader:
         found = zip(self.names.items(), self._measures, strict=True)
         return {name: () if one.components is not None else columns for (name, columns), one in found}
 
-    def _sample(self, table: ParquetTable, target: str) -> tuple[dict[str, Floats], Floats]:
-        """Features of each modality, and the target, in rows spread over the table."""
-        chosen = spread_rows(table.rows, SAMPLE_ROWS)
+    def _sample(self, table: ParquetTable, seen: SeenTarget) -> tuple[dict[str, Floats], Floats]:
+        """Features of each modality, and the target, in rows that have one, spread over the table."""
+        places = np.flatnonzero(seen.present)
+        chosen = places[spread_rows(len(places), SAMPLE_ROWS)]
         parts: dict[str, list[Floats]] = {name: [] for name in self._reader.modalities}
         outcome: list[Floats] = []
-        wanted = [*self._reader.columns, target]
+        wanted = [*self._reader.columns, seen.column]
         # Columns in memory are not copied: one batch of them is what little of it is taken.
         size = (
             table.rows if table.kept.keys() >= set(wanted) else batch_rows(sum(map(len, self.names.values())))
         )
         for first, batch in numbered_batches(table, wanted, size):
             inside = chosen[(chosen >= first) & (chosen < first + batch.num_rows)] - first
-            outcome.append(as_floats(batch.column(target))[inside])
+            outcome.append(as_floats(batch.column(seen.column))[inside])
             for name, block in self._reader.some(batch, first, inside).items():
                 parts[name].append(block)
         sample = {name: np.vstack(blocks) for name, blocks in parts.items()}
         for name, block in sample.items():
-            if len(block) == table.rows and np.isnan(block).all():
+            if len(block) == len(places) and np.isnan(block).all():
                 raise empty_modality(name)
         return sample, np.concatenate(outcome)
 

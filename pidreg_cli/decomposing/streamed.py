@@ -270,8 +270,7 @@ def _in_single(
 ) -> tuple[tuple[Moments, ...], GroupedReadouts] | None:
     """Moments of each group and the readouts of every set by sums in single precision; None where these do not do."""
     sums = _sums(labelled, reader, progress, READING, single=True)
-    width = reader.layout.width
-    parts, sizes = sums.parts, sums.sizes[:width]
+    parts, sizes = sums.parts, sums.sizes[: reader.layout.width]
     if not apart_in_each_fit(parts, labelled.folds, sizes, WELL_APART):
         return None
     readouts = grouped_readouts(parts, labelled.folds, reader.layout, range(1, 1 << modalities))

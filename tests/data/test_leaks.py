@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pidreg_cli.data.arrays import MultimodalArrays
-from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets
+from pidreg_cli.data.leaks import check_copies, check_errors, determined_targets, straight_lines
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.errors import ConstantTargetError, DeterministicTargetError
 
@@ -72,3 +72,34 @@ def test_infinite_information_becomes_an_error_of_the_data_and_nothing_else_does
         raise DeterministicTargetError("infinite")
     with pytest.raises(ConstantTargetError), determined_targets(("a", "b"), "y"):
         raise ConstantTargetError("constant")
+
+
+def test_straight_lines_are_those_of_values_and_of_ranks() -> None:
+    rng = np.random.default_rng(1)
+    target = np.exp(rng.normal(size=1000))
+    near = target + 0.01 * target.std() * rng.normal(size=1000)
+    wild = rng.normal(size=1000)
+    near[7] = wild[7] = target[7] = 1e6
+    gaps = np.where(np.arange(1000) < 900, np.nan, -3e-200 * target)
+    few = np.where(np.arange(1000) < 981, np.nan, target)
+    block = np.column_stack([near, wild, gaps, few, np.full(1000, 2.0), np.log(target)])
+    said = straight_lines(block, np.where(np.arange(1000) == 8, np.nan, target))
+    assert said[1] < 0.01 < 0.99 < np.corrcoef(wild, target)[0, 1] ** 2
+    assert said[2] == pytest.approx(1.0, abs=1e-12)
+    assert said[3] == 0.0
+    assert said[4] == pytest.approx(0.0, abs=1e-12)
+    assert said[5] < 0.9
+    ranks = [np.argsort(np.argsort(np.delete(values, 8))) for values in (near, target)]
+    assert said[0] == pytest.approx(np.corrcoef(*ranks)[0, 1] ** 2, abs=1e-9)
+
+
+def test_ranks_of_tied_values_are_shared() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3.0, 500).astype(float)
+    coded = rng.random(500) < 0.1
+    counts[coded] = 9999.0
+    other = np.where(coded, 9999.0, rng.poisson(3.0, 500))
+    # Ranks that tied values do not share are not those of the reverse.
+    said = straight_lines(np.column_stack([3 - 2 * counts, counts + 1e-9 * rng.random(500), other]), counts)
+    assert said[:2] == pytest.approx([1.0, 1.0], abs=1e-12)
+    assert said[2] < 0.5 < 0.999 < np.corrcoef(other, counts)[0, 1] ** 2

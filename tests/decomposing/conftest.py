@@ -10,6 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pidreg_cli.data.preparation.findings import SilentRows
+from pidreg_cli.data.roles import RoleRequest
+from pidreg_cli.data.tables import open_table
+from pidreg_cli.decomposing.of_features import decompose_features
+from pidreg_cli.decomposing.per_row import Decomposed
+from pidreg_cli.decomposing.request import DecomposeRequest
+
 Write = Callable[..., Path]
 
 
@@ -36,3 +43,15 @@ def linear_columns(rows: int = 400, seed: int = 0) -> dict[str, object]:
         "c__0": c,
         "target": a + 0.7 * b + 0.7 * noise,
     }
+
+
+def decomposed(
+    path: Path, covariates: tuple[str, ...] = (), roles: RoleRequest | None = None, **asked: object
+) -> Decomposed:
+    request = DecomposeRequest(threads=1, **asked)  # type: ignore[arg-type]
+    return decompose_features(open_table([path]), roles or RoleRequest(), request, covariates, SilentRows())
+
+
+def values(found: Decomposed) -> dict[str, float]:
+    assert found.report.information is not None
+    return {"".join(v.modalities): v.value for v in found.report.information.values}

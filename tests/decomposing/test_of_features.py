@@ -14,29 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pidreg_cli.data import batches, kept_columns
-from pidreg_cli.data.leaks import straight_lines
-from pidreg_cli.data.preparation.findings import SilentRows
 from pidreg_cli.data.roles import RoleRequest
-from pidreg_cli.data.tables import open_table
-from pidreg_cli.decomposing.of_features import decompose_features
-from pidreg_cli.decomposing.per_row import Decomposed, RowTable
-from pidreg_cli.decomposing.request import DecomposeRequest
+from pidreg_cli.decomposing.per_row import RowTable
 from pidreg_cli.decomposing.streamed import group_count
 from pidreg_cli.errors import DataError, PidregError, UsageError
 from pidreg_cli.information.errors import TooFewRowsError
-from tests.decomposing.conftest import Write, linear_columns
-
-
-def decomposed(
-    path: Path, covariates: tuple[str, ...] = (), roles: RoleRequest | None = None, **asked: object
-) -> Decomposed:
-    request = DecomposeRequest(threads=1, **asked)  # type: ignore[arg-type]
-    return decompose_features(open_table([path]), roles or RoleRequest(), request, covariates, SilentRows())
-
-
-def values(found: Decomposed) -> dict[str, float]:
-    assert found.report.information is not None
-    return {"".join(v.modalities): v.value for v in found.report.information.values}
+from tests.decomposing.conftest import Write, decomposed, linear_columns, values
 
 
 def test_a_gaussian_system_reads_as_it_is(write: Write) -> None:
@@ -323,68 +306,6 @@ def test_a_leaked_copy_of_the_target_is_refused(write: Write) -> None:
     exact = leaked | {"a__0": ndtri((ranks + 1 - 0.375) / 400.25)}
     with pytest.raises(DataError, match="determined"):
         decomposed(write(exact))
-
-
-TARGETS = {
-    "normal": lambda z: z,
-    "skewed": lambda z: np.exp(z),
-    "heavy": lambda z: np.sign(z) * np.abs(z) ** 3,
-    "even": lambda z: np.argsort(np.argsort(z)) / len(z),
-}
-
-
-@pytest.mark.parametrize("kind", TARGETS)
-def test_a_feature_that_almost_determines_the_target_is_named(write: Write, kind: str) -> None:
-    rng = np.random.default_rng(0)
-    noise, signal = rng.normal(size=(2, 1000))
-    target = TARGETS[kind](rng.normal(size=1000) + signal)
-    columns = {"a__0": noise, "a__1": 2 * target + 1, "b__0": signal, "c__0": np.full(1000, 3.0)}
-    report = decomposed(write(columns | {"target": target})).report
-    (found,) = (d for d in report.diagnostics if d.code == "data.leaked_target")
-    assert found.severity == "warning"
-    assert found.message.startswith("'a__1' of 'a' alone determines 'target' almost wholly")
-    assert "b__0" not in found.message
-    honest = decomposed(write(columns | {"a__1": signal, "target": target})).report
-    assert "data.leaked_target" not in {d.code for d in honest.diagnostics}
-
-
-@pytest.mark.parametrize("kind", TARGETS)
-def test_a_copy_is_named_in_a_table_of_which_a_part_is_looked_at_first(write: Write, kind: str) -> None:
-    """Its mean, deviation and largest values are then not those of all rows."""
-    rng = np.random.default_rng(2)
-    noise, signal = rng.normal(size=(2, 50_000))
-    target = TARGETS[kind](2 * rng.normal(size=50_000) + signal)
-    copy = np.where(rng.random(50_000) < 0.4, np.nan, 3 - 2 * target)
-    report = decomposed(write({"a__0": noise, "a__1": copy, "b__0": signal, "target": target})).report
-    (found,) = (d for d in report.diagnostics if d.code == "data.leaked_target")
-    assert found.message.startswith("'a__1' of 'a' alone determines")
-    assert found.value == pytest.approx(1.0, abs=1e-6)
-
-
-def test_straight_lines_are_those_of_values_and_ranks_in_rows_that_have_both() -> None:
-    rng = np.random.default_rng(1)
-    target = np.exp(rng.normal(size=1000))
-    near = target + 0.01 * target.std() * rng.normal(size=1000)
-    wild = rng.normal(size=(1000, 1))
-    near[7] = wild[7] = target[7] = 1e6
-    gaps = np.where(np.arange(1000) < 900, np.nan, -3e-200 * target)
-    few = np.where(np.arange(1000) < 981, np.nan, target)
-    block = np.column_stack([near, wild, gaps, few, np.full(1000, 2.0), np.log(target)])
-    said = straight_lines(block, np.where(np.arange(1000) == 950, np.nan, target))
-    assert said[1] < 0.01 < np.corrcoef(wild[:, 0], target)[0, 1] ** 2
-    assert said[2] == pytest.approx(1.0, abs=1e-12)
-    assert said[3] == said[4] == 0.0
-    assert said[5] < 0.9
-    assert said[0] == pytest.approx(
-        np.corrcoef(near.argsort().argsort(), target.argsort().argsort())[0, 1] ** 2, abs=1e-4
-    )
-
-
-def test_ranks_of_tied_values_are_shared() -> None:
-    counts = np.random.default_rng(0).poisson(3.0, 500).astype(float)
-    assert straight_lines(np.column_stack([2 * counts - 1, np.round(counts / 3)]), counts) == pytest.approx(
-        [1.0, np.corrcoef(np.round(counts / 3), counts)[0, 1] ** 2], abs=1e-12
-    )
 
 
 def test_one_group_is_refused(write: Write) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pidreg_cli.atomic import writing
 from pidreg_cli.data.arrays import Floats
-from pidreg_cli.data.targets import row_marks
+from pidreg_cli.data.row_marks import row_marks
 from pidreg_cli.errors import OutputError, RunError
 
 Block = NDArray[np.float32]
