@@ -19,7 +19,7 @@ test: $(STAMP) lint
 	PIDREG_FUZZ_SEED=$${PIDREG_FUZZ_SEED:-0} $(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=ci -m 'not slow'
 
 test-full: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=default
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=full
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' tests/information tests/data tests/cli tests/contract \
 	  --cov=pidreg_cli.information --cov=pidreg_cli.data --cov-fail-under=95
 

@@ -153,7 +153,7 @@ def _models(path: Path) -> tuple[Kind, tuple[ModelRows, ...]]:
             "run.no_evidence",
             f"{path.parent} does not keep its held-out rows ({path.name}): it was fitted with --no-heldout, or by an "
             "earlier version",
-            "give labelled rows beside it (pidreg decompose RUN DATA), or fit again without --no-heldout",
+            "fit again without --no-heldout, or decompose labelled rows as it reads them (pidreg decompose RUN DATA)",
         )
     try:
         return _built(*read_sealed(path))
@@ -184,5 +184,5 @@ def _built(
 
 
 def _refuse(path: Path, why: str, cause: Exception | None = None) -> NoReturn:
-    hint = "fit again, or give labelled rows beside the run (pidreg decompose RUN DATA)"
+    hint = "fit again, or decompose labelled rows as the run reads them (pidreg decompose RUN DATA)"
     raise RunError("run.evidence", f"{path} cannot be read: {why}", hint) from cause

@@ -57,7 +57,8 @@ def check(
         ),
     ] = None,
     rules: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML with rules, and any of the options below.")
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML with rules, use, baseline, max_drift and max_drift_widths."),
     ] = None,
     use: Annotated[
         Use | None,

@@ -77,7 +77,7 @@ Estimator: TypeAlias = Annotated[
 Interactions: TypeAlias = Annotated[
     InteractionsName | None,
     typer.Option(
-        help="products: of codes or leading scores, too; none: straight lines. Default: as the run."
+        help="products: of codes or leading scores, too; none: straight lines. Default: as the run, or products."
     ),
 ]
 Confidence: TypeAlias = Annotated[
@@ -121,6 +121,8 @@ Seed: TypeAlias = Annotated[
 ]
 Threads: TypeAlias = Annotated[
     int | None,
-    typer.Option(parser=thread_count, metavar="N", help="CPU threads. Default: the run's, or all cores."),
+    typer.Option(
+        parser=thread_count, metavar="N", help="CPU threads. Default: the run's; all cores with DATA."
+    ),
 ]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Print a line per pass.")]

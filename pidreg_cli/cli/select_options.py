@@ -46,7 +46,8 @@ Inputs: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN|DATA...",
-        help="A run folder, with --verify its table after it; or a table, which is fitted first.",
+        help="A run folder, with --verify or --covariates a table after it; or a table, which is fitted first "
+        "(not with --no-model).",
     ),
 ]
 Tolerance: TypeAlias = Annotated[

@@ -211,9 +211,11 @@ class Stability(_Part):
 
 
 class Verification(_Part):
-    """A set of modalities against all of them, each retrained alike and scored on the same held-out rows."""
+    """A set of modalities, retrained as all of them were trained, against these, on the same held-out rows."""
 
-    confirmed: bool = Field(description="the recommendation holds by its own rule on rows that chose nothing")
+    confirmed: bool = Field(
+        description="the recommendation holds by its own rule on the held-out rows, which chose nothing but with folds"
+    )
     sentence: str
     modalities: Several[str] = Field(
         description="the recommended set; where that is all of them, the set without the least needed one"

@@ -17,6 +17,7 @@ from pidreg_cli.reports.comparison.rendering import rendered
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import from_json, to_json
+from pidreg_cli.reports.units import in_nats
 from tests.reports.conftest import drawn
 from tests.reports.page_checks import check_page, text_of
 
@@ -157,6 +158,38 @@ def test_differences_of_kind_are_cautions(old: Report, new: Report, three: Evide
     assert "How well they predict" not in said
     assert "The modalities differ: A has a and b, B has mri, fmri and age." in text(old, assemble(three))
     assert "only in B" in text(old, assemble(three))
+
+
+def test_measures_of_two_sources_are_cautioned_of_where_there_are_more(three: Evidence) -> None:
+    first = assemble(three)
+
+    def by_pairs(content: Any) -> None:
+        content["pid"] = None
+        for row in content["one_versus_rest"]:
+            row["measure"] = "ig"
+
+    said = text(first, changed(first, by_pairs))
+    assert "The measures differ (broja and ig), so parts are left out" in said
+    assert "unique to" not in said
+    assert said.endswith(" measure broja ig")
+
+
+def test_other_covariates_are_cautioned_of(old: Report) -> None:
+    def beyond(*columns: str) -> Callable[[Any], None]:
+        return lambda content: content["information"].update(covariates=list(columns))
+
+    known = changed(old, beyond("age", "sex"))
+    said = text(old, known)
+    assert "The covariates differ: A and B are told beyond nothing and beyond age and sex" in said
+    assert " covariates - age, sex" in said
+    assert "The covariates differ" not in text(known, changed(old, beyond("sex", "age")))
+
+
+def test_the_same_amounts_in_other_units_are_the_same(two: Evidence) -> None:
+    nats = in_nats(assemble(two))
+    both = compared(assemble(two), nats, PLACES)
+    assert {d.reading for d in (*both.parts, *both.modalities)} == {"same"}
+    assert "No amount changed." in text(assemble(two), nats)
 
 
 def test_reports_without_decomposition_compare_too(one: Evidence, old: Report) -> None:

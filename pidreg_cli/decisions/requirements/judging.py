@@ -114,26 +114,31 @@ def drift_verdicts(
     """How far total, redundant, synergistic and each unique part moved, against the limits given.
 
     Where the measure decomposes two sources only and there are more, the parts are those of each modality against all
-    others, of which ``added`` alone has an interval. ``most_bits``: absolute difference in bits; ``most_widths``:
-    difference over the width of the wider of the two intervals. Raises UsageError where the two reports do not measure
-    the same.
+    others. Parts of such a measure have no intervals: what each modality adds to the others does. ``most_bits``:
+    absolute difference in bits; ``most_widths``: difference over the width of the wider of the two intervals. Raises
+    UsageError where the two reports do not measure the same.
     """
     _check_comparable(report, baseline)
     new, old = (amounts(one) | against_rest(one) for one in (report, baseline))
     parts = [
         words for words in amounts(report) if words[0] in ("total", "redundant", "synergistic", "unique")
     ]
-    in_bits = in_widths = parts
-    if report["pid"] is None:
-        rest = list(against_rest(report))
-        in_bits = [("total",), *(words for words in rest if words[-1] != "added")]
-        in_widths = [("total",), *(words for words in rest if words[-1] == "added")]
+    rest = list(against_rest(report))
+    added = [("total",), *(words for words in rest if words[-1] == "added")]
+    in_bits = parts if report["pid"] else [("total",), *(words for words in rest if words[-1] != "added")]
+    in_widths = parts if _parts_have_intervals(report) else added
     found = []
     if most_bits is not None:
         found += [_bit_drift(Name(words), new[words], old[words], most_bits) for words in in_bits]
     if most_widths is not None:
         found += [_width_drift(Name(words), new[words], old[words], most_widths) for words in in_widths]
     return found
+
+
+def _parts_have_intervals(report: Content) -> bool:
+    """False also of measures of two sources of which there are more: these have no parts."""
+    spans = (report["pid"] or {}).get("summary_ci")
+    return spans is not None and spans["redundant"] is not None
 
 
 def _bit_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:

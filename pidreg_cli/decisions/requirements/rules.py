@@ -76,7 +76,7 @@ def _rules(path: Path, content: Mapping[str, Any]) -> Rules:
         _refuse(path, "rules: expected a list")
     baseline = content.get("baseline")
     if baseline is not None and not isinstance(baseline, str):
-        _refuse(path, "baseline: expected the path of a report")
+        _refuse(path, "baseline: expected the path of a report", "give a path relative to this file")
     return Rules(
         tuple(_rule(path, number, entry) for number, entry in enumerate(entries, 1)),
         _use(path, content.get("use")),
@@ -105,7 +105,7 @@ def _rule(path: Path, number: int, entry: Any) -> Rule:
 
 def _use(path: Path, value: Any, place: str = "") -> Use | None:
     if value is not None and value not in USES:
-        _refuse(path, f"{place}use: {value!r} is neither value nor ci")
+        _refuse(path, f"{place}use: {value!r} is neither value nor ci", "write one of these")
     return value  # type: ignore[no-any-return]
 
 
@@ -113,19 +113,17 @@ def _limit(path: Path, key: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        _refuse(path, f"{key}: expected a number from 0, however: {value!r}")
+        _refuse(path, f"{key}: expected a number from 0, however: {value!r}", "write a number, such as 0.05")
     return float(value)
 
 
 def _known(path: Path, content: Mapping[str, Any], known: tuple[str, ...], place: str = "") -> None:
     for key in content:
         if key not in known:
-            _refuse(path, f"{place}unknown key {key!r}; allowed are {', '.join(known)}")
+            _refuse(path, f"{place}unknown key {key!r}; allowed are {', '.join(known)}", "leave it out")
 
 
-def _refuse(path: Path, what: str) -> NoReturn:
-    raise UsageError(
-        "check.rules",
-        f"{path}: {what}",
-        "a rule is a text such as 'total >= 0.3', or keys: require, name, use",
-    )
+def _refuse(
+    path: Path, what: str, hint: str = "a rule is a text such as 'total >= 0.3', or keys: require, name, use"
+) -> NoReturn:
+    raise UsageError("check.rules", f"{path}: {what}", hint)

@@ -11,6 +11,8 @@ from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.numbers import Interval
 
 BITS_PER_NAT = 1 / math.log(2)
+ROUNDING = 1e-12
+"""Of amounts that are the same: relative, or in bits."""
 Reading = Literal["more", "less", "may be chance", "same", "-"]
 
 
@@ -43,11 +45,19 @@ class Difference:
         change = self.change
         if change is None:
             return "-"
-        if self.first == self.second:
+        if _same(self.first, self.second):
             return "same"
         if change.ci is None:
             return "-"
         return "more" if change.ci[0] > 0 else "less" if change.ci[1] < 0 else "may be chance"
+
+
+def _same(first: Known | None, second: Known | None) -> bool:
+    """But for rounding: units are exchanged for bits."""
+    if first is None or second is None or (first.ci is None) != (second.ci is None):
+        return False
+    ends = zip((first.value, *(first.ci or ())), (second.value, *(second.ci or ())), strict=True)
+    return all(math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING) for one, other in ends)
 
 
 def difference_interval(first: Known, second: Known) -> tuple[float, float] | None:

@@ -21,11 +21,17 @@ def cautions(both: Comparison) -> Section | None:
         found.append(f"The targets differ: '{first.data.target}' and '{second.data.target}'.")
     if first.names != second.names:
         found.append(f"The modalities differ: A has {listing(first.names)}, B has {listing(second.names)}.")
-    if first.pid and second.pid and first.pid.measure != second.pid.measure:
-        measures = f"{first.pid.measure} and {second.pid.measure}"
+    measures = [measure for measure in map(measure_of, (first, second)) if measure is not None]
+    if len(set(measures)) > 1:
         found.append(
-            f"The measures differ ({measures}), so parts are left out; the total does not depend on them."
+            f"The measures differ ({listing(measures)}), so parts are left out; the total does not depend on them."
         )
+    known = [r.information.covariates for r in (first, second) if r.information]
+    if len({frozenset(columns) for columns in known}) > 1:
+        told = " and ".join(
+            f"beyond {listing(columns)}" if columns else "beyond nothing" for columns in known
+        )
+        found.append(f"The covariates differ: A and B are told {told}, so amounts are of different things.")
     kinds = [(r.information.estimator, r.information.interactions) for r in (first, second) if r.information]
     if len(set(kinds)) > 1:
         found.append("The informations were estimated differently, which alone can move them.")
@@ -33,6 +39,12 @@ def cautions(both: Comparison) -> Section | None:
         levels = listing([f"{100 * r.information.confidence:g} %" for r in (first, second) if r.information])
         found.append(f"The intervals have different confidences ({levels}), so differences have none.")
     return Section("Before you compare", (Bullets(tuple(found)),)) if found else None
+
+
+def measure_of(report: Report) -> str | None:
+    """Of the parts, or of each modality against the others; None for one modality."""
+    parts = [report.pid, *report.one_versus_rest]
+    return next((part.measure for part in parts if part is not None), None)
 
 
 def parts(both: Comparison) -> Section | None:
@@ -150,7 +162,8 @@ def facts(report: Report) -> dict[str, str]:
         if information is None
         else f"{information.rows:,} rows, {information.protocol}",
         "estimator": NONE if information is None else f"{information.estimator}, {information.interactions}",
-        "measure": NONE if report.pid is None else report.pid.measure,
+        "covariates": ", ".join(() if information is None else information.covariates) or NONE,
+        "measure": measure_of(report) or NONE,
         "device": report.device,
         "pidreg": report.tool_version,
         "made at": report.created_at,

@@ -178,6 +178,25 @@ def test_intervals_are_found_wherever_the_report_has_them(report, name, interval
     assert list(amount_of(report, parse_name(name)).ci) == interval(report)
 
 
+def test_widths_are_of_what_modalities_add_where_parts_have_no_intervals(report):
+    spans = report["pid"]["summary_ci"]
+    spans |= {"unique": dict.fromkeys(spans["unique"]), "redundant": None, "synergistic": None}
+    old = copy.deepcopy(report)
+    verdicts = drift_verdicts(report, old, None, 0.0)
+    assert [str(v.requirement).split()[2] for v in verdicts] == [
+        "total",
+        *(f"one_versus_rest.{name}.added" for name in ("mri", "fmri", "age")),
+    ]
+    assert all(v.held for v in verdicts)
+    assert {v.title.split()[2] for v in drift_verdicts(report, old, 0.0, None)} >= {
+        "redundant",
+        "synergistic",
+    }
+    old["one_versus_rest"][0]["added"] += 9
+    failed = [v.title for v in drift_verdicts(report, old, None, 0.5) if not v.held]
+    assert failed == ["drift of one_versus_rest.mri.added <= 0.5 interval widths"]
+
+
 def test_parts_against_all_others_stand_in_where_the_measure_has_no_lattice(report):
     report["pid"] = None
     old = copy.deepcopy(report)
