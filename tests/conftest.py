@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Of the default and not of what is active: where CI is set that makes up the same inputs each time.
+usual = settings.get_profile("default")
+settings.register_profile("full", usual, deadline=None, suppress_health_check=[HealthCheck.too_slow])

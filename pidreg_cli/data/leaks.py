@@ -20,9 +20,11 @@ SHARED_VALUES = 0.9
 ALMOST = 0.999
 """Share of the variance from which a feature alone determines a target almost wholly."""
 FEWEST_ROWS, FEWEST_VALUES, LEAST_SHARE = 20, 10, 0.1
-"""Of a straight line that shows anything: rows, distinct values of the target, all it has where these are fewer, and
+"""Of a straight line that shows anything: rows, distinct values of the target, all but one where it has no more, and
 the share of the rows with a target that have the feature.
 """
+TWO = 2
+"""Points that any line meets."""
 NAMED = 5
 """Columns that a message names at most."""
 
@@ -78,18 +80,23 @@ def _straight_line(values: Floats, target: Floats, distinct: int) -> float:
     if not present.all():
         values, target = values[present], target[present]
     found = _r2(values, target)
-    return found if found <= ALMOST else min(found, _of_ranks(values, target, min(FEWEST_VALUES, distinct)))
-
-
-def _of_ranks(values: Floats, target: Floats, fewest: int) -> float:
-    """R2 of the target's ranks by those of ``values``, 0 where it has fewer than so many; the least noise tells values
-    apart that the target does not, so that rows it ties share their mean rank.
-    """
-    _, ties, counts = np.unique(target, return_inverse=True, return_counts=True)
-    if len(counts) < fewest:
+    if found <= ALMOST:
+        return found
+    if len(np.unique(target)) < max(TWO + 1, min(FEWEST_VALUES, distinct - 1)):
         return 0.0
-    means = np.bincount(ties, _ranks(values)) / counts
-    return _r2(means[ties], _ranks(target))
+    ranks = _ranks(target)
+    return min(found, max(_sorted_share(values, ranks), _sorted_share(-values, ranks)))
+
+
+def _sorted_share(values: Floats, ranks: Floats) -> float:
+    """R2 of ``ranks`` (n,) by those that ``values`` (n,), which sort them, would give their rows, the mean where equal.
+
+    Ranks of the values themselves would not do: the least noise tells rows apart that the target ties.
+    """
+    _, ties, counts = np.unique(values, return_inverse=True, return_counts=True)
+    given = np.empty(len(values))
+    given[np.argsort(values, kind="stable")] = np.sort(ranks)
+    return _r2((np.bincount(ties, given) / counts)[ties], ranks)
 
 
 def _r2(one: Floats, other: Floats) -> float:
@@ -102,7 +109,7 @@ def _r2(one: Floats, other: Floats) -> float:
 def _centred(values: Floats) -> Floats:
     """Around their mean, scaled to at most 1: squares of the smallest numbers would be zero."""
     centred = values - values.mean()
-    return centred / (np.abs(centred).max() or 1.0)
+    return centred / (float(np.abs(centred).max()) or 1.0)
 
 
 def _ranks(values: Floats) -> Floats:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+AT_ONCE = 2**18
+"""Rows whose numbers are held at a time."""
+
 
 def row_marks(rows: NDArray[np.intp], key: int = 0) -> Floats:
     """A number in [0, 1) for each row number, the same however rows are dealt into batches; other ones for another
@@ -32,3 +35,14 @@ def spread_rows(rows: int, most: int) -> NDArray[np.intp]:
         return first
     lengths = np.minimum(run, rows - first)
     return first + (row_marks(first) * lengths).astype(np.intp)
+
+
+def nth_present(present: NDArray[np.bool_], nth: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Numbers (k,) of the rows that are the ``nth`` (k,), from 0 and in order, of those that are ``present`` (n,)."""
+    found, passed = [np.empty(0, np.intp)], 0
+    for start in range(0, len(present), AT_ONCE):
+        here = start + np.flatnonzero(present[start : start + AT_ONCE])
+        first, end = np.searchsorted(nth, [passed, passed + len(here)])
+        found.append(here[nth[first:end] - passed])
+        passed += len(here)
+    return np.concatenate(found)

@@ -21,7 +21,7 @@ from pidreg_cli.data.batches import (
 from pidreg_cli.data.columns import as_floats
 from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.leaks import straight_lines
-from pidreg_cli.data.row_marks import spread_rows
+from pidreg_cli.data.row_marks import nth_present, spread_rows
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import SeenTarget
 from pidreg_cli.errors import DataError
@@ -222,8 +222,8 @@ class FeatureReader:
 
     def _sample(self, table: ParquetTable, seen: SeenTarget) -> tuple[dict[str, Floats], Floats]:
         """Features of each modality, and the target, in rows that have one, spread over the table."""
-        places = np.flatnonzero(seen.present)
-        chosen = places[spread_rows(len(places), SAMPLE_ROWS)]
+        count = int(np.count_nonzero(seen.present))
+        chosen = nth_present(seen.present, spread_rows(count, SAMPLE_ROWS))
         parts: dict[str, list[Floats]] = {name: [] for name in self._reader.modalities}
         outcome: list[Floats] = []
         wanted = [*self._reader.columns, seen.column]
@@ -238,7 +238,7 @@ class FeatureReader:
                 parts[name].append(block)
         sample = {name: np.vstack(blocks) for name, blocks in parts.items()}
         for name, block in sample.items():
-            if len(block) == len(places) and np.isnan(block).all():
+            if len(block) == count and np.isnan(block).all():
                 raise empty_modality(name)
         return sample, np.concatenate(outcome)
 
@@ -289,9 +289,9 @@ def _multiply(one: Block, other: Block, products: Block, *, same: bool) -> None:
 
 
 def empty_modality(name: str) -> DataError:
-    """The error for a modality without any value."""
+    """The error for a modality without any value where there is a target."""
     return DataError(
         "data.empty_modality",
-        f"Every cell of modality {name!r} is missing.",
+        f"Every cell of modality {name!r} is missing in the rows that have a target.",
         "Leave the modality out, or fill its columns.",
     )

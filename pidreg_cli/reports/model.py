@@ -214,7 +214,7 @@ class Verification(_Part):
     """A set of modalities, retrained as all of them were trained, against these, on the same held-out rows."""
 
     confirmed: bool = Field(
-        description="the recommendation holds by its own rule on the held-out rows, which chose nothing but with folds"
+        description="the recommendation holds by its own rule on the held-out rows; but for folds, these chose nothing"
     )
     sentence: str
     modalities: Several[str] = Field(

@@ -93,13 +93,23 @@ def test_straight_lines_are_those_of_values_and_of_ranks() -> None:
     assert said[0] == pytest.approx(np.corrcoef(*ranks)[0, 1] ** 2, abs=1e-9)
 
 
-def test_ranks_of_tied_values_are_shared() -> None:
+def test_copies_of_tied_targets_are_told_from_features_that_share_a_code_for_missing_cells() -> None:
     rng = np.random.default_rng(0)
-    counts = rng.poisson(3.0, 500).astype(float)
-    coded = rng.random(500) < 0.1
-    counts[coded] = 9999.0
-    other = np.where(coded, 9999.0, rng.poisson(3.0, 500))
-    # Ranks that tied values do not share are not those of the reverse.
-    said = straight_lines(np.column_stack([3 - 2 * counts, counts + 1e-9 * rng.random(500), other]), counts)
-    assert said[:2] == pytest.approx([1.0, 1.0], abs=1e-12)
-    assert said[2] < 0.5 < 0.999 < np.corrcoef(other, counts)[0, 1] ** 2
+    for levels in (2, 3, 6):
+        counts = rng.integers(levels, size=2000).astype(float)
+        coded = rng.random(2000) < 0.01
+        counts[coded] = 9999.0
+        # Its first values tell the others well, but not wholly.
+        other = np.where(coded, 9999.0, counts + 0.3 * rng.normal(size=2000))
+        copies = [3 - 2 * counts, counts + 1e-9 * rng.random(2000)]
+        said = straight_lines(np.column_stack([*copies, other, np.where(coded, 9999.0, 7.0)]), counts)
+        assert said[:2] == pytest.approx([1.0, 1.0], abs=1e-12)
+        assert said[2] < 0.99 < 0.999 < np.corrcoef(other, counts)[0, 1] ** 2
+        assert said[3] < 0.1
+
+
+def test_a_copy_that_misses_one_of_few_values_is_one() -> None:
+    grades = np.random.default_rng(0).integers(1, 6, 500).astype(float)
+    some = np.where(grades == 5, np.nan, 3 * grades)
+    two = np.where(grades > 2, np.nan, grades)
+    assert straight_lines(np.column_stack([some, two]), grades) == pytest.approx([1.0, 0.0], abs=1e-12)

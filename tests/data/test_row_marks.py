@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pidreg_cli.data.row_marks import row_marks, spread_rows
+from pidreg_cli.data import row_marks as module
+from pidreg_cli.data.row_marks import nth_present, row_marks, spread_rows
 
 
 @given(rows=st.integers(1, 5000), most=st.integers(1, 400))
@@ -34,3 +36,12 @@ def test_marks_are_even_and_others_for_another_key() -> None:
     assert 1 - 1e-3 < marks.max() < 1
     assert abs(np.corrcoef(marks, row_marks(rows, 1))[0, 1]) < 0.02
     assert abs(np.corrcoef(marks[1:], marks[:-1])[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 2**18])
+def test_rows_that_are_present_are_counted_through(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    present = np.random.default_rng(0).random(100) < 0.3
+    places = np.flatnonzero(present)
+    for nth in (np.arange(0), np.array([0, 3, len(places) - 1]), np.arange(len(places))):
+        assert nth_present(present, nth).tolist() == places[nth].tolist()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from pidreg_cli.data.roles import RoleRequest
 from pidreg_cli.decomposing import readers
 from tests.decomposing.conftest import Write, decomposed, values
 
@@ -96,3 +98,21 @@ def test_few_rows_or_values_in_common_are_no_copy(write: Write) -> None:
     person = np.arange(2000) // 200
     outcome, score = rng.normal(size=(2, 10))
     assert not leaked(write, np.where(person < 2, score[person], np.nan), outcome[person])
+
+
+@pytest.mark.parametrize("kind", ["integer", "dictionary", "decimal"])
+def test_copies_in_list_columns_and_beside_covariates_are_named(write: Write, kind: str) -> None:
+    rng = np.random.default_rng(8)
+    counts = rng.poisson(3.0, 600)
+    plain = pa.array(counts)
+    target = {
+        "integer": plain,
+        "dictionary": plain.dictionary_encode(),
+        "decimal": plain.cast(pa.decimal128(24, 2)),
+    }[kind]
+    lists = np.column_stack([rng.normal(size=600), 5 - 2 * counts]).tolist()
+    age = rng.normal(size=600)
+    columns = {"a": lists, "b__0": rng.normal(size=600), "age": age, "target": target}
+    report = decomposed(write(columns), ("age",), RoleRequest({"a": (), "b": ()})).report
+    (found,) = (d for d in report.diagnostics if d.code == "data.leaked_target")
+    assert found.message.startswith("'a[1]' of 'a' alone determines")

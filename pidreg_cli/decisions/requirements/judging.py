@@ -203,7 +203,9 @@ _IDENTITY: Mapping[str, Callable[[Content], object]] = {
     "measure": _measure,
     "estimator": lambda report: (report["information"] or {}).get("estimator"),
     "kind of interactions": lambda report: (report["information"] or {}).get("interactions"),
-    "list of covariates": lambda report: ", ".join((report["information"] or {}).get("covariates") or ()),
+    "list of covariates": lambda report: ", ".join(
+        sorted((report["information"] or {}).get("covariates") or ())
+    ),
 }
 
 

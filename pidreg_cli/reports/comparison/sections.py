@@ -162,7 +162,7 @@ def facts(report: Report) -> dict[str, str]:
         if information is None
         else f"{information.rows:,} rows, {information.protocol}",
         "estimator": NONE if information is None else f"{information.estimator}, {information.interactions}",
-        "covariates": ", ".join(() if information is None else information.covariates) or NONE,
+        "covariates": ", ".join(sorted(() if information is None else information.covariates)) or NONE,
         "measure": measure_of(report) or NONE,
         "device": report.device,
         "pidreg": report.tool_version,
