@@ -108,8 +108,8 @@ def _r2(one: Floats, other: Floats) -> float:
 
 def _centred(values: Floats) -> Floats:
     """Around their mean, scaled to at most 1: squares of the smallest numbers would be zero."""
-    centred = values - values.mean()
-    return centred / (float(np.abs(centred).max()) or 1.0)
+    centred: Floats = values - values.mean()
+    return np.asarray(centred / (float(np.abs(centred).max()) or 1.0))
 
 
 def _ranks(values: Floats) -> Floats:
