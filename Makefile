@@ -20,7 +20,8 @@ test: $(STAMP) lint
 
 test-full: $(STAMP) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=full
-	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=full -m 'not slow' tests/information tests/data tests/cli tests/contract \
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=full -m 'not slow' \
+	  tests/information tests/data tests/cli tests/contract \
 	  --cov=pidreg_cli.information --cov=pidreg_cli.data --cov-fail-under=95
 
 lint: $(STAMP)

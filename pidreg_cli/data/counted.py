@@ -27,6 +27,11 @@ class Counted(NamedTuple):
         return int(self.counts.sum())
 
     @property
+    def mean_ranks(self) -> Floats:
+        """Rank (k,) of each value, from 1; the mean of those that its rows share."""
+        return np.asarray(np.cumsum(self.counts) - (self.counts - 1) / 2)
+
+    @property
     def commonest(self) -> tuple[float, float]:
         """The value of most rows, and their share in (0, 1]."""
         place = int(self.counts.argmax())

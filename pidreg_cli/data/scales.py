@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from pidreg_cli.data.counted import Counted
+
 Floats = NDArray[np.float64]
 
 # Offsets of Blom (1958): rank r of n reads as the normal quantile at (r - 3/8) / (n + 1/4).
@@ -115,9 +117,8 @@ class Standardiser:
 def _scores(values: Floats, counts: NDArray[np.intp]) -> Floats:
     if len(values) < 2:
         raise ValueError("normal scores need two distinct values")
-    ends = np.cumsum(counts)
-    mean_rank = ends - (counts - 1) / 2
-    return np.asarray(ndtri((mean_rank - BLOM_OFFSET) / (ends[-1] + 1 - 2 * BLOM_OFFSET)))
+    found = Counted(values, counts)
+    return np.asarray(ndtri((found.mean_ranks - BLOM_OFFSET) / (found.rows + 1 - 2 * BLOM_OFFSET)))
 
 
 def _on_either_side(scores: Floats, resolution: int) -> NDArray[np.intp]:
