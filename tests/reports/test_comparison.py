@@ -180,7 +180,7 @@ def test_other_covariates_are_cautioned_of(old: Report) -> None:
 
     known = changed(old, beyond("age", "sex"))
     said = text(old, known)
-    assert "The covariates differ: A and B are told beyond nothing and beyond age and sex" in said
+    assert "The covariates differ (A: none; B: age and sex), so amounts" in said
     assert " covariates - age, sex" in said
     same = text(known, changed(old, beyond("sex", "age")))
     assert "The covariates differ" not in same

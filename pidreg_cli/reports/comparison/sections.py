@@ -28,10 +28,8 @@ def cautions(both: Comparison) -> Section | None:
         )
     known = [r.information.covariates for r in (first, second) if r.information]
     if len({frozenset(columns) for columns in known}) > 1:
-        told = " and ".join(
-            f"beyond {listing(columns)}" if columns else "beyond nothing" for columns in known
-        )
-        found.append(f"The covariates differ: A and B are told {told}, so amounts are of different things.")
+        one, other = (listing(columns) if columns else "none" for columns in known)
+        found.append(f"The covariates differ (A: {one}; B: {other}), so amounts are of different things.")
     kinds = [(r.information.estimator, r.information.interactions) for r in (first, second) if r.information]
     if len(set(kinds)) > 1:
         found.append("The informations were estimated differently, which alone can move them.")
