@@ -6,7 +6,7 @@ Per system and variant of the weights, on test rows, in bits:
 - worst: largest error of the information of any set of modalities; total: found minus true; synergy likewise;
 - codes: mean one-dimensional Cauchy-Schwarz divergence of the codes to N(0, 1) (512 normal rows score .002), and sd
   their mean deviation: much of the divergence is scale;
-  joint: the report's divergence of whitened target and codes from a joint normal;
+  joint: the report's divergence of standardised target and codes from a joint normal;
 - probe: mean R2 of a small MLP that predicts the other modalities' features from a code, on rows that did not train
   it; leakage: that minus the R2 of the same probe from the modality's own features, which is what shared latents allow
   (PIDReg, arXiv 2512.22102, experiment without the conditional term). A code is a function of its own features, so

@@ -42,6 +42,7 @@ from pidreg_cli.training.processes import ALONE, Processes
 from pidreg_cli.training.progress import Progress, Silent
 from pidreg_cli.training.protocol import ProtocolOutcome, ProtocolRun
 from pidreg_cli.training.seeds import Stream, numpy_generator
+from pidreg_cli.training.stages import stage1_bound
 from pidreg_cli.training.workers import KeptProcesses
 
 Floats = NDArray[np.float64]
@@ -360,6 +361,7 @@ def fusion_facts(settings: Settings, protocol: Protocol, outcome: ProtocolOutcom
         product_share=model.product_share,
         stage1_atoms=np.array(ledger.atoms),
         window=settings.stage1.window,
+        stage1_bound=stage1_bound(ledger.stage1_epochs, settings.stage1),
     )
 
 

@@ -46,6 +46,8 @@ def facts_of_estimates(
         debiased=None if debiased is None else debiased.estimate,
         p_values=dict(zip(tested_masks(modalities), tested, strict=True)) if tested else {},
         rest_correlations=rest_correlations(found.readouts.score_predictions),
+        measure=settings.information.measure,
+        seed=settings.seed,
     )
 
 

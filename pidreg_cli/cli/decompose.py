@@ -30,7 +30,7 @@ def decompose(
     context: typer.Context,
     inputs: own.Inputs,
     no_model: own.NoModel = False,
-    measure: own.Measure = own.MeasureName.BROJA,
+    measure: own.Measure = None,
     estimator: own.Estimator = own.EstimatorName.HELDOUT,
     interactions: own.Interactions = None,
     confidence: own.Confidence = None,
@@ -69,7 +69,7 @@ def decompose(
     from pidreg_cli.decomposing.request import DecomposeRequest
 
     request = DecomposeRequest(
-        measure=measure.value,
+        measure=None if measure is None else measure.value,
         estimator=estimator.value,
         interactions=None if interactions is None else interactions.value,
         confidence=confidence,
@@ -80,7 +80,7 @@ def decompose(
     for text in found.notices:
         console.notice(text)
     if per_row is not None:
-        _write_rows(console, per_row, found, request, units.value)
+        _write_rows(console, per_row, found, units.value)
     write_result(console, _rendered(found.report, units.value, chosen), output)
 
 
@@ -197,12 +197,10 @@ def _decomposed(
         )
 
 
-def _write_rows(
-    console: Console, path: Path, found: Decomposed, request: DecomposeRequest, units: str
-) -> None:
+def _write_rows(console: Console, path: Path, found: Decomposed, units: str) -> None:
     from pidreg_cli.decomposing.per_row import RowTable, write_rows
 
-    table = RowTable.of(found.report.names, found.pooled, request.measure, units)
+    table = RowTable.of(found.report, found.pooled, units)
     write_rows(path, table, found.rows())
     console.notice(f"wrote {path}")
 

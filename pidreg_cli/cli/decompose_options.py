@@ -67,8 +67,10 @@ NoModel: TypeAlias = Annotated[
     typer.Option("--no-model", help="Decompose the features of DATA themselves: in seconds, without a fit."),
 ]
 Measure: TypeAlias = Annotated[
-    MeasureName,
-    typer.Option(help="Of the headline. dep, ig and ccs take two modalities, or one and the rest."),
+    MeasureName | None,
+    typer.Option(
+        help="Of the headline. dep, ig and ccs take two modalities, or one and the rest. Default: as the run, or broja."
+    ),
 ]
 Estimator: TypeAlias = Annotated[
     EstimatorName,

@@ -219,8 +219,12 @@ class Stage2Settings(StageSettings):
 class InformationSettings(_Settings):
     """How information is estimated on rows that did not train."""
 
-    measure: Literal["broja"]
-    estimator: Literal["heldout"]
+    measure: Literal["broja", "mmi", "dep", "ig", "ccs"] = Field(
+        description="of the headline, as of pidreg decompose --measure"
+    )
+    estimator: Literal["heldout"] = Field(
+        description="of a fit, which has no other; pidreg decompose RUN --estimator has"
+    )
     interactions: Literal["products", "none"]
     folds: int = Field(ge=2, le=100)
     confidence: float = Field(gt=0, lt=1)

@@ -128,8 +128,9 @@ class FeatureTransform:
 
     ``flagged`` are positions of columns with an indicator of missing cells: those that miss some, but not
     all, of the training rows that have the modality. ``flags_absence`` says whether the last indicator marks
-    rows without any cell; the other indicators are 0 on these rows. ``means`` fill missing cells, None for the median
-    (kind "standard": the mean).
+    rows without any cell, as training rows were; the other indicators are 0 on these rows. ``means`` fill missing
+    cells, None for the median (kind "standard": the mean). ``hides``: training hides the modality from rows, so that
+    these are marked also where the table has none without it: else they would read as rows in the middle of everything.
     """
 
     kind: FeatureKind
@@ -140,6 +141,7 @@ class FeatureTransform:
     flagged: tuple[int, ...]
     flags_absence: bool
     means: ConditionalMeans | None = None
+    hides: bool = False
 
     def __post_init__(self) -> None:
         width = len(self.columns)
@@ -178,7 +180,12 @@ class FeatureTransform:
     @property
     def indicators(self) -> int:
         """Number of indicator columns."""
-        return len(self.flagged) + self.flags_absence
+        return len(self.flagged) + self.marks_absence
+
+    @property
+    def marks_absence(self) -> bool:
+        """Whether the last indicator marks rows without any cell."""
+        return self.flags_absence or self.hides
 
     @property
     def constant_columns(self) -> tuple[str, ...]:
@@ -228,7 +235,7 @@ class FeatureTransform:
 
     def _indicators(self, missing: NDArray[np.bool_]) -> Block:
         flags = missing[:, list(self.flagged)]
-        if self.flags_absence:
+        if self.marks_absence:
             absent = missing.all(axis=1, keepdims=True)
             flags = np.hstack([flags & ~absent, absent])
         return flags.astype(np.float32)
@@ -244,6 +251,7 @@ class FeatureTransform:
             "flagged": list(self.flagged),
             "flags_absence": self.flags_absence,
             "means": None if self.means is None else self.means.to_dict(),
+            "hides": self.hides,
         }
 
     @classmethod
@@ -259,6 +267,7 @@ class FeatureTransform:
             tuple(stored["flagged"]),
             bool(stored["flags_absence"]),
             None if stored.get("means") is None else ConditionalMeans.from_dict(stored["means"]),
+            bool(stored.get("hides", False)),
         )
 
 

@@ -35,7 +35,7 @@ SYNERGY_KEPT = 0.25
 SYNERGY_EPOCHS = 3
 MOST_R2 = 1 - 1e-12  # above it, bits are infinite or rounding
 CODES_NOT_NORMAL = 0.02
-"""Sliced Cauchy-Schwarz divergence (bandwidth .5) of the whitened codes: 256 normal rows score .004, a
+"""Sliced Cauchy-Schwarz divergence (bandwidth .5) of the standardised codes: 256 normal rows score .004, a
 scale wrong by half .069, lognormal codes .157.
 """
 
@@ -118,9 +118,11 @@ def device_memory(device: str, peak: int | None) -> Diagnostic | None:
 
 
 def unconverged_weights(
-    converged: bool, movement: float | None, tolerance: float | None
+    converged: bool, movement: float | None, tolerance: float | None, bound: str
 ) -> Diagnostic | None:
-    """``movement``: bits that the windowed atoms last moved; ``tolerance``: what counts as settled."""
+    """``movement``: bits that the windowed atoms last moved; ``tolerance``: what counts as settled; ``bound``: the key
+    that ended stage 1.
+    """
     if converged:
         return None
     moved = "" if movement is None else f": they still moved by {movement:.3f} bits"
@@ -131,7 +133,7 @@ def unconverged_weights(
         "training.weights_not_converged",
         "warning",
         f"The fusion weights did not settle in stage 1{moved}{wanted}.",
-        "Raise training.batch_size or loss.gaussianity, or give stage 1 more epochs (stage1.max_epochs).",
+        f"Raise training.batch_size or loss.gaussianity, or give stage 1 more time ({bound} ended it).",
         movement,
     )
 
@@ -228,7 +230,7 @@ def vanished_synergy(synergistic: Floats) -> Diagnostic | None:
 
 
 def codes_not_normal(divergence: float) -> Diagnostic | None:
-    """``divergence``: average one-dimensional Cauchy-Schwarz divergence of whitened target and codes."""
+    """``divergence``: average one-dimensional Cauchy-Schwarz divergence of standardised target and codes."""
     if divergence <= CODES_NOT_NORMAL:
         return None
     return Diagnostic(

@@ -98,6 +98,7 @@ def as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest
     information = settings.information
     return replace(
         request,
+        measure=request.measure or information.measure,
         interactions=request.interactions or information.interactions,
         confidence=request.confidence or information.confidence,
         seed=settings.seed if request.seed is None else request.seed,

@@ -55,7 +55,7 @@ def decompose_run(folder: Path, request: DecomposeRequest) -> Decomposed:
 
 
 def _settings(settings: Settings, request: DecomposeRequest) -> Settings:
-    asked = {"interactions": request.interactions, "confidence": request.confidence}
+    asked = {key: getattr(request, key) for key in ("measure", "interactions", "confidence")}
     changed = {key: value for key, value in asked.items() if value is not None}
     return settings.model_copy(
         update={
@@ -69,7 +69,6 @@ def _facts(
     evidence: RunEvidence, estimates: Estimates, settings: Settings, request: DecomposeRequest
 ) -> given.InformationFacts:
     facts = facts_of_estimates(estimates, evidence.held_labels, settings, evidence.protocol)
-    facts = replace(facts, measure=request.measure, seed=settings.seed)
     if request.estimator == "heldout":
         return facts
     found = (

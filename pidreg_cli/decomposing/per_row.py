@@ -15,7 +15,8 @@ from pidreg_cli.information.lattice import LARGEST_LISTED, antichain_id
 from pidreg_cli.information.pointwise import PointwiseClosure, rows_of_errors
 from pidreg_cli.information.readouts import informations_of_sums
 from pidreg_cli.reports.decomposition import LATTICE
-from pidreg_cli.reports.model import Measure, Report
+from pidreg_cli.reports.model import Report
+from pidreg_cli.reports.reading import measure_of
 from pidreg_cli.reports.units import NATS_PER_BIT
 
 Floats = NDArray[np.float64]
@@ -54,14 +55,14 @@ class RowTable:
     scale: float
 
     @classmethod
-    def of(cls, names: Sequence[str], pooled: Floats, measure: Measure, units: str) -> RowTable:
-        """From the mean squared errors (2**n,) of all rows.
+    def of(cls, report: Report, pooled: Floats, units: str) -> RowTable:
+        """For rows of a report, from the mean squared errors (2**n,) of all.
 
         Atoms are those of broja and mmi, for up to five modalities; other measures have none of a row.
         """
         closure = PointwiseClosure.of(informations_of_sums(pooled))
-        atoms = measure in LATTICE and 1 < len(names) <= LARGEST_LISTED
-        return cls(names, pooled, closure, atoms, NATS_PER_BIT if units == "nats" else 1.0)
+        atoms = measure_of(report) in LATTICE and len(report.names) <= LARGEST_LISTED
+        return cls(report.names, pooled, closure, atoms, NATS_PER_BIT if units == "nats" else 1.0)
 
     def table(self, rows: RowBatch) -> pa.Table:
         """Columns ``id, y, information.NAME..., information.total, added.NAME..., atom.{a}{b}...``."""

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DecomposeRequest:
-    """How to decompose. ``interactions``, ``confidence`` and ``seed``: None takes those of the run, or the defaults
-    ``products``, 0.95 and 0.
+    """How to decompose. ``measure``, ``interactions``, ``confidence`` and ``seed``: None takes those of the run, or the
+    defaults ``broja``, ``products``, 0.95 and 0.
     """
 
-    measure: Measure = "broja"
+    measure: Measure | None = None
     estimator: Estimator = "heldout"
     interactions: Interactions | None = None
     confidence: float | None = None

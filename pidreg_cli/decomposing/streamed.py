@@ -321,7 +321,7 @@ def gathered_information(
         debiased=None if debiased is None else debiased.estimate,
         p_values=dict(zip(tested, p, strict=True)) if p else {},
         rest_correlations=readouts.correlations,
-        measure=request.measure,
+        measure=request.measure or "broja",
         seed=request.seed or 0,
         covariates=covariates,
         covariate_information=_of_covariates(parts, labelled.folds, readouts) if covariates else None,

@@ -85,6 +85,11 @@ class PIDRegNetwork(nn.Module):
         return [gate.mixed(*parts) for gate, *parts in zip(gates, hidden, moments, standard, strict=True)]
 
     @property
+    def running_means(self) -> list[Tensor]:
+        """What each bottleneck follows while it trains, (d,)."""
+        return [gate.running_mean for gate in cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)]
+
+    @property
     def shares(self) -> list[float]:
         """lambda of each bottleneck: the share of signal in each code."""
         gates = cast(Iterable[LinearNoiseBottleneck], self.bottlenecks)

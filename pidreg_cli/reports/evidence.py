@@ -125,6 +125,7 @@ class FusionFacts:
     deployed model was trained on. ``product_share``: of products in the squared gains of the
     fusion. ``stage1_atoms`` (epochs, n + 2): unique of each, redundant and synergistic
     bits after every epoch of stage 1, ``window``: epochs over which they are averaged; None leaves out what needs them.
+    ``stage1_bound``: the key of what ended stage 1, where it did not end by itself.
     """
 
     singles: Floats
@@ -139,6 +140,7 @@ class FusionFacts:
     product_share: float | None = None
     stage1_atoms: Floats | None = None
     window: int | None = None
+    stage1_bound: str = "stage1.max_epochs"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class TrainingFacts:
     ``target``: values of the training rows, counted. ``head_r2`` (n,): R2 of each modality's readout on held-out
     rows. ``alone_r2`` (n,): R2 there of the better of ridge regression and small trees on that modality's own features,
     NaN where not fitted. ``code_divergence``: average one-dimensional Cauchy-Schwarz divergence (bandwidth 0.5) of the
-    whitened target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
+    standardised target and codes from the standard normal. None leaves the check out. ``boosted``: how many of the
     models read boosted scores, and how many there are. ``tree_shares``: of boosted trees in their predictions.
     ``batches``: rows of their batches, where memory asked for smaller ones. ``chosen``: kinds of encoders, where
     trials chose others than usual.

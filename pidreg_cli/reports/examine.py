@@ -38,7 +38,9 @@ def training_findings(evidence: Evidence) -> Iterator[Diagnostic | None]:
     """Of the fitted model."""
     if evidence.fusion is not None:
         facts = evidence.fusion
-        yield training_checks.unconverged_weights(facts.converged, facts.movement, facts.tolerance)
+        yield training_checks.unconverged_weights(
+            facts.converged, facts.movement, facts.tolerance, facts.stage1_bound
+        )
         if facts.stage1_atoms is not None and facts.window is not None and facts.tolerance is not None:
             allowed = facts.window * facts.tolerance
             yield training_checks.oscillating_weights(facts.stage1_atoms, allowed)

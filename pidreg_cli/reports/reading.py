@@ -19,7 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pidreg_cli.reports.model import OneVersusRest, Report
+from pidreg_cli.reports.model import Measure, OneVersusRest, Report
 from pidreg_cli.reports.wording import Span, Wording
 
 NEGLIGIBLE = 0.02
@@ -36,6 +36,12 @@ Verdict = Literal[
     "nothing visible",
     "unclear",
 ]
+
+
+def measure_of(report: Report) -> Measure | None:
+    """Of the parts, or of each modality against the others; None for one modality."""
+    parts = [report.pid, *report.one_versus_rest]
+    return next((part.measure for part in parts if part is not None), None)
 
 
 @dataclass(frozen=True)

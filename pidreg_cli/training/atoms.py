@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pidreg_cli.config.settings import Settings
+from pidreg_cli.information.errors import ConstantTargetError, TooFewRowsError
 from pidreg_cli.information.features import ReadoutBlocks
 from pidreg_cli.information.lattice import monotone_closure, summary
 from pidreg_cli.information.readouts import (
@@ -94,11 +95,16 @@ def information_of_heads(scores: Mapping[int, Floats], score: Floats) -> dict[in
 def information_of_codes(
     codes: Sequence[Floats], score: Floats, masks: Sequence[int], settings: Settings, rng: np.random.Generator
 ) -> dict[int, float]:
-    """Information in cross-fitted readouts of the codes, where the heads are not trained."""
+    """Information in cross-fitted readouts of the codes, where the heads are not trained; none where the rows are too
+    few, or too alike, for a readout.
+    """
     folds = rng.permutation(np.arange(len(score)) % min(READOUT_FOLDS, len(score)))
     blocks = ReadoutBlocks(tuple(codes), {})
     interactions = settings.information.interactions
-    fit = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
+    try:
+        fit = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
+    except (TooFewRowsError, ConstantTargetError):
+        return dict.fromkeys(masks, 0.0)
     columns = fit.predictions[:, :, 0].T
     return {
         mask: information_of_predictions(score, column, fit.baseline[:, 0])

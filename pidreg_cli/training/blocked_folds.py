@@ -94,7 +94,8 @@ class BlockedFold:
         rest, held = train.take(kept), train.take(self.block)
         if np.ptp(rest.required_target) == 0:
             return None
-        transforms = Transforms.fit(rest, self.settings.features.transform, self.settings.features.imputation)
+        features, hides = self.settings.features, self.settings.training.modality_dropout > 0
+        transforms = Transforms.fit(rest, features.transform, features.imputation, hides=hides)
         trees = self._trees(rest, held, transforms)
         shape = network_shape(transforms, rest.lists, self.settings.network)
         rows = transforms.rows(rest, self.device), transforms.rows(valid, self.device)

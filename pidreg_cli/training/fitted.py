@@ -54,19 +54,20 @@ class Transforms:
         kind: FeatureKind,
         imputation: Imputation = "median",
         dealt: DealtTable | None = None,
+        *,
+        hides: bool = False,
     ) -> Transforms:
-        """Fit on these rows (training rows only); ``dealt``: the table of which they are a sample, if they are one."""
-        if dealt is not None:
-            sampled = {
-                name: fit_on_sample(block, arrays.columns[name], dealt.facts[name], kind, imputation)
-                for name, block in arrays.features.items()
-            }
-            return cls(sampled, TargetTransform.fit(dealt.targets))
+        """Fit on these rows (training rows only); ``dealt``: the table of which they are a sample, if they are one.
+        ``hides``: whether training hides modalities from rows.
+        """
         features = {
             name: FeatureTransform.fit(block, arrays.columns[name], kind, imputation)
+            if dealt is None
+            else fit_on_sample(block, arrays.columns[name], dealt.facts[name], kind, imputation)
             for name, block in arrays.features.items()
         }
-        return cls(features, TargetTransform.fit(arrays.required_target))
+        target = TargetTransform.fit(arrays.required_target if dealt is None else dealt.targets)
+        return cls({name: replace(one, hides=hides) for name, one in features.items()}, target)
 
     def inputs(
         self, arrays: MultimodalArrays, device: torch.device, scores: Floats | None = None

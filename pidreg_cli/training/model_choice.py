@@ -94,8 +94,9 @@ class ModelChoice:
         self._ready: dict[bool, tuple[TrainingRows, Rows]] = {}
         self.train, self.valid = rows
         self.asked = settings
+        features, hides = settings.features, settings.training.modality_dropout > 0
         self.transforms = Transforms.fit(
-            self.train, settings.features.transform, settings.features.imputation, dealt
+            self.train, features.transform, features.imputation, dealt, hides=hides
         )
         self.streamed = None if dealt is None else StreamedRows(dealt, self.transforms, device)
         standardise = self.transforms.target.standardise

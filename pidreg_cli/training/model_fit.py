@@ -204,7 +204,6 @@ class ModelFit:
         for step, batch in enumerate(self._batches(generator_of(noise))):
             for name, value in self._step(done + step, batch, noise, rate(step)).items():
                 sums[name] = sums[name] + value.detach() if name in sums else value.detach()
-        self.state.share_buffers()
         totals = self.processes.add(torch.stack([*sums.values()])).tolist()
         terms = {name: total / self.plan.steps for name, total in zip(sums, totals, strict=True)}
         self._check_agreement()

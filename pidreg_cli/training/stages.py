@@ -23,6 +23,11 @@ def stage_epochs(settings: StageSettings, steps_per_epoch: int) -> int:
     return min(max(affordable, settings.min_epochs), max(settings.max_epochs, settings.min_epochs))
 
 
+def stage1_bound(epochs: int, settings: Stage1Settings) -> str:
+    """The key of the bound that ends stage 1 after so many ``epochs``."""
+    return "stage1.max_steps" if epochs < settings.max_epochs else "stage1.max_epochs"
+
+
 def warm_up(step: int) -> float:
     """Factor of the learning rate in stage 1: linear over the first steps, then 1."""
     return min(1.0, (step + 1) / WARM_UP_STEPS)

@@ -25,7 +25,7 @@ class Ledger:
     ``boosted``: whether the encoders read boosted scores; ``tree_share``: of the trees of all modalities in
     a prediction. ``batch``: rows of a batch, where memory did not suffice for those planned. ``chosen``: the kind of
     encoders, where trials chose another than the usual one. ``best_loss``: of the prediction on the validation rows in
-    the best epoch, ``best_criterion``: by which it is the best.
+    the best epoch, ``best_criterion``: by which it is the best. ``step``: how many there were, in both stages.
     """
 
     stage: int = 1
@@ -62,28 +62,27 @@ class Ledger:
 class TrainingState:
     """A network in training, its optimiser, ledger, and best weights so far.
 
-    ``evaluated`` is the network that is evaluated and kept: the running average of the weights.
+    ``evaluated`` is the network that is evaluated and kept: the running average of the weights, and of the means that
+    the bottlenecks follow, over the steps there were. The weights that a network starts with are no part of it: of a
+    horizon of epochs, short trainings would be judged by them.
     """
 
     def __init__(self, network: PIDRegNetwork, settings: TrainingSettings, steps_per_epoch: int) -> None:
         self.network = network
         self.optimiser = build_optimiser(network, settings)
         horizon = settings.weight_average * steps_per_epoch
-        decay = 1 - 1 / max(1.0, horizon)
+        self._decay = 1 - 1 / max(1.0, horizon)
         self.evaluated = copy.deepcopy(network)
-        self._average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self._pairs = list(self.evaluated.parameters()), list(network.parameters())
+        self._pairs = _moving(self.evaluated), _moving(network)
         self.ledger = Ledger()
         self.best: dict[str, Tensor] = {}
 
     def average(self) -> None:
-        """Move the running average of the weights towards those of the network."""
-        self._average(*self._pairs, None)
-
-    def share_buffers(self) -> None:
-        """Give the evaluated network the running means of the network in training."""
-        for own, other in zip(self.evaluated.buffers(), self.network.buffers(), strict=True):
-            own.copy_(other)
+        """After a step: move the running average towards the network, in the first step to it."""
+        self.ledger.step += 1
+        # Steps count 1, decay, decay^2, ... from the last one back: (1 - decay^steps) / (1 - decay) in sum.
+        weight = (1 - self._decay) / (1 - self._decay**self.ledger.step)
+        get_ema_multi_avg_fn(1 - weight)(*self._pairs, None)  # type: ignore[no-untyped-call]
 
     def set_fusion_weights(self, weights: Tensor) -> None:
         """Give the same fusion weights to the network in training and to its average."""
@@ -116,6 +115,10 @@ class TrainingState:
         self.evaluated.load_state_dict(parts["evaluated"])
         self.best = parts["best"]
         self.optimiser.load(parts["optimiser"])
+
+
+def _moving(network: PIDRegNetwork) -> list[Tensor]:
+    return [*network.parameters(), *network.running_means]
 
 
 def _check_sizes(found: Mapping[str, torch.Size], expected: Mapping[str, torch.Size]) -> None:

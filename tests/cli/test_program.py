@@ -29,7 +29,7 @@ COMMANDS = [
 
 def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from tests.cli.in_process import TINY, Ended
 
 Torchrun = subprocess.Popen[str]
 
-SECONDS = 120  # no command here takes a quarter of it, however busy the machine
+SECONDS = 900  # no command here takes a quarter of it, however busy the machine
+SOON = 120  # after a process is lost: one that waited for it would wait for much longer
 BITS, UNITS = 1e-4, 1e-3  # of atoms, and of predictions of a target that varies by 1
 
 
@@ -67,7 +68,7 @@ def started(
         yield process
     finally:
         process.terminate()
-        process.wait(SECONDS)
+        process.communicate(timeout=SECONDS)  # closes the pipes, too, where the block ended by an error
 
 
 def ended(size: int, *arguments: str) -> tuple[int, str, str]:
@@ -164,7 +165,7 @@ def test_when_one_is_killed_all_end_and_any_number_resumes(folder: Path, rank: i
     with started(2, *command(folder, run, config="long.yaml")) as torchrun:
         wait_for_work(folder, run)
         os.kill(workers(torchrun)[rank], signal.SIGKILL)
-        out, err = torchrun.communicate(timeout=20)  # seconds: nobody waits for who is gone
+        out, err = torchrun.communicate(timeout=SOON)
     assert out == ""
     assert sorted(statuses(err)) == [-signal.SIGKILL, ExitStatus.TERMINATED]
     said = told(err)
@@ -327,7 +328,7 @@ def test_a_streamed_fit_whose_process_is_killed_ends_and_resumes(large: Path, ra
             assert time.monotonic() < end
             time.sleep(0.02)
         os.kill(workers(torchrun)[rank], signal.SIGKILL)
-        _, err = torchrun.communicate(timeout=30)
+        _, err = torchrun.communicate(timeout=SOON)
     assert sorted(statuses(err)) == [-signal.SIGKILL, ExitStatus.TERMINATED]
     [error] = [line for line in told(err) if line.startswith("error: ")]
     assert "another process of this fit ended before its time" in error

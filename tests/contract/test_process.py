@@ -25,7 +25,7 @@ MODULE = [PYTHON, "-m", "pidreg_cli"]
 LINE = MODULE if PROGRAM is None else [PROGRAM]
 FIT = ("fit", "data.parquet", "--modalities", "a,b", "--config", "tiny.yaml")
 HEAVY = ("torch", "pandas", "scipy")
-SECONDS = 60.0
+SECONDS = 600.0
 
 
 def process(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:

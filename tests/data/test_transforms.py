@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,6 +124,15 @@ def test_without_absent_training_rows_an_absent_row_flags_its_gaps():
 
 def test_complete_training_rows_need_no_indicator():
     assert fitted(np.eye(3)).apply(np.eye(3, dtype=np.float32)).indicators.shape == (3, 0)
+
+
+def test_rows_that_training_hides_are_marked_also_where_the_table_lacks_none():
+    transform = replace(fitted(np.eye(3)), hides=True)
+    block = np.vstack([np.eye(3), np.full(3, np.nan)]).astype(np.float32)
+    assert transform.apply(block).indicators.tolist() == [[0], [0], [0], [1]]
+    assert FeatureTransform.from_dict(transform.to_dict()).hides
+    # Trees are fitted on the rows as the table has them: none lacked anything.
+    assert not np.isnan(transform.completed(block)).any()
 
 
 def test_one_feature_with_gaps_has_the_absence_flag_alone():

@@ -180,16 +180,20 @@ def test_memory_of_a_device_is_told_where_it_is_known() -> None:
 
 
 def test_unconverged_weights_say_by_how_much() -> None:
-    assert training_checks.unconverged_weights(True, 0.5, 0.01) is None
+    assert training_checks.unconverged_weights(True, 0.5, 0.01, "stage1.max_steps") is None
     found = expect(
-        training_checks.unconverged_weights(False, 0.034, 0.01),
+        training_checks.unconverged_weights(False, 0.034, 0.01, "stage1.max_steps"),
         "training.weights_not_converged",
         "0.034",
         "0.01",
     )
     assert found.value == 0.034
-    expect(training_checks.unconverged_weights(False, None, None), "training.weights_not_converged")
-    calm = training_checks.unconverged_weights(False, 0.007, 0.01)
+    assert "stage1.max_steps ended it" in found.hint
+    expect(
+        training_checks.unconverged_weights(False, None, None, "stage1.max_epochs"),
+        "training.weights_not_converged",
+    )
+    calm = training_checks.unconverged_weights(False, 0.007, 0.01, "stage1.max_epochs")
     expect(calm, "training.weights_not_converged", "less than 0.01", "not for long enough")
 
 

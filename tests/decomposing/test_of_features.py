@@ -328,7 +328,7 @@ def test_rows_average_to_the_report(write: Write, covariates: tuple[str, ...]) -
     target = np.array(columns["target"])
     target[:7] = np.nan
     found = decomposed(write(columns | {"target": target}), covariates)
-    table = RowTable.of(found.report.names, found.pooled, "broja", "bits")
+    table = RowTable.of(found.report, found.pooled, "bits")
     rows = pa.concat_tables([table.table(batch) for batch in found.rows()])
     assert rows["id"].to_pylist() == list(range(7, 400))
     assert rows["y"].to_pylist() == target[7:].tolist()

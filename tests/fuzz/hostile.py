@@ -21,7 +21,7 @@ from pidreg_cli.errors import PidregError
 
 MEMORY = 2**30
 """Bytes that reading one input may take."""
-SECONDS = 10
+SECONDS = 30
 """Of the processor that it may take."""
 
 SEED_VARIABLE = "PIDREG_FUZZ_SEED"

@@ -53,7 +53,7 @@ class Visit:
         file.write_text(page, encoding="utf-8")
         outputs = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"--print-to-pdf={pdf}"]
         command = [str(BROWSER), *FLAGS, *outputs, file.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
         self.console = re.findall(r"CONSOLE.*", done.stderr)
         self.pdf = pdf.read_bytes()
         asked = {

@@ -13,7 +13,7 @@ from pidreg_cli.place import Place
 from pidreg_cli.training.processes import Processes
 
 T = TypeVar("T")
-SECONDS = 60  # a thread that waits longer has lost the others
+SECONDS = 300  # a thread that waits longer has lost the others
 
 
 class Threads(Processes):

@@ -7,6 +7,7 @@ from itertools import cycle
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from pidreg_cli.config.loading import load_settings
@@ -223,6 +224,22 @@ def test_the_published_setting_reads_the_codes_without_heads() -> None:
     assert report.information.values[-1].value > 0.2
 
 
+@pytest.mark.parametrize(("modalities", "rows"), [(1, 20), (2, 25)])
+def test_the_published_setting_takes_the_fewest_rows(modalities: int, rows: int) -> None:
+    options = {key: value for key, value in QUICK.items() if key != "training.learning_rate"}
+    settings = load_settings("paper", options=options)
+    report = fit_arrays(linear_arrays(rows, modalities=modalities), SOURCE, settings, Silent()).report
+    assert report.fusion is not None
+    assert sum(report.fusion.weights.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("measure", ["broja", "ig"])
+def test_the_measure_of_the_headline_is_the_one_that_was_asked_for(measure: str) -> None:
+    report = fitted(linear_arrays(), information__measure=measure).report
+    assert report.pid is not None
+    assert {report.pid.measure, *(one.measure for one in report.one_versus_rest)} == {measure}
+
+
 def codes_of(report: Report) -> set[str]:
     return {diagnostic.code for diagnostic in report.diagnostics}
 
@@ -291,6 +308,32 @@ def test_the_epoch_with_the_least_errors_of_prediction_and_heads_is_kept(
     for ledger in fitted(linear_arrays(), **lengths, network__further=[]).outcome.histories:
         assert (ledger.best_epoch, ledger.best_loss, ledger.best_criterion) == (3, 1.1, pytest.approx(1.4))
         assert [record.valid_loss for record in ledger.history] == [2.0, *(loss for loss, _ in LOSSES)]
+
+
+def test_stage_2_ends_after_as_many_epochs_without_a_better_one_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = cycle([(2.0, 0.0), *((loss, 0.0) for loss in (1.0, 0.8, 0.9, 0.85, 0.8))])
+    monkeypatch.setattr(ModelFit, "_validation_losses", lambda _: next(told))
+    lengths: dict[str, object] = {
+        "stage1__min_epochs": 1,
+        "stage1__max_epochs": 1,
+        "stage2__min_epochs": 1,
+        "stage2__max_epochs": 20,
+        "stage2__patience": 3,
+    }
+    for ledger in fitted(linear_arrays(), **lengths, network__further=[]).outcome.histories:
+        # As good as the best is no better.
+        assert (ledger.best_epoch, ledger.best_loss, ledger.epoch) == (2, 0.8, 5)
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_hidden_modalities_are_marked_in_training_and_nowhere_else(hides: bool) -> None:
+    changed = {"training__modality_dropout": 0.3} if hides else {}
+    fit = fitted(linear_arrays(), **changed)
+    model = fit.outcome.deployed.model
+    assert [one.marks_absence for one in model.transforms.features.values()] == [hides] * 2
+    assert model.transforms.inputs(linear_arrays(), torch.device("cpu"))[0].shape[1] == 6 + hides
 
 
 @pytest.mark.parametrize(("changed", "judged"), [({}, False), ({"stage2__criterion": "codes"}, True)])

@@ -13,6 +13,7 @@ from pidreg_cli.training.stages import (
     calm_epochs,
     cosine,
     smoothed,
+    stage1_bound,
     stage_epochs,
     warm_up,
     window_movement,
@@ -24,6 +25,11 @@ STAGE = Stage1Settings(min_epochs=4, max_epochs=20, max_steps=100, window=2, tol
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 20), (5, 20), (10, 10), (25, 4), (1000, 4)])
 def test_a_stage_is_bounded_by_steps_and_epochs(steps: int, epochs: int) -> None:
     assert stage_epochs(STAGE, steps) == epochs
+
+
+def test_what_ends_stage_1_is_named() -> None:
+    assert stage1_bound(stage_epochs(STAGE, 10), STAGE) == "stage1.max_steps"
+    assert stage1_bound(stage_epochs(STAGE, 1), STAGE) == "stage1.max_epochs"
 
 
 def test_learning_rate_rises_then_falls() -> None:

@@ -23,7 +23,7 @@ from tests.training.conftest import FolderStore, linear_arrays
 from tests.training.test_fit import files, fitted
 from tests.training.test_model_choice import TREES, Noticing, steps
 
-SECONDS = 60.0  # that a test waits for another process at most
+SECONDS = 300.0  # that a test waits for another process at most
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pidreg_cli.reports.comparison.differences import Difference, Known
 from pidreg_cli.reports.comparison.pairing import Comparison, signed
 from pidreg_cli.reports.content import Bullets, Paragraph, Section, Table
 from pidreg_cli.reports.model import Accuracy, Report
+from pidreg_cli.reports.reading import measure_of
 from pidreg_cli.reports.wording import NONE, decimal, listing, measured
 
 ACCURACY = {"RMSE": "rmse", "MAE": "mae", "R2": "r2", "correlation": "corr"}
@@ -37,12 +38,6 @@ def cautions(both: Comparison) -> Section | None:
         levels = listing([f"{100 * r.information.confidence:g} %" for r in (first, second) if r.information])
         found.append(f"The intervals have different confidences ({levels}), so differences have none.")
     return Section("Before you compare", (Bullets(tuple(found)),)) if found else None
-
-
-def measure_of(report: Report) -> str | None:
-    """Of the parts, or of each modality against the others; None for one modality."""
-    parts = [report.pid, *report.one_versus_rest]
-    return next((part.measure for part in parts if part is not None), None)
 
 
 def parts(both: Comparison) -> Section | None:
