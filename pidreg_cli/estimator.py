@@ -88,7 +88,8 @@ class PIDRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_modalities(self.columns_)
         arrays = frame_arrays(frame, self.columns_, target, groups)
         name = str(getattr(y, "name", None) or "target")
-        source = TableSource((), arrays_fingerprint(arrays), name)
+        group = None if groups is None else str(getattr(groups, "name", None) or "groups")
+        source = TableSource((), arrays_fingerprint(arrays), name, group)
         self.settings_: Settings = self._settings()
         if self.settings_.memory is not None:
             raise UsageError(

@@ -58,6 +58,7 @@ class TableSource:
     files: tuple[str, ...]
     fingerprint: str
     target: str
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,7 @@ def table_facts(
         folds=protocol.folds if pooled else None,
         target=source.target,
         target_transform="inverse normal (Blom)",
+        group=source.group,
     )
 
 

@@ -88,7 +88,7 @@ def fit_run(
 def follow_run(inputs: Sequence[str | Path], settings: Settings, processes: Processes) -> None:
     """What processes beside the first do in the same fit; they write nothing. Raises PidregError."""
     table, roles = opened(inputs, settings)
-    source = TableSource(table.files, table.fingerprint, roles.target)
+    source = TableSource(table.files, table.fingerprint, roles.target, roles.group)
     plan = plan_of_first(None, processes)
     if plan is None:
         loaded = load_arrays(table, roles)
@@ -181,7 +181,7 @@ def fit_opened(
     if run is not None:
         run.begin(dump_settings(settings), table.fingerprint)
     check_same(settings, table, processes)
-    source = TableSource(table.files, table.fingerprint, roles.target)
+    source = TableSource(table.files, table.fingerprint, roles.target, roles.group)
     checkpoints = None if run is None else run.checkpoints
     fit = fit_arrays(
         loaded.arrays, source, settings, progress, checkpoints, processes, kept=kept, findings=findings
@@ -205,7 +205,7 @@ def fit_streamed(
     run.begin(dump_settings(settings), table.fingerprint)
     keep_way(run, plan)
     check_same(settings, table, processes)
-    source = TableSource(table.files, table.fingerprint, roles.target)
+    source = TableSource(table.files, table.fingerprint, roles.target, roles.group)
     with run.scratch("rows") as own, shared_folder(own, processes) as folder:
         dealt = deal(table, roles, used, plan, folder, progress, processes)
         fit = fit_arrays(

@@ -94,6 +94,6 @@ def _check_inputs(inputs: list[str]) -> None:
     if wrong:
         raise UsageError(
             "usage.schema",
-            f"{wrong[0]!r} is neither {' nor '.join(DOCUMENTS)} nor a table",
+            f"{wrong[0]!r} is no table: give one of {', '.join(DOCUMENTS)} alone, or tables",
             "pidreg schema --help shows the usage",
         )

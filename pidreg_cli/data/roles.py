@@ -141,16 +141,19 @@ def _unasked_columns(
 def _missing_target(kinds: Kinds, used: Iterable[str]) -> DataError:
     numeric = [column for column, kind in kinds.items() if is_number(kind)]
     taken = set(used)
+    lacks = (
+        "the column 'target' has another role" if "target" in taken else "the table has no column 'target'"
+    )
     candidates = [column for column in numeric if column not in taken] or numeric
     if not candidates:
         return DataError(
             "data.missing_target",
-            "No target is named, the table has no column 'target', and no column holds single numbers.",
+            f"No target is named, {lacks}, and no column holds single numbers.",
             "Add the column of numbers that is to be predicted.",
         )
     return DataError(
         "data.missing_target",
-        f"No target is named and the table has no column 'target'. Numeric columns: {listing(candidates)}.",
+        f"No target is named and {lacks}. Numeric columns: {listing(candidates)}.",
         f"Name one, as in --target {shlex.quote(candidates[0])}.",
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pidreg_cli.data.naming import listing
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.information.debiased import ReadoutSize
 from pidreg_cli.information.intervals import Jackknife, order_resolved
@@ -20,6 +21,8 @@ SIGNIFICANT = 0.05
 TOO_HIGH = 0.02
 """Bits by which a plug-in estimate may be too high unsaid: what reports call negligible, at 36 rows per feature."""
 PLUGIN = "information.plugin"
+ALL_TOLD = 3.0
+"""Bits from which covariates alone tell almost all of a target: R2 of .984. Of a copy in another unit they read 4."""
 
 
 def indistinguishable_total(
@@ -125,4 +128,22 @@ def two_sources_only(measure: str) -> Diagnostic:
         f"{measure} takes two sources: each modality is set against all the others together, and the total is not "
         "divided into parts that add up.",
         "For parts of three or more modalities use broja or mmi.",
+    )
+
+
+def told_by_covariates(columns: Sequence[str], amount: float | None) -> Diagnostic | None:
+    """``amount``: bits that the covariates tell alone."""
+    if amount is None or amount < ALL_TOLD:
+        return None
+    r2 = 1 - 2 ** (-2 * amount)
+    which = (
+        f"The covariate{'s' * (len(columns) > 1)} {listing(columns)} alone tell{'s' * (len(columns) == 1)}"
+    )
+    return Diagnostic(
+        "information.told_by_covariates",
+        "warning",
+        f"{which} almost all of the target ({amount:.2f} bits, R2 {r2:.4f}): next to nothing is left for modalities to "
+        "tell beyond.",
+        "Leave out covariates that are made of the target, or copies of it.",
+        amount,
     )

@@ -89,6 +89,7 @@ class TableReport:
             folds=None,
             target=self.roles.target,
             target_transform=self.target_transform,
+            group=self.roles.group,
         )
 
     def _modalities(self, constant: Mapping[str, tuple[str, ...]]) -> tuple[given.ModalityFacts, ...]:

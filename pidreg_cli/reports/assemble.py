@@ -114,6 +114,7 @@ def data_part(table: given.TableFacts) -> model.Data:
         folds=table.folds,
         target=table.target,
         target_transform=table.target_transform,
+        group=table.group,
     )
 
 

@@ -49,7 +49,7 @@ class TableFacts:
     """The table. ``files``: names without folders; ``fingerprint``: 'sha256:...'; ``rows``: read, with
     those dropped.
 
-    ``folds``: number of folds of cross-fitting, None for one split.
+    ``folds``: number of folds of cross-fitting, None for one split. ``group``: column that keeps rows together.
     """
 
     files: tuple[str, ...]
@@ -62,6 +62,7 @@ class TableFacts:
     folds: int | None
     target: str
     target_transform: str
+    group: str | None = None
 
 
 @dataclass(frozen=True)

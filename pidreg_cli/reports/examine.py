@@ -74,6 +74,7 @@ def information_findings(facts: InformationFacts, found: Informations) -> Iterat
         yield information_checks.too_high_plugin(facts.plugin, folds=facts.protocol == "folds")
     yield information_checks.repaired(facts.raw, found.v)
     yield data_checks.few_rows(facts.rows, folds=facts.protocol in ("split", "folds"))
+    yield information_checks.told_by_covariates(facts.covariates, facts.covariate_information)
     if facts.measure == "ccs":
         yield information_checks.drawn_measure(common_change_error(found))
     if facts.measure not in LATTICE and len(found.names) > 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -103,7 +104,7 @@ def render(page: Page) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(templates_folder() / "reports"),
         # select_autoescape would take the suffix .j2 for text that needs no escaping.
         autoescape=True,
@@ -111,6 +112,17 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+    environment.filters["unbroken"] = unbroken
+    return environment
+
+
+AMOUNT = re.compile(r"[-+]?\d[-+\d.,e%() to]*")
+"""A number, with its share and interval: ``0.37  (38 %)  0.31 to 0.43``."""
+
+
+def unbroken(cell: str) -> str:
+    """A cell of a table; an amount on one line."""
+    return cell.replace(" ", "\u00a0") if AMOUNT.fullmatch(cell) else cell
 
 
 def shown(value: object) -> object:

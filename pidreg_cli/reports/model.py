@@ -37,6 +37,10 @@ class Data(_Part):
     folds: Count | None = Field(description="folds of cross-fitting; null for one split")
     target: str
     target_transform: str
+    group: str | None = Field(
+        default=None,
+        description="column whose rows with one value stayed on one side of every split; null for none",
+    )
 
 
 class Modality(_Part):

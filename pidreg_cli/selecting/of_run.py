@@ -116,7 +116,7 @@ def verify_run(
     roles = resolve_roles(table.schema, table.metadata, RoleRequest.from_settings(settings.data))
     arrays = load_arrays(table, roles).arrays
     usable = arrays.take(np.isfinite(arrays.required_target))
-    source = TableSource(table.files, table.fingerprint, roles.target)
+    source = TableSource(table.files, table.fingerprint, roles.target, roles.group)
     return verified(report, full, Retraining(usable, source, settings, progress))
 
 

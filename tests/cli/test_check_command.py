@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidreg_cli.decisions.requirements.judging import Verdict
+from pidreg_cli.harmless import STEERING
 from pidreg_cli.reports.checks.github import to_github
 from pidreg_cli.reports.checks.junit import to_junit
 from pidreg_cli.reports.checks.outcome import Outcome, to_json, to_text
@@ -169,8 +170,27 @@ def test_hostile_names_stay_within_every_format(title, requirement, source, held
     assert json.loads(to_json(outcome))["checks"][0]["title"] == title
     case = ElementTree.fromstring(to_junit(outcome))[0][0]  # noqa: S314
     assert len(case) == 1
-    assert to_text(outcome)
+    assert to_text(outcome).count("\n") == 2
+    assert not STEERING.search(to_text(outcome).replace("\n", ""))
+    assert not STEERING.search(to_github(outcome).replace("\n", ""))
     lines = to_github(outcome).rstrip("\n").split("\n")
     assert len(lines) == 2 - held
     assert all(line.startswith(("::error title=", "::notice title=")) for line in lines)
     assert all("\r" not in line for line in lines)
+
+
+def test_names_of_a_strangers_report_neither_steer_the_log_nor_begin_a_line_of_it(pidreg, run, tmp_path):
+    content = (run / "report.json").read_text()
+    name = json.loads(content)["modalities"][0]["name"]
+    hostile = "a\x1b[31m\n::error::pwn\u202e"
+    named = tmp_path / "named.json"
+    named.write_text(content.replace(json.dumps(name), json.dumps(hostile)))
+    for arguments, status in (
+        (("--baseline", named, "--max-drift", "1"), 0),
+        (("--baseline", run, "--max-drift", "1"), 2),
+    ):
+        done = pidreg("check", named, *arguments)
+        assert done.returncode == status
+        lines = (done.stdout + done.stderr).split("\n")
+        assert any("pwn" in line for line in lines)
+        assert not any(line.startswith("::") or STEERING.search(line) for line in lines)

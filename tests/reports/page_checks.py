@@ -34,7 +34,7 @@ def tag(element: Element) -> str:
 
 
 def text_of(element: Element) -> str:
-    return "".join(element.itertext()).replace("\u00a0%", " %")
+    return "".join(element.itertext()).replace("\u00a0", " ")
 
 
 def check_page(page: str) -> Element:

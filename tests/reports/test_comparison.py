@@ -187,6 +187,18 @@ def test_other_covariates_are_cautioned_of(old: Report) -> None:
     assert " covariates age" not in same
 
 
+def test_groups_and_what_informations_are_of_are_told(old: Report) -> None:
+    def grouped(content: Any) -> None:
+        content["data"]["group"] = "subject"
+
+    def of_features(content: Any) -> None:
+        content["information"]["protocol"] = "features"
+
+    assert " group - subject" in text(old, changed(old, grouped))
+    assert "the other of the features themselves" not in text(old, changed(old, grouped))
+    assert "the other of the features themselves" in text(old, changed(old, of_features))
+
+
 def test_the_same_amounts_in_other_units_are_the_same(two: Evidence) -> None:
     nats = in_nats(assemble(two))
     both = compared(assemble(two), nats, PLACES)

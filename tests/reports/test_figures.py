@@ -9,13 +9,21 @@ from matplotlib.figure import Figure
 from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.evidence import Evidence
 from pidreg_cli.reports.figures.amounts import amounts
-from pidreg_cli.reports.figures.axes import SHARED, TOGETHER, shortened, stacked, unique_segment
+from pidreg_cli.reports.figures.axes import (
+    ROW,
+    SHARED,
+    TOGETHER,
+    shortened,
+    stacked,
+    told_apart,
+    unique_segment,
+)
 from pidreg_cli.reports.figures.canvas import Words, picture
 from pidreg_cli.reports.figures.held_out import MOST_POINTS, held_out
 from pidreg_cli.reports.figures.parts import parts, sensitivity
 from pidreg_cli.reports.figures.subsets import subsets
-from pidreg_cli.reports.figures.training import coloured, training
-from pidreg_cli.reports.traces import HeldOut, Traces
+from pidreg_cli.reports.figures.training import coloured, curves, training
+from pidreg_cli.reports.traces import Epoch, HeldOut, Traces
 from pidreg_cli.reports.wording import Wording, measured
 from tests.reports.conftest import traces_of
 
@@ -99,7 +107,7 @@ def test_sets_are_drawn_by_error_and_by_information_with_intervals(three: Eviden
     assert found is not None
     assert bare is not None
     assert alone is not None
-    for label in ("expected RMSE of", "information (bits)", "number of modalities"):
+    for label in ("expected RMSE", "information (bits)", "number of modalities"):
         assert found.svg.count(f">{label}") == 1
     assert "information (bits)" not in alone.svg
     assert "bits" not in alone.svg
@@ -151,6 +159,27 @@ def test_stage_two_is_marked_and_ends_are_told(two: Evidence) -> None:
     first = training(report, Traces(training=traces.training[:2]))
     assert first is not None
     assert " stage 2</text>" not in first.svg
+
+
+def test_what_is_shared_and_what_shows_together_are_always_drawn(eight: Evidence) -> None:
+    report = assemble(eight)
+    atoms = {f"unique.{name}": 1.0 for name in report.names} | {"redundant": 0.0, "synergistic": 0.1}
+    weights = dict.fromkeys(report.names, 1 / 8)
+    course = tuple(Epoch(1, atoms, weights) for _ in range(3))
+    found = training(report, Traces(training=course))
+    assert found is not None
+    assert "shared from 0.00 to 0.00" in found.svg
+    assert "only together from 0.10 to 0.10" in found.svg
+    assert "at most 6 are drawn" in found.caption
+    assert list(curves([atoms], ("redundant",)))[-1] == "redundant"
+
+
+def test_names_that_differ_are_told_apart_however_long() -> None:
+    names = [f"imaging_mri_{name} added to the others" for name in ("t1", "t2")]
+    assert len(set(told_apart(names))) == 2
+    long = ["a" * 40 + middle + "b" * 60 for middle in "xy"]
+    assert told_apart(long) == long
+    assert told_apart(["c" * 40, "d"]) == [shortened("c" * 40, ROW), "d"]
 
 
 def test_curves_of_parts_have_the_colours_of_the_bars() -> None:

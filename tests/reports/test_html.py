@@ -14,7 +14,7 @@ from pidreg_cli.reports.assemble import assemble
 from pidreg_cli.reports.document import document
 from pidreg_cli.reports.evidence import Evidence, ModalityFacts
 from pidreg_cli.reports.figures import palette
-from pidreg_cli.reports.html import to_html
+from pidreg_cli.reports.html import to_html, unbroken
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import from_json, to_json
 from pidreg_cli.reports.text import printable
@@ -180,7 +180,9 @@ def test_colours_are_told_apart() -> None:
     for ground in (palette.PAGE, palette.PANEL):
         for colour in palette.TEXT_COLOURS:
             assert palette.contrast(colour, ground) >= 4.5
-    for colour in (*palette.MARK_COLOURS, *palette.LINES):
+    cloud = palette.on_page(palette.UNIQUE, palette.CLOUD)
+    assert palette.on_page("#000000", 0.5) == "#808080"
+    for colour in (*palette.MARK_COLOURS, *palette.LINES, cloud, palette.FEWEST_ROWS):
         assert palette.contrast(colour, palette.PAGE) >= 3
     assert len(set(palette.LINES)) == len(palette.LINES) == len(palette.MARKERS) == len(palette.HATCHES)
 
@@ -191,3 +193,10 @@ def test_the_page_uses_the_palette_alone(three: Evidence) -> None:
     known = {v for v in vars(palette).values() if isinstance(v, str) and v.startswith("#")}
     style = page.partition("<style>")[2].partition("</style>")[0]
     assert set(re.findall(r"#[0-9a-f]{6}\b", style)) <= known
+
+
+def test_amounts_stay_on_one_line_and_texts_do_not() -> None:
+    assert " " not in unbroken("0.37  (38 %)  0.31 to 0.43")
+    assert " " not in unbroken("-1.2e+03 -1.3e+03 to 0")
+    for text in ("100 files, a.parquet to b.parquet", "broja", "12,000 rows, folds", "a to b"):
+        assert unbroken(text) == text

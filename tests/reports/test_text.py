@@ -15,7 +15,7 @@ from pidreg_cli.reports.evidence import Evidence, ModalityFacts
 from pidreg_cli.reports.html import to_html
 from pidreg_cli.reports.markdown import to_markdown
 from pidreg_cli.reports.model import Atom, Report
-from pidreg_cli.reports.sections.atoms import LONGEST, short_id
+from pidreg_cli.reports.sections.atoms import LONGEST, atom_names, short_id
 from pidreg_cli.reports.serialise import from_json, to_json
 from pidreg_cli.reports.text import WIDTH, aligned, columns, printable, to_text
 from pidreg_cli.reports.wording import decimal, explained, measured, percent, rows_phrase
@@ -150,6 +150,27 @@ def test_long_atoms_are_shortened_and_their_members_counted(eight: Evidence) -> 
     assert longest.id.startswith(shown.removesuffix(counted))
     assert len(shown) <= LONGEST + len(counted) < len(longest.id)
     assert short_id(Atom.model_validate({**dict(longest), "id": "{a}", "members": (("a",),)})) == "{a}"
+
+
+def test_atoms_that_differ_are_told_apart() -> None:
+    def atom(*members: tuple[str, ...]) -> Atom:
+        name = "".join("{" + ",".join(member) + "}" for member in members)
+        return Atom(id=name, members=members, kind="mixed", value=0.1, ci=None, share=None)
+
+    first = ("demographics_of_all_patients",)
+    few = [atom(first, (other,)) for other in ("clinical_labs", "genetics_of_blood")]
+    assert atom_names(few) == [one.id for one in few]
+    many = [atom(first, ("a",), ("b",), (last,)) for last in ("clinical_labs", "genetics_of_blood")]
+    assert short_id(many[0]) == short_id(many[1]) != many[0].id
+    assert atom_names(many) == [one.id for one in many]
+    assert atom_names([many[0], few[0]]) == [short_id(many[0]), few[0].id]
+
+
+def test_many_files_are_counted(two: Evidence) -> None:
+    many = tuple(f"part-{i:03}.parquet" for i in range(100))
+    said = to_text(assemble(replace(two, table=replace(two.table, files=many, group="subject"))))
+    assert "100 files, part-000.parquet to part-099.parquet" in " ".join(said.split())
+    assert "Rows with one value of 'subject' stay on one side" in " ".join(said.split())
 
 
 def test_candidates_are_marked_and_counted(eight: Evidence, three: Evidence) -> None:

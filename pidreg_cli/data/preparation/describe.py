@@ -9,13 +9,14 @@ from pidreg_cli.data.preparation.findings import Finding, note, share_of
 from pidreg_cli.data.preparation.plan import Plan
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.sources.source import Source
+from pidreg_cli.harmless import harmless_lines, marked
 
 _SHOWN = 6
 
 
 def plan_text(plan: Plan) -> str:
     """The plan: table, roles, split, modalities with their columns, what was noticed."""
-    return "\n".join([*_heading(plan), "", *_modalities(plan), *_noticed(plan.findings)])
+    return harmless_lines("\n".join([*_heading(plan), "", *_modalities(plan), *_noticed(plan.findings)]))
 
 
 def roles_text(source: Source, roles: Roles) -> str:
@@ -29,10 +30,10 @@ def roles_text(source: Source, roles: Roles) -> str:
     for name, columns in roles.modalities.items():
         kinds = dict.fromkeys(str(source.schema.field(column).type) for column in columns)
         number = _number(len(columns), "column")
-        lines.append(f"  {name:<{width}}  {number} ({', '.join(kinds)}): {listing(columns, _SHOWN)}")
+        lines.append(f"  {marked(name):<{width}}  {number} ({', '.join(kinds)}): {listing(columns, _SHOWN)}")
     noticed = [note("input", notice) for notice in source.notices]
     noticed += [note("roles", notice) for notice in roles.notices]
-    return "\n".join([*lines, *_noticed(noticed)])
+    return harmless_lines("\n".join([*lines, *_noticed(noticed)]))
 
 
 def _noticed(findings: Sequence[Finding]) -> list[str]:
@@ -66,7 +67,7 @@ def _modalities(plan: Plan) -> Iterator[str]:
         columns = plan.recipe.outputs(name)
         number = _number(len(columns), "column")
         absent = _absent(plan.rows - plan.present.get(name, 0), plan.rows)
-        yield f"  {name:<{width}}  {number}{absent}: {listing(columns, _SHOWN)}"
+        yield f"  {marked(name):<{width}}  {number}{absent}: {listing(columns, _SHOWN)}"
 
 
 def _absent(rows: int, of: int) -> str:

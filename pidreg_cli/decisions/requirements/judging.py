@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pidreg_cli.decisions.requirements.language import Bound, Name, Requirement, written
 from pidreg_cli.decisions.requirements.names import Amount, Content, Words, against_rest, amount_of, amounts
 from pidreg_cli.errors import UsageError
+from pidreg_cli.harmless import marked
 
 Use = Literal["value", "ci"]
 Kind = Literal["requirement", "drift"]
@@ -183,9 +184,13 @@ def _check_comparable(report: Content, baseline: Content) -> None:
         if new != old:
             raise UsageError(
                 "check.other_baseline",
-                f"the baseline has another {what}: {old or 'none'}; the report has {new or 'none'}",
+                f"the baseline has another {what}: {_named(old)}; the report has {_named(new)}",
                 "give the baseline of the same question, or make a new one",
             )
+
+
+def _named(value: object) -> str:
+    return marked(str(value)) if value else "none"
 
 
 def _modalities(report: Content) -> str:

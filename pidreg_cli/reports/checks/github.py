@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pidreg_cli.harmless import marked
 from pidreg_cli.reports.checks.outcome import Outcome, message
 
-# A workflow command ends at the line; these characters would end it, or a property of it, early.
-_IN_TEXT = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+# These would end a property of a workflow command early, or stand for another character. Line ends, which would end
+# the command itself, are marked like all that steers.
+_IN_TEXT = {"%": "%25"}
 _IN_PROPERTY = {**_IN_TEXT, ":": "%3A", ",": "%2C"}
 
 
@@ -21,4 +23,4 @@ def to_github(outcome: Outcome) -> str:
 
 
 def _escaped(text: str, replacements: dict[str, str]) -> str:
-    return "".join(replacements.get(character, character) for character in text)
+    return "".join(replacements.get(character, character) for character in marked(text))

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from pidreg_cli.decisions.requirements.judging import Span, Verdict, shown
+from pidreg_cli.harmless import marked
 
 SCHEMA_VERSION = "1.0"
 
@@ -43,9 +44,9 @@ def to_json(outcome: Outcome) -> str:
 
 
 def to_text(outcome: Outcome) -> str:
-    """A line for each check, those that do not hold with their reason."""
-    lines = [_line(verdict) for verdict in outcome.verdicts]
-    return "\n".join([*lines, outcome.summary]) + "\n"
+    """A line for each check, those that do not hold with their reason; no name can begin another line."""
+    lines = [marked(_line(verdict)) for verdict in outcome.verdicts]
+    return "\n".join([*lines, marked(outcome.summary)]) + "\n"
 
 
 def _line(verdict: Verdict) -> str:

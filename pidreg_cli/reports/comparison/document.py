@@ -66,6 +66,8 @@ def total_change(both: Comparison, first: Known, second: Known, moved: Differenc
     amounts = f"A {wording.with_units(first.value)}, B {wording.with_units(second.value)}"
     if moved.reading == "same":
         return f"Both tell the same in total: {amounts}."
+    if not wording.visible(change):
+        return f"The totals do not differ as printed: {amounts}."
     more = "more" if change > 0 else "less"
     known = moved.change.ci if moved.change is not None else None
     span = "" if known is None else f", {wording.interval_name()} {wording.span(known)}"

@@ -9,6 +9,7 @@ from pidreg_cli.reports.comparison.pairing import Comparison, signed
 from pidreg_cli.reports.content import Bullets, Paragraph, Section, Table
 from pidreg_cli.reports.model import Accuracy, Report
 from pidreg_cli.reports.reading import measure_of
+from pidreg_cli.reports.sections.model_facts import files
 from pidreg_cli.reports.wording import NONE, decimal, listing, measured
 
 ACCURACY = {"RMSE": "rmse", "MAE": "mae", "R2": "r2", "correlation": "corr"}
@@ -34,6 +35,12 @@ def cautions(both: Comparison) -> Section | None:
     kinds = [(r.information.estimator, r.information.interactions) for r in (first, second) if r.information]
     if len(set(kinds)) > 1:
         found.append("The informations were estimated differently, which alone can move them.")
+    modelled = [r.information.protocol != "features" for r in (first, second) if r.information]
+    if len(set(modelled)) > 1:
+        found.append(
+            "One is of a trained model's codes, the other of the features themselves (--no-model), which miss what is "
+            "not in straight lines and products: amounts differ by that alone."
+        )
     if not both.alike and first.information and second.information:
         levels = listing([f"{100 * r.information.confidence:g} %" for r in (first, second) if r.information])
         found.append(f"The intervals have different confidences ({levels}), so differences have none.")
@@ -143,10 +150,11 @@ def facts(report: Report) -> dict[str, str]:
     """What a report was made of, in words."""
     information = report.information
     return {
-        "files": ", ".join(report.data.files) or NONE,
+        "files": files(report.data.files) if report.data.files else NONE,
         "content of the table": report.data.fingerprint[:19],
         "rows used": f"{report.data.rows - report.data.rows_missing_target:,}",
         "target": report.data.target,
+        "group": report.data.group or NONE,
         "modalities": ", ".join(report.names),
         "command": report.command,
         "seed": str(report.seed),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LONGEST = 28
 """Characters of a name beside an axis; longer ones lose their middle."""
+ROW = 36
+"""Of the name of a row: what "added to the others" adds still tells of what."""
 NARROW = 0.055
 """Share of the axis below which a segment of a bar is too narrow for its number."""
 
@@ -28,9 +30,18 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"
 
 
+def told_apart(names: Sequence[str]) -> list[str]:
+    """The names as they fit beside an axis, but no two that differ alike."""
+    for longest in (ROW, 2 * ROW):
+        short = [shortened(name, longest) for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return [printable(name) for name in names]
+
+
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Rows from the top down, named."""
-    axes.set_yticks(range(len(names)), [shortened(name) for name in names])
+    axes.set_yticks(range(len(names)), told_apart(names))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

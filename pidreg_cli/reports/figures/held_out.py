@@ -52,11 +52,11 @@ def held_out(report: Report, traces: Traces) -> Picture | None:
 def cloud(axes: Axes, x: Floats, y: Floats) -> None:
     """Points, or hexagons where they are too many to tell apart."""
     if len(x) <= MOST_POINTS:
-        axes.plot(x, y, "o", color=palette.UNIQUE, markersize=3.2, markeredgewidth=0, alpha=0.55)
+        axes.plot(x, y, "o", color=palette.UNIQUE, markersize=3.2, markeredgewidth=0, alpha=palette.CLOUD)
     else:
         from matplotlib.colors import LinearSegmentedColormap
 
-        shades = LinearSegmentedColormap.from_list("rows", ["#7fb3d5", "#00243d"])
+        shades = LinearSegmentedColormap.from_list("rows", [palette.FEWEST_ROWS, palette.MOST_ROWS])
         axes.hexbin(x, y, gridsize=HEXAGONS, mincnt=1, bins="log", cmap=shades, linewidths=0.2)
     axes.grid(color=palette.GRID, linewidth=0.7)
 

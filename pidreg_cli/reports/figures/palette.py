@@ -21,6 +21,10 @@ GRID = "#dfe3e7"
 
 TEXT_COLOURS = (INK, MUTED, LINK, CAUTION)
 MARK_COLOURS = (UNIQUE, SHARED, TOGETHER, CHOSEN)
+CLOUD = 0.75
+"""Of a point among many, how opaque: where points overlap they get darker, and a single one is seen yet."""
+FEWEST_ROWS, MOST_ROWS = "#5b9ac4", "#00243d"
+"""Hexagons of one row, and of the most."""
 LINES = (UNIQUE, TOGETHER, CHOSEN, SHARED, "#a0457f", "#8c6d1f")
 STYLES: tuple[str, ...] = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -32,6 +36,12 @@ def contrast(one: str, other: str) -> float:
     """Contrast ratio of two colours ``#rrggbb``, from 1 to 21 (WCAG 2.2)."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def on_page(colour: str, opaque: float) -> str:
+    """What ``colour``, ``#rrggbb``, looks like on the page where it is so ``opaque``, from 0 to 1."""
+    parts = ((int(colour[k : k + 2], 16), int(PAGE[k : k + 2], 16)) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(opaque * own + (1 - opaque) * page):02x}" for own, page in parts)
 
 
 def luminance(colour: str) -> float:

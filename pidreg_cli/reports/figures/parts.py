@@ -11,7 +11,6 @@ from pidreg_cli.reports.figures.axes import (
     TOGETHER,
     Segment,
     name_rows,
-    shortened,
     stacked,
     unique_segment,
 )
@@ -73,7 +72,7 @@ def _of_more(report: Report, wording: Wording) -> Picture | None:
     found = rest_rows(report)[:MOST_ROWS]
     segments = (unique_segment(0, "unique to it"), REST, SHARED, TOGETHER)
     rows, bars = (
-        [f"{shortened(row.modality, 20)}, {row.measure}" for row in found],
+        [f"{row.modality}, {row.measure}" for row in found],
         [against_rest(row) for row in found],
     )
     if not rows:

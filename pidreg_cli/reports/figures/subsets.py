@@ -42,7 +42,7 @@ def subsets(report: Report) -> Picture | None:
     def draw(figure: Figure) -> None:
         count = 1 if wording is None else 2
         panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-        panel(panels[0], sets, error_of, f"expected RMSE of {shortened(report.data.target)}")
+        panel(panels[0], sets, error_of, "expected RMSE")
         if wording is not None:
             spans(panels[1], sets.shown)
             panel(panels[1], sets, told_of, f"information ({wording.units})")
@@ -95,7 +95,7 @@ def spans(axes: Axes, shown: Sequence[Subset]) -> None:
         if low is not None and high is not None:
             x += [cost_of(subset), cost_of(subset), nan]
             y += [low, high, nan]
-    axes.plot(x, y, color=palette.SHARED, linewidth=1.2, alpha=0.7, solid_capstyle="butt")
+    axes.plot(x, y, color=palette.SHARED, linewidth=1.2, solid_capstyle="butt")
 
 
 def words_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 6
-"""Curves in a panel: those that end highest."""
+"""Curves in a panel: those that end highest, and of atoms what is shared and what shows only together."""
+ENTRY = 0.19
+"""Inches that a line of a legend takes."""
 NAMED = {"redundant": "shared", "synergistic": "only together"}
 PARTS = {"shared": palette.SHARED, "only together": palette.TOGETHER}
 
@@ -30,10 +32,8 @@ def training(report: Report, traces: Traces) -> Picture | None:
         return None
     first = tuple(epoch for epoch in course if epoch.atoms)
     weights = curves([epoch.weights for epoch in course])
-    atoms = {
-        NAMED.get(k, k.replace("unique.", "unique to ", 1)): v
-        for k, v in curves([e.atoms for e in first]).items()
-    }
+    atoms = {called(name): values for name, values in curves([e.atoms for e in first], NAMED).items()}
+    most = max(len(course[-1].weights), len(first[-1].atoms) if first else 0)
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2, sharex=False)
@@ -43,7 +43,8 @@ def training(report: Report, traces: Traces) -> Picture | None:
         panel(panels[1], atoms, ("Atoms on validation rows, stage 1", "bits"), coloured(atoms))
         stage_change(panels[0], course)
 
-    return picture(words_of(weights, atoms, course), 3.3, draw)
+    height = 2.9 + ENTRY * max(len(weights), len(atoms))
+    return picture(words_of(weights, atoms, course, most), height, draw)
 
 
 def called(atom: str) -> str:
@@ -51,11 +52,12 @@ def called(atom: str) -> str:
     return NAMED.get(atom, atom.replace("unique.", "unique to ", 1))
 
 
-def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """The highest at the end, by name, over all epochs."""
+def curves(epochs: Sequence[Mapping[str, float]], always: Collection[str] = ()) -> dict[str, list[float]]:
+    """The highest at the end, by name, over all epochs; those that are ``always`` wanted among them."""
     if not epochs:
         return {}
-    ranked = sorted(epochs[-1], key=lambda name: -epochs[-1][name])[:MOST]
+    ranked = sorted(epochs[-1], key=lambda name: (name not in always, -epochs[-1][name]))[:MOST]
+    ranked.sort(key=lambda name: -epochs[-1][name])
     return {name: [epoch.get(name, 0.0) for epoch in epochs] for name in ranked}
 
 
@@ -88,7 +90,7 @@ def panel(
     axes.locator_params(axis="x", integer=True)
     axes.grid(color=palette.GRID, linewidth=0.7)
     if found:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
 
 
 def stage_change(axes: Axes, course: Sequence[Epoch]) -> None:
@@ -100,17 +102,22 @@ def stage_change(axes: Axes, course: Sequence[Epoch]) -> None:
 
 
 def words_of(
-    weights: Mapping[str, Sequence[float]], atoms: Mapping[str, Sequence[float]], course: Sequence[Epoch]
+    weights: Mapping[str, Sequence[float]],
+    atoms: Mapping[str, Sequence[float]],
+    course: Sequence[Epoch],
+    most: int,
 ) -> Words:
-    """The figure in words: where each curve begins and ends."""
+    """The figure in words: where each curve begins and ends. ``most``: curves that a panel could have."""
     first = sum(epoch.stage == 1 for epoch in course)
     shares = [f"{name} from {percent(v[0])} to {percent(v[-1])}" for name, v in weights.items()]
     bits = [f"{name} from {decimal(v[0])} to {decimal(v[-1])}" for name, v in atoms.items()]
     told = f"Weights: {listing(shares)}." if shares else ""
     known = f" Atoms in bits: {listing(bits)}." if bits else ""
+    drawn = f" Of each at most {MOST} are drawn, those that end highest." if most > MOST else ""
     return Words(
         "training",
         "Fusion weights and atoms over the epochs",
         f"{first} epochs of stage 1, {len(course) - first} of stage 2. {told}{known}",
-        "How the deployed model came to its weights: these, and the atoms that they follow, after every epoch.",
+        "How the deployed model came to its weights: these, and the atoms that they follow, after every epoch."
+        f"{drawn}",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pidreg_cli.reports.content import Paragraph, Section, Table
 from pidreg_cli.reports.model import Atom, OneVersusRest, Report, Summary
@@ -13,6 +13,8 @@ SHOWN = 12
 """Atoms listed; the others are in report.json."""
 LONGEST = 36
 """Columns of an atom's notation; of eight modalities it can have fifty members, listed in report.json."""
+FEW = 3
+"""Members that are all told, however long their names."""
 STABLE = 0.1
 """Share of the total by which a part, where it is a negligible amount too, may differ between measures and still read
 the same.
@@ -33,7 +35,9 @@ def lattice(report: Report) -> Section | None:
     shown = [atom for atom in found[:SHOWN] if wording.visible(atom.value)]
     if not shown:
         return None
-    rows = tuple((short_id(a), a.kind, wording.cell(a.value, a.ci)) for a in shown)
+    rows = tuple(
+        (name, a.kind, wording.cell(a.value, a.ci)) for name, a in zip(atom_names(shown), shown, strict=True)
+    )
     intro = (
         "{a} is what only a tells, {a}{b} what a and b both tell, {a,b} what shows only when a and b are "
         "combined, {a}{b,c} what a tells and so do b and c combined."
@@ -47,9 +51,15 @@ def lattice(report: Report) -> Section | None:
     return Section("Atoms, largest first", tuple(blocks))
 
 
+def atom_names(atoms: Sequence[Atom]) -> list[str]:
+    """The notation of each, short where it is long and still told from that of the others."""
+    short = [short_id(atom) for atom in atoms]
+    return [name if short.count(name) == 1 else atom.id for name, atom in zip(short, atoms, strict=True)]
+
+
 def short_id(atom: Atom) -> str:
-    """The atom's notation; where that is long, its first members and how many there are."""
-    if len(atom.id) <= LONGEST:
+    """The atom's notation; where that is long, of many members, the first of these and how many there are."""
+    if len(atom.id) <= LONGEST or len(atom.members) <= FEW:
         return atom.id
     kept = ""
     for member in atom.members:

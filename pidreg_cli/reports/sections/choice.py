@@ -85,7 +85,7 @@ def candidate_table(report: Report, shown: tuple[Subset, ...]) -> Table:
     wording = Wording.of(report)
     priced = costs_given(report.selection)
     best = report.selection.subsets[-1].expected_rmse
-    rows = []
+    rows = [] if report.selection.recommended else [none_row(report.selection, best, priced=priced)]
     for subset in shown:
         error = subset.expected_rmse
         change = percent(error / best - 1, 1) if error is not None and best else NONE
@@ -101,6 +101,13 @@ def candidate_table(report: Report, shown: tuple[Subset, ...]) -> Table:
         *(("cost",) if priced else ()),
     )
     return Table(header, tuple(rows))
+
+
+def none_row(chosen: Selection, best: float | None, *, priced: bool) -> tuple[str, ...]:
+    """What is recommended where no modality is worth having."""
+    error = chosen.mean_rmse
+    change = percent(error / best - 1, 1) if error is not None and best else NONE
+    return ("* none of them", NONE, measured(error), signed(change), *(("0",) if priced else ()))
 
 
 def error_cell(subset: Subset) -> str:

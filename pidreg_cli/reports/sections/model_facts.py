@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pidreg_cli.reports.content import Block, Bullets, Paragraph, Section, Table
 from pidreg_cli.reports.model import Accuracy, Information, Report
 from pidreg_cli.reports.wording import decimal, listing, measured, percent, rows_phrase, together
 
 SHOWN = 12
 """Fusion weights listed; the others are in report.json."""
+MOST_FILES = 6
+"""Names of files that are all told."""
 ESTIMATORS = {
     "heldout": "cross-fitted readouts, a lower bound on the information",
     "debiased": "covariances less their exact bias",
@@ -93,9 +97,15 @@ def counts(report: Report) -> str:
         if data.folds
         else f"{data.rows_train:,} to train, {data.rows_valid:,} to validate, {data.rows_test:,} to test"
     )
-    source = f"{listing(data.files)}: " if data.files else "A table in memory: "
+    source = f"{files(data.files)}: " if data.files else "A table in memory: "
     trained = data.folds or data.rows_train
-    return f"{source}{data.rows:,} rows read{dropped}, {several}{f' ({split})' if trained else ''}."
+    grouped = f" Rows with one value of '{data.group}' stay on one side of every split." if data.group else ""
+    return f"{source}{data.rows:,} rows read{dropped}, {several}{f' ({split})' if trained else ''}.{grouped}"
+
+
+def files(names: Sequence[str]) -> str:
+    """Names of files; of many the first and the last."""
+    return listing(names) if len(names) <= MOST_FILES else f"{len(names):,} files, {names[0]} to {names[-1]}"
 
 
 def protocol(report: Report) -> tuple[str, ...]:
