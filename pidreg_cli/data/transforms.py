@@ -71,6 +71,11 @@ class TargetTransform:
             largest_tie=float(counts.max() / len(target)),
         )
 
+    def outside(self, target: Floats) -> float:
+        """Share of ``target`` (n,) beyond the training range: all on one side read as about one normal score."""
+        low, high = self.scores.values[[1, -2]]
+        return float(np.mean((target < low) | (target > high)))
+
     def forward(self, target: Floats) -> Floats:
         """Original units to normal scores, shape kept."""
         return self.scores.forward(target)

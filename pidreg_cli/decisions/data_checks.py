@@ -17,6 +17,8 @@ HEAVY_TIE = 0.1
 """Share of rows on one value from which the normal scores are visibly not normal (zero-inflated targets)."""
 FEW_ROWS = 200
 """Below this the cross-fitted readouts are biased down by .02 to .16 bits."""
+FEW_OUTSIDE = 0.01
+"""Share of new targets beyond those of the training rows that says nothing: of like rows it is two by their number."""
 ABSENT_SHARE = 0.05
 """Share of rows without a modality from which its information is visibly that of the imputed modality."""
 
@@ -64,7 +66,7 @@ def constant_features(modality: str, names: tuple[str, ...]) -> Diagnostic | Non
     return Diagnostic(
         "data.constant_features",
         "info",
-        f"{listed(names)} of '{modality}' {verb} the same value in every training row: no effect.",
+        f"{listed(names)} of '{modality}' {verb} the same value in every row that fits: no effect.",
         "Leave such columns out, or check how they were made.",
         float(len(names)),
     )
@@ -149,4 +151,18 @@ def fitted_rows(run: str) -> Diagnostic:
         "high.",
         f"For the rows that it held out: pidreg decompose {shlex.quote(run)}.",
         None,
+    )
+
+
+def target_outside(column: str, share: float) -> Diagnostic | None:
+    """``share`` of new rows whose target lies beyond that of the training rows of the run."""
+    if share <= FEW_OUTSIDE:
+        return None
+    return Diagnostic(
+        "data.target_outside",
+        "warning",
+        f"{share:.0%} of the rows have a target '{column}' beyond the range of the training rows of the run, where all "
+        "on one side read as one value: the information is not that of these rows.",
+        "Check the unit of the target; of another population decompose the table itself (--no-model), or fit it.",
+        share,
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.covariate_roles import check_outside
 from pidreg_cli.data.covariates import fit_covariates
@@ -16,7 +18,8 @@ from pidreg_cli.data.naming import listing
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import Roles
 from pidreg_cli.data.tables import ParquetTable, open_table
-from pidreg_cli.data.targets import see_target
+from pidreg_cli.data.targets import SeenTarget, see_target
+from pidreg_cli.data.transforms import TargetTransform
 from pidreg_cli.decisions import data_checks
 from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.model_reader import ModelReader
@@ -60,6 +63,7 @@ def decompose_new(
     ):
         held = fit_covariates(table, covariates)
         seen = see_target(table, roles.target)
+        check_target(seen, model.transforms.target)
         interactions = request.interactions or settings.information.interactions
         reader = ModelReader(table, roles, model, settings, interactions, held)
         labelled = labelled_table(table, seen, model.transforms.target, roles.group, request, reader)
@@ -74,7 +78,7 @@ def decompose_new(
             request,
             str(place),
             threads,
-            findings=_findings(folder, table),
+            findings=_findings(folder, table, seen, model.transforms.target),
         )
         report = facts.report(streamed.facts, {}, reader.errors.accuracy())
     return Decomposed(
@@ -87,10 +91,29 @@ def decompose_new(
     )
 
 
-def _findings(folder: Path, table: ParquetTable) -> tuple[Diagnostic, ...]:
-    """A warning where the rows are those of the fit."""
+def _findings(
+    folder: Path, table: ParquetTable, seen: SeenTarget, transform: TargetTransform
+) -> tuple[Diagnostic, ...]:
+    """Warnings where the rows are those of the fit, or their targets are not like those of its training rows."""
     known = table.fingerprint == read_report(folder).data.fingerprint
-    return (data_checks.fitted_rows(folder.name),) if known else ()
+    same = (data_checks.fitted_rows(folder.name),) if known else ()
+    return (*same, *target_findings(seen, transform))
+
+
+def target_findings(seen: SeenTarget, transform: TargetTransform) -> tuple[Diagnostic, ...]:
+    """A warning where many targets lie beyond the training rows of the run."""
+    found = data_checks.target_outside(seen.column, transform.outside(seen.values))
+    return () if found is None else (found,)
+
+
+def check_target(seen: SeenTarget, transform: TargetTransform) -> None:
+    """Raise DataError where all rows lie beyond the training rows of the run, on one side: they read as one value."""
+    if len(seen.values) and np.ptp(transform.forward(seen.values)) == 0 < np.ptp(seen.values):
+        raise DataError(
+            "data.target_outside",
+            f"The target {seen.column!r} of all rows lies beyond the range of the training rows of the run.",
+            "Check its unit; of another population decompose the table itself (--no-model), or fit it.",
+        )
 
 
 def as_fitted(request: DecomposeRequest, settings: Settings) -> DecomposeRequest:

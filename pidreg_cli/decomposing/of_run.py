@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.per_row import Decomposed, RowBatch
 from pidreg_cli.decomposing.request import DecomposeRequest, created_now
 from pidreg_cli.errors import DataError
-from pidreg_cli.information.debiased import ReadoutSize, plugin_jackknife
+from pidreg_cli.information.debiased import ReadoutSize, plugin_jackknife, rows_correlations
 from pidreg_cli.information.errors import TooFewRowsError
 from pidreg_cli.information.features import Interactions
 from pidreg_cli.information.intervals import GROUPS, Jackknife
@@ -78,14 +79,13 @@ def _facts(
     )
     if found is None:
         raise _too_few_rows(evidence, settings, request.estimator)
-    smallest = _smallest(evidence, settings.information.interactions)
     return replace(
         facts,
         estimator=request.estimator,
         raw=found.estimate,
         jackknife=found,
         interval_of="information",
-        plugin=smallest if request.estimator == "plugin" else None,
+        **_of_plugin(evidence, settings) if request.estimator == "plugin" else {},
     )
 
 
@@ -106,6 +106,15 @@ def _plugin(evidence: RunEvidence, settings: Settings) -> Jackknife | None:
         np.mean([part.estimate for part in parts], axis=0),
         np.mean([part.replicates for part in parts], axis=0),
     )
+
+
+def _of_plugin(evidence: RunEvidence, settings: Settings) -> dict[str, Any]:
+    """What else belongs to a plug-in estimate: its size, and correlations of its predictions, mean over models."""
+    interactions = settings.information.interactions
+    found = [
+        rows_correlations(rows.held.blocks, rows.held.targets[:, 0], interactions) for rows in evidence.models
+    ]
+    return {"plugin": _smallest(evidence, interactions), "rest_correlations": np.mean(found, axis=0)}
 
 
 def _smallest(evidence: RunEvidence, interactions: Interactions) -> ReadoutSize:

@@ -25,7 +25,7 @@ from pidreg_cli.decomposing.readers import WELL_APART, RowReader, Tally
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.errors import DataError
 from pidreg_cli.information.arrays import Ints
-from pidreg_cli.information.debiased import ReadoutSize, moments_jackknife
+from pidreg_cli.information.debiased import ReadoutSize, moments_jackknife, plugin_correlations
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.grouped_readouts import (
     GroupedReadouts,
@@ -320,7 +320,9 @@ def gathered_information(
         interval_of="readout" if spans is heldout else "information",
         debiased=None if debiased is None else debiased.estimate,
         p_values=dict(zip(tested, p, strict=True)) if p else {},
-        rest_correlations=readouts.correlations,
+        rest_correlations=plugin_correlations(merged(parts), layout, modalities)
+        if request.estimator == "plugin"
+        else readouts.correlations,
         measure=request.measure or "broja",
         seed=request.seed or 0,
         covariates=covariates,

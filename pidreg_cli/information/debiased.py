@@ -147,6 +147,46 @@ def moments_jackknife(
     return _of_moments(parts, layout, modalities, bias)
 
 
+def plugin_correlations(moments: Moments, layout: FeatureLayout, modalities: int) -> Floats:
+    """Correlation (n,) between least-squares predictions from each modality and from all the others, each less that of
+    covariates, from moments of [features, target] of all rows: what the plug-in informations are of.
+
+    0 where a prediction does not vary or there are no others.
+    """
+    scatter, full = moments.scatter[:-1, :-1], (1 << modalities) - 1
+    given = _slopes(moments.scatter, layout.given)
+    found = []
+    for i in range(modalities):
+        one, other = (
+            _slopes(moments.scatter, layout.columns(mask)) - given for mask in (1 << i, full - (1 << i))
+        )
+        size = float((one @ scatter @ one) * (other @ scatter @ other))
+        found.append(
+            float(np.clip(one @ scatter @ other / math.sqrt(size), -1.0, 1.0)) if size > 0.0 else 0.0
+        )
+    return np.array(found)
+
+
+def rows_correlations(
+    held: ReadoutBlocks, target: ArrayLike, interactions: Interactions = "products"
+) -> Floats:
+    """The same of rows: ``target`` (N,)."""
+    table = feature_table(held, interactions)
+    rows = np.hstack([table.values, columns(target, "target")])
+    moments = Moments.of(_standardised(rows), row_weights(held, rows.shape[0]))
+    return plugin_correlations(moments, table.layout, len(held.codes))
+
+
+def _slopes(scatter: Floats, chosen: Ints) -> Floats:
+    """Slopes (P,) of the target, the last column, on the features ``chosen``, 0 elsewhere."""
+    spread = np.sqrt(np.diag(scatter)[chosen])
+    unit = np.where(spread > 0.0, spread, np.inf)
+    gram, products = scatter[np.ix_(chosen, chosen)] / np.outer(unit, unit), scatter[chosen, -1] / unit
+    slopes = np.zeros(len(scatter) - 1)
+    slopes[chosen] = np.linalg.lstsq(gram, products, rcond=DEPENDENT)[0] / unit
+    return slopes
+
+
 def _of_moments(parts: Sequence[Moments], layout: FeatureLayout, modalities: int, bias: Bias) -> Jackknife:
     """From the moments of groups. Raises TooFewRowsError where there is one alone."""
     if len(parts) < 2:
@@ -166,7 +206,7 @@ def _too_few(size: ReadoutSize) -> TooFewRowsError:
     return TooFewRowsError(
         f"the debiased estimate needs {ROWS_PER_FEATURE} rows per feature, {math.ceil(size.debiased_rows):,} for the "
         f"{size.features:,} of the readout of all modalities, however: {size.rows:.4g} rows",
-        "use fewer features, or the heldout estimator",
+        "use fewer features (interactions 'none' of codes), or the heldout estimator",
     )
 
 

@@ -280,7 +280,9 @@ class _Functionals:
 
 
 class _PredictionMoments:
-    """Correlation over all rows between predictions of the first target from each modality and from all the others."""
+    """Correlation over all rows of predictions of the first target from each modality and from all the others, each
+    less the baseline's: what covariates predict is in both, and no part of what modalities tell beyond them.
+    """
 
     def __init__(self, masks: Sequence[int], layout: FeatureLayout) -> None:
         full = max(masks, default=0)
@@ -298,7 +300,8 @@ class _PredictionMoments:
         if not self._chosen:
             return
         weights, constants = _linear(readouts, self._masks)
-        slopes, constant = weights[:, self._chosen, 0], constants[self._chosen, 0]
+        slopes = weights[:, self._chosen, 0] - weights[:, :1, 0]
+        constant = constants[self._chosen, 0] - constants[0, 0]
         for part in held:
             size = readouts.mean.size
             mean = constant + (part.mean[:size] - readouts.mean) @ slopes

@@ -273,7 +273,9 @@ def finite_informations(sums: Floats) -> Floats:
 def informations_of_sums(sums: Floats) -> Floats:
     """The same from sums of squared errors, shape (..., 2**n), index 0 the baseline."""
     if np.any(sums[..., 0] <= 0.0):
-        raise ConstantTargetError("the target does not vary on the held-out rows")
+        raise ConstantTargetError(
+            "the target does not vary on the rows that say the information", "give rows whose target varies"
+        )
     if np.any(sums <= 0.0):
         raise DeterministicTargetError(DETERMINED)
     return np.asarray(-0.5 * np.log2(sums / sums[..., :1]))

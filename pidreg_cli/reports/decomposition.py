@@ -237,13 +237,13 @@ def _sensitivity_of_more(found: Informations, measure: ScalarMeasure) -> model.S
 def rest_correlations(predictions: Floats) -> Floats:
     """Correlation (n,) between the predictions from each modality and those from all the others.
 
-    ``predictions`` (rows, 2**n), column = bitmask. 0 where a prediction does not vary.
+    ``predictions`` (rows, 2**n), column = bitmask, the first of them the baseline, of which both are less: what
+    covariates predict is in both, and no part of what modalities tell beyond them. 0 where a prediction does not vary.
     """
     full = predictions.shape[1] - 1
     positions = range(full.bit_length())
-    return np.array(
-        [_correlation(predictions[:, 1 << i], predictions[:, full - (1 << i)]) for i in positions]
-    )
+    beyond = predictions - predictions[:, :1]
+    return np.array([_correlation(beyond[:, 1 << i], beyond[:, full - (1 << i)]) for i in positions])
 
 
 def _correlation(first: Floats, second: Floats) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,11 @@ from pidreg_cli.data.covariates import Covariates
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.roles import RoleRequest, resolve_roles
 from pidreg_cli.data.tables import open_table
+from pidreg_cli.decisions import data_checks, information_checks
 from pidreg_cli.decisions.candidates import modality_costs
+from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decisions.searching import EXACT, TriedSets, search
-from pidreg_cli.decisions.selection import Rule, check_rule
+from pidreg_cli.decisions.selection import Rule, Told, check_rule
 from pidreg_cli.decisions.set_errors import SetErrors, joined
 from pidreg_cli.decomposing.of_features import UNSPLIT, constant_features, leaks, looked_at, quick_look
 from pidreg_cli.decomposing.readers import RowReader
@@ -28,6 +30,7 @@ from pidreg_cli.decomposing.table_report import TableReport
 from pidreg_cli.errors import UsageError
 from pidreg_cli.information.features import FeatureLayout
 from pidreg_cli.information.grouped_readouts import GroupedReadouts, GroupedSums, grouped_readouts
+from pidreg_cli.information.intervals import Jackknife
 from pidreg_cli.information.moments import Moments, merged
 from pidreg_cli.information.readouts import finite_informations
 from pidreg_cli.reports import evidence as given
@@ -197,8 +200,22 @@ def _greedy(
     chosen = _facts(rows, tried.scored, settings, seed)
     information = tried_information(names, score, told, rows.covariates.columns)
     part = selected(names, chosen, told, information.confidence)
+    facts = replace(facts, findings=(*facts.findings, *_of_tried(score, told, information.confidence)))
     report = facts.report(None, constant, None)
     return report.model_copy(update={"information": information, "selection": part})
+
+
+def _of_tried(score: SetErrors, told: Told, confidence: float) -> list[Diagnostic]:
+    """What the estimates of the tried sets are worth; the largest of them holds all modalities."""
+    found = score.jackknife
+    whole = [0, int(np.argmax(score.masks))]
+    pair = Jackknife(found.estimate[whole], found.replicates[:, whole])
+    findings = (
+        information_checks.indistinguishable_total(pair, None, confidence, "products"),
+        information_checks.repaired(found.estimate, told.values),
+        data_checks.few_rows(score.count, folds=False),
+    )
+    return [one for one in findings if one is not None]
 
 
 def _facts(rows: Gathered, scored: SetErrors, settings: SelectionSettings, seed: int) -> given.SelectionFacts:

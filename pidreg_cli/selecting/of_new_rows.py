@@ -13,7 +13,13 @@ from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.tables import ParquetTable
 from pidreg_cli.data.targets import see_target
 from pidreg_cli.decomposing.model_reader import ModelReader
-from pidreg_cli.decomposing.of_new_rows import NORMAL_SCORES, as_fitted, roles_of_run
+from pidreg_cli.decomposing.of_new_rows import (
+    NORMAL_SCORES,
+    as_fitted,
+    check_target,
+    roles_of_run,
+    target_findings,
+)
 from pidreg_cli.decomposing.request import DecomposeRequest
 from pidreg_cli.decomposing.table_report import TableReport, labelled_table
 from pidreg_cli.model_files import read_model
@@ -43,11 +49,20 @@ def select_new_rows(
     with limited_threads(1), determined_targets(tuple(roles.modalities), roles.target):
         held = fit_covariates(table, covariates)
         seen = see_target(table, roles.target)
+        check_target(seen, model.transforms.target)
         reader = ModelReader(table, roles, model, fitted, fitted.information.interactions, held)
         labelled = labelled_table(table, seen, model.transforms.target, roles.group, request, reader)
         rows = Gathered.of(labelled, reader, held, "new-data", progress)
         facts = TableReport(
-            roles, labelled, reader.tally, NORMAL_SCORES, request, str(place), threads, "select-modalities"
+            roles,
+            labelled,
+            reader.tally,
+            NORMAL_SCORES,
+            request,
+            str(place),
+            threads,
+            "select-modalities",
+            target_findings(seen, model.transforms.target),
         )
         names = tuple(roles.modalities)
         return exact(rows, names, settings, facts, {}, request, reader.errors.accuracy())

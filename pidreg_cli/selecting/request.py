@@ -56,6 +56,12 @@ class SelectRequest:
                 f"the tolerance must be a share of RMSE from 0 to below 1, however: {self.tolerance:g}",
                 "give 0.01 for one per cent",
             )
+        if self.tolerance is not None and self.rule == "one-se":
+            raise UsageError(
+                "selection.tolerance",
+                "a tolerance does not apply to the rule one-se, which takes the standard error instead",
+                "leave out --tolerance, or give --rule tolerance",
+            )
         if self.budget is not None and not (isfinite(self.budget) and self.budget >= 0):
             raise UsageError(
                 "selection.budget",

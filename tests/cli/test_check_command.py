@@ -194,3 +194,19 @@ def test_names_of_a_strangers_report_neither_steer_the_log_nor_begin_a_line_of_i
         lines = (done.stdout + done.stderr).split("\n")
         assert any("pwn" in line for line in lines)
         assert not any(line.startswith("::") or STEERING.search(line) for line in lines)
+
+
+def test_what_is_compared_with_is_not_overwritten(pidreg, run, tmp_path):
+    old, rules = tmp_path / "old.json", tmp_path / "rules.yaml"
+    old.write_text((run / "report.json").read_text())
+    rules.write_text(f"rules: ['total >= 0']\nbaseline: {old}\nmax_drift: 1\n")
+    before = old.read_text(), rules.read_text()
+    for arguments in (
+        ("--baseline", old, "--max-drift", "1", "-o", old),
+        ("--rules", rules, "-o", rules),
+        ("--rules", rules, "-o", old),
+    ):
+        done = pidreg("check", run, *arguments, "--force")
+        assert done.returncode == 2
+        assert "is an input" in done.stderr
+    assert (old.read_text(), rules.read_text()) == before

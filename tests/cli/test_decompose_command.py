@@ -73,6 +73,38 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 NO_MODEL = ("data.parquet", "--no-model", "--modalities", "mri,lab,gait", "--id", "who")
 
 
+def moved(place: Path, add: float) -> Path:
+    later = pq.read_table(place / "later.parquet")
+    at = later.schema.get_field_index("target")
+    path = place / f"moved{add:g}.parquet"
+    pq.write_table(later.set_column(at, "target", [later["target"].to_numpy() + add]), path)
+    return path
+
+
+def test_targets_beyond_those_of_the_fit_are_warned_of_or_refused(place: Path) -> None:
+    def codes(add: float) -> dict[str, str]:
+        report = Ended("run", moved(place, add), "--format", "json").report
+        return {one["code"]: one["message"] for one in report["diagnostics"]}
+
+    assert "data.target_outside" not in codes(0.0)
+    assert "beyond the range of the training rows" in codes(2.0)["data.target_outside"]
+    for command, more in (("decompose", ()), ("select-modalities", ("--covariates", "age"))):
+        ended = in_process.Ended(command, "run", moved(place, 1000.0), *more)
+        assert (ended.status, ended.out) == (3, "")
+        assert "beyond the range of the training rows" in ended.err
+        assert "unit" in ended.err
+
+
+def test_the_measure_is_by_default_that_of_the_run(place: Path) -> None:
+    config = place / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("measure: broja", "measure: ig"))
+    for more in ((), ("later.parquet",)):
+        assert Ended("run", *more, "--format", "json").report["one_versus_rest"][0]["measure"] == "ig"
+    assert (
+        Ended("run", "--measure", "dep", "--format", "json").report["one_versus_rest"][0]["measure"] == "dep"
+    )
+
+
 def test_a_run_says_exactly_what_its_fit_said(place: Path) -> None:
     found = Ended("run", "--format", "json").report
     fitted = json.loads((place / "run" / "report.json").read_text())

@@ -317,6 +317,24 @@ def test_beyond_twelve_a_search_finds_the_pair_and_drops_the_copy(many: Path) ->
     assert "A greedy search, forward, backward and by exchanges, tried" in " ".join(Ended(*given).out.split())
 
 
+def test_beyond_twelve_too_nothing_is_told_from_noise(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    table = {f"m{i:02d}": rng.standard_normal(150) for i in range(13)} | {"target": rng.standard_normal(150)}
+    pq.write_table(pa.table(table), tmp_path / "noise.parquet")
+    named = [part for i in range(13) for part in ("--modality", f"m{i:02d}=m{i:02d}")]
+    given = [tmp_path / "noise.parquet", "--no-model", "--threads", 1, *named]
+    found = {one["code"]: one["severity"] for one in Ended(*given, "--format", "json").report["diagnostics"]}
+    assert found["information.indistinguishable_from_zero"] == "warning"
+    assert {"information.few_rows", "information.repaired"} <= set(found)
+    assert "cannot be told from zero" in " ".join(Ended(*given).out.split())
+
+
+def test_a_tolerance_does_not_go_with_one_standard_error(place: Path) -> None:
+    ended = Ended("data.parquet", "--no-model", *ROLES, "--rule", "one-se", "--tolerance", "0.1")
+    assert (ended.status, ended.out) == (2, "")
+    assert "does not apply" in ended.err
+
+
 def test_a_fit_takes_no_more_than_twelve(many: Path) -> None:
     ended = Ended(many, *MANY)
     assert (ended.status, ended.out) == (2, "")

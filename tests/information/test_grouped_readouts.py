@@ -82,12 +82,12 @@ def test_moments_say_what_rows_say(
     assert predictions[:, 0] == pytest.approx(fitted.baseline[:, 0], abs=1e-6)
 
 
-def test_correlations_of_predictions_are_those_of_the_rows() -> None:
-    system = System(modalities=3)
-    predictions = system.by_rows().predictions[:, :, 0]
-    expected = [
-        np.corrcoef(predictions[:, (1 << i) - 1], predictions[:, 7 - (1 << i) - 1])[0, 1] for i in range(3)
-    ]
+@pytest.mark.parametrize("covariates", [0, 2])
+def test_correlations_of_predictions_are_those_of_the_rows(covariates: int) -> None:
+    system = System(modalities=3, covariates=covariates)
+    fitted = system.by_rows()
+    beyond = fitted.predictions[:, :, 0] - fitted.baseline[:, :1]
+    expected = [np.corrcoef(beyond[:, (1 << i) - 1], beyond[:, 7 - (1 << i) - 1])[0, 1] for i in range(3)]
     assert system.grouped().correlations == pytest.approx(expected, abs=1e-8)
 
 

@@ -161,6 +161,8 @@ def _width_drift(name: Name, new: Amount, old: Amount, most: float) -> Verdict:
 def _drift(text: str, new: Amount, moved: float | None, most: float, unit: str, change: str) -> Verdict:
     held = moved is not None and moved <= most
     reason = "" if held else f"it moved {shown(moved)} {unit}, {change}"
+    if moved == math.inf:
+        reason = f"it moved, and both intervals are of width zero, {change}"
     if moved is None:
         reason = "one of the reports has no number or no interval there"
     judged = moved if moved is None or math.isfinite(moved) else None

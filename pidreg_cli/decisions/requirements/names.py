@@ -166,10 +166,18 @@ def _refuse_list(report: Content, name: Name) -> None:
         raise UsageError(
             "check.unknown_name",
             f"{name} is a list of {len(place)} in the report, and single values are compared",
-            f"name one by its place, from 0: {name}.0"
+            f"name one by its place, from 0, as {name}.0{_scalar_of(place[0])}"
             if place
             else "it is empty: there is nothing to compare",
         )
+
+
+def _scalar_of(entry: object) -> str:
+    """How to go on to a number of an entry of a list, where it holds several."""
+    if not isinstance(entry, dict):
+        return ""
+    numbers = (key for key, value in entry.items() if isinstance(value, float | int))
+    return f".{next(numbers, next(iter(entry), ''))}"
 
 
 def _meets_null(report: Content, words: Words) -> bool:
