@@ -166,7 +166,7 @@ def _refuse_list(report: Content, name: Name) -> None:
         raise UsageError(
             "check.unknown_name",
             f"{name} is a list of {len(place)} in the report, and single values are compared",
-            f"name one by its place, from 0, as {name}.0{_scalar_of(place[0])}"
+            f"name one by its place, from 0: {name}.0{_scalar_of(place[0])}"
             if place
             else "it is empty: there is nothing to compare",
         )
