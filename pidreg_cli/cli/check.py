@@ -102,11 +102,9 @@ def check(
 
     console: Console = context.obj
     console.listen(quiet=quiet, debug=debug)
-    given = [report, *([] if rules is None else [str(rules)])]
-    check_result(console, output, [*given, *([] if baseline is None else [baseline])], force=force)
     asked = _asked(require or [], rules, use, baseline, (max_drift, max_drift_widths))
-    if asked.baseline is not None:  # of the rules
-        check_result(console, output, [*given, str(asked.baseline)], force=force)
+    given = [str(one) for one in (report, rules, asked.baseline) if one is not None]
+    check_result(console, output, given, force=force)
     outcome = _outcome(report, asked)
     write_result(console, _rendered(outcome, output_format), output)
     if not outcome.held:

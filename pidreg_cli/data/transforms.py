@@ -71,10 +71,10 @@ class TargetTransform:
             largest_tie=float(counts.max() / len(target)),
         )
 
-    def outside(self, target: Floats) -> float:
-        """Share of ``target`` (n,) beyond the training range: all on one side read as about one normal score."""
+    def outside(self, target: Floats) -> int:
+        """How many of ``target`` (n,) lie beyond the training range: all on one side read as about one normal score."""
         low, high = self.scores.values[[1, -2]]
-        return float(np.mean((target < low) | (target > high)))
+        return int(np.sum((target < low) | (target > high)))
 
     def forward(self, target: Floats) -> Floats:
         """Original units to normal scores, shape kept."""

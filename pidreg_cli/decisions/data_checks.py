@@ -17,8 +17,10 @@ HEAVY_TIE = 0.1
 """Share of rows on one value from which the normal scores are visibly not normal (zero-inflated targets)."""
 FEW_ROWS = 200
 """Below this the cross-fitted readouts are biased down by .02 to .16 bits."""
-FEW_OUTSIDE = 0.01
-"""Share of new targets beyond those of the training rows that says nothing: of like rows it is two by their number."""
+FEW_OUTSIDE, RARE = 0.01, 0.001
+"""Share of new targets beyond those of the training rows that changes little, and chance from which more of them are no
+chance.
+"""
 ABSENT_SHARE = 0.05
 """Share of rows without a modality from which its information is visibly that of the imputed modality."""
 
@@ -154,15 +156,25 @@ def fitted_rows(run: str) -> Diagnostic:
     )
 
 
-def target_outside(column: str, share: float) -> Diagnostic | None:
-    """``share`` of new rows whose target lies beyond that of the training rows of the run."""
-    if share <= FEW_OUTSIDE:
+def target_outside(column: str, outside: int, rows: int, trained: int) -> Diagnostic | None:
+    """``outside``: how many of so many new ``rows`` have a target beyond those of the ``trained`` rows of the run."""
+    share = outside / rows
+    if share <= FEW_OUTSIDE or chance_outside(outside, rows, trained) > RARE:
         return None
     return Diagnostic(
         "data.target_outside",
         "warning",
         f"{share:.0%} of the rows have a target '{column}' beyond the range of the training rows of the run, where all "
-        "on one side read as one value: the information is not that of these rows.",
+        "on one side read as one value: what tells these apart does not count.",
         "Check the unit of the target; of another population decompose the table itself (--no-model), or fit it.",
         share,
     )
+
+
+def chance_outside(outside: int, rows: int, trained: int) -> float:
+    """Chance of so many and more new ``rows`` beyond the ends of ``trained`` rows of the same law, at most.
+
+    Rows are new with one chance each, from either end up to the first that trained: two geometric numbers in sum.
+    """
+    new = rows / (rows + trained)
+    return float(new**outside * (1 + outside * (1 - new)))

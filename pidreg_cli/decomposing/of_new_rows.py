@@ -10,7 +10,7 @@ import numpy as np
 
 from pidreg_cli.config.settings import Settings
 from pidreg_cli.data.covariate_roles import check_outside
-from pidreg_cli.data.covariates import fit_covariates
+from pidreg_cli.data.covariates import Covariates, fit_covariates
 from pidreg_cli.data.labels import RowIds
 from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.modalities import check_feature_types, unknown_column
@@ -25,12 +25,13 @@ from pidreg_cli.decisions.findings import Diagnostic
 from pidreg_cli.decomposing.model_reader import ModelReader
 from pidreg_cli.decomposing.per_row import Decomposed
 from pidreg_cli.decomposing.request import DecomposeRequest
-from pidreg_cli.decomposing.streamed import streamed_information, streamed_rows
+from pidreg_cli.decomposing.streamed import LabelledTable, streamed_information, streamed_rows
 from pidreg_cli.decomposing.table_report import TableReport, labelled_table
 from pidreg_cli.errors import DataError
 from pidreg_cli.model_files import ModelRoles, read_model
 from pidreg_cli.run_evidence import read_report, read_settings
 from pidreg_cli.training.device import available_threads, limited_threads, resolve_device
+from pidreg_cli.training.fitted import FittedModel
 
 NORMAL_SCORES = "inverse normal (Blom), fitted on the training rows of the run"
 """What Y' of new rows is."""
@@ -61,12 +62,7 @@ def decompose_new(
         determined_targets(tuple(roles.modalities), roles.target),
         table.digests.meanwhile(threads),
     ):
-        held = fit_covariates(table, covariates)
-        seen = see_target(table, roles.target)
-        check_target(seen, model.transforms.target)
-        interactions = request.interactions or settings.information.interactions
-        reader = ModelReader(table, roles, model, settings, interactions, held)
-        labelled = labelled_table(table, seen, model.transforms.target, roles.group, request, reader)
+        held, reader, labelled = looked_at_new(table, roles, model, settings, covariates, request)
         streamed = streamed_information(
             labelled, reader, len(roles.modalities), request, "new-data", held.columns, progress
         )
@@ -78,7 +74,7 @@ def decompose_new(
             request,
             str(place),
             threads,
-            findings=_findings(folder, table, seen, model.transforms.target),
+            findings=(*_same_rows(folder, table), *target_findings(folder, labelled)),
         )
         report = facts.report(streamed.facts, {}, reader.errors.accuracy())
     return Decomposed(
@@ -91,22 +87,42 @@ def decompose_new(
     )
 
 
-def _findings(
-    folder: Path, table: ParquetTable, seen: SeenTarget, transform: TargetTransform
-) -> tuple[Diagnostic, ...]:
-    """Warnings where the rows are those of the fit, or their targets are not like those of its training rows."""
+def looked_at_new(
+    table: ParquetTable,
+    roles: Roles,
+    model: FittedModel,
+    settings: Settings,
+    covariates: Sequence[str],
+    request: DecomposeRequest,
+) -> tuple[Covariates, ModelReader, LabelledTable]:
+    """Covariates, a reader by the model of a run of these ``settings``, and the rows with a target, from first looks at
+    the table; ``request`` is ``as_fitted``.
+
+    Raises DataError as each of these, and where all targets read as one value.
+    """
+    held = fit_covariates(table, covariates)
+    seen, transform = see_target(table, roles.target), model.transforms.target
+    _check_target(seen, transform)
+    interactions = request.interactions or settings.information.interactions
+    reader = ModelReader(table, roles, model, settings, interactions, held)
+    return held, reader, labelled_table(table, seen, transform, roles.group, request, reader)
+
+
+def _same_rows(folder: Path, table: ParquetTable) -> tuple[Diagnostic, ...]:
+    """A warning where the rows are those of the fit."""
     known = table.fingerprint == read_report(folder).data.fingerprint
-    same = (data_checks.fitted_rows(folder.name),) if known else ()
-    return (*same, *target_findings(seen, transform))
+    return (data_checks.fitted_rows(folder.name),) if known else ()
 
 
-def target_findings(seen: SeenTarget, transform: TargetTransform) -> tuple[Diagnostic, ...]:
-    """A warning where many targets lie beyond the training rows of the run."""
-    found = data_checks.target_outside(seen.column, transform.outside(seen.values))
+def target_findings(folder: Path, labelled: LabelledTable) -> tuple[Diagnostic, ...]:
+    """A warning where more targets than by chance lie beyond the training rows of the run."""
+    seen, trained = labelled.seen, read_report(folder).data.rows_train
+    outside = labelled.transform.outside(seen.values)
+    found = data_checks.target_outside(seen.column, outside, len(seen.values), trained)
     return () if found is None else (found,)
 
 
-def check_target(seen: SeenTarget, transform: TargetTransform) -> None:
+def _check_target(seen: SeenTarget, transform: TargetTransform) -> None:
     """Raise DataError where all rows lie beyond the training rows of the run, on one side: they read as one value."""
     if len(seen.values) and np.ptp(transform.forward(seen.values)) == 0 < np.ptp(seen.values):
         raise DataError(

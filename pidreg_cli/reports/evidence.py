@@ -49,7 +49,7 @@ class TableFacts:
     """The table. ``files``: names without folders; ``fingerprint``: 'sha256:...'; ``rows``: read, with
     those dropped.
 
-    ``folds``: number of folds of cross-fitting, None for one split. ``group``: column that keeps rows together.
+    ``folds``: number of folds of cross-fitting, None for one split. ``group``: column of groups of rows.
     """
 
     files: tuple[str, ...]

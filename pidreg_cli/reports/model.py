@@ -38,8 +38,7 @@ class Data(_Part):
     target: str
     target_transform: str
     group: str | None = Field(
-        default=None,
-        description="column whose rows with one value stayed on one side of every split; null for none",
+        default=None, description="column of groups: rows with one value belong together; null for none"
     )
 
 

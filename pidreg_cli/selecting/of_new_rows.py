@@ -7,21 +7,18 @@ from pathlib import Path
 
 from pidreg_cli.config.settings import SelectionSettings
 from pidreg_cli.data.covariate_roles import check_outside
-from pidreg_cli.data.covariates import fit_covariates
 from pidreg_cli.data.leaks import determined_targets
 from pidreg_cli.data.preparation.findings import RowProgress
 from pidreg_cli.data.tables import ParquetTable
-from pidreg_cli.data.targets import see_target
-from pidreg_cli.decomposing.model_reader import ModelReader
 from pidreg_cli.decomposing.of_new_rows import (
     NORMAL_SCORES,
     as_fitted,
-    check_target,
+    looked_at_new,
     roles_of_run,
     target_findings,
 )
 from pidreg_cli.decomposing.request import DecomposeRequest
-from pidreg_cli.decomposing.table_report import TableReport, labelled_table
+from pidreg_cli.decomposing.table_report import TableReport
 from pidreg_cli.model_files import read_model
 from pidreg_cli.reports.model import Report
 from pidreg_cli.run_evidence import read_settings
@@ -47,11 +44,7 @@ def select_new_rows(
     check_outside(covariates, roles)
     threads = reading.threads or available_threads()
     with limited_threads(1), determined_targets(tuple(roles.modalities), roles.target):
-        held = fit_covariates(table, covariates)
-        seen = see_target(table, roles.target)
-        check_target(seen, model.transforms.target)
-        reader = ModelReader(table, roles, model, fitted, fitted.information.interactions, held)
-        labelled = labelled_table(table, seen, model.transforms.target, roles.group, request, reader)
+        held, reader, labelled = looked_at_new(table, roles, model, fitted, covariates, request)
         rows = Gathered.of(labelled, reader, held, "new-data", progress)
         facts = TableReport(
             roles,
@@ -62,7 +55,7 @@ def select_new_rows(
             str(place),
             threads,
             "select-modalities",
-            target_findings(seen, model.transforms.target),
+            target_findings(folder, labelled),
         )
         names = tuple(roles.modalities)
         return exact(rows, names, settings, facts, {}, request, reader.errors.accuracy())

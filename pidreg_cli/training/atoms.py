@@ -103,13 +103,10 @@ def information_of_codes(
     interactions = settings.information.interactions
     try:
         fit = cross_fitted_predictions(blocks, score[:, None], folds, masks, interactions=interactions)
+        columns = zip(masks, fit.predictions[:, :, 0].T, strict=True)
+        return {m: information_of_predictions(score, column, fit.baseline[:, 0]) for m, column in columns}
     except (TooFewRowsError, ConstantTargetError):
         return dict.fromkeys(masks, 0.0)
-    columns = fit.predictions[:, :, 0].T
-    return {
-        mask: information_of_predictions(score, column, fit.baseline[:, 0])
-        for mask, column in zip(masks, columns, strict=True)
-    }
 
 
 def atom_vector(information: Floats) -> list[float]:

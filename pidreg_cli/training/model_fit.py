@@ -170,6 +170,8 @@ class ModelFit:
         self.state.ledger = ledger
         if found is not None:
             self.state.load_tensors(found[1])
+            # Earlier versions did not count them.
+            ledger.step = ledger.step or (ledger.stage1_epochs + ledger.epoch) * self.plan.steps
 
     def _run_stage1(self) -> None:
         settings, ledger = self.settings.stage1, self.state.ledger

@@ -170,6 +170,7 @@ def test_hostile_names_stay_within_every_format(title, requirement, source, held
     assert json.loads(to_json(outcome))["checks"][0]["title"] == title
     case = ElementTree.fromstring(to_junit(outcome))[0][0]  # noqa: S314
     assert len(case) == 1
+    assert not any(STEERING.search(text.replace("\n", "")) for text in (to_json(outcome), to_junit(outcome)))
     assert to_text(outcome).count("\n") == 2
     assert not STEERING.search(to_text(outcome).replace("\n", ""))
     assert not STEERING.search(to_github(outcome).replace("\n", ""))

@@ -91,18 +91,15 @@ def test_targets_beyond_those_of_the_fit_are_warned_of_or_refused(place: Path) -
     for command, more in (("decompose", ()), ("select-modalities", ("--covariates", "age"))):
         ended = in_process.Ended(command, "run", moved(place, 1000.0), *more)
         assert (ended.status, ended.out) == (3, "")
-        assert "beyond the range of the training rows" in ended.err
-        assert "unit" in ended.err
+        assert re.search(r"beyond the range of the training rows.*\n.*unit", ended.err)
 
 
 def test_the_measure_is_by_default_that_of_the_run(place: Path) -> None:
     config = place / "run" / "config.yaml"
     config.write_text(config.read_text().replace("measure: broja", "measure: ig"))
-    for more in ((), ("later.parquet",)):
-        assert Ended("run", *more, "--format", "json").report["one_versus_rest"][0]["measure"] == "ig"
-    assert (
-        Ended("run", "--measure", "dep", "--format", "json").report["one_versus_rest"][0]["measure"] == "dep"
-    )
+    for more, measure in (((), "ig"), (("later.parquet",), "ig"), (("--measure", "dep"), "dep")):
+        report = Ended("run", *more, "--format", "json").report
+        assert report["one_versus_rest"][0]["measure"] == measure
 
 
 def test_a_run_says_exactly_what_its_fit_said(place: Path) -> None:

@@ -179,6 +179,32 @@ def test_memory_of_a_device_is_told_where_it_is_known() -> None:
     assert "'cuda:1'" in found.message
 
 
+@pytest.mark.parametrize(("rows", "trained"), [(50, 40), (400, 100), (2000, 300)])
+def test_targets_beyond_those_that_trained_are_told_from_chance(rows: int, trained: int) -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.standard_normal((4000, trained + rows))
+    ends = drawn[:, :trained].min(1, keepdims=True), drawn[:, :trained].max(1, keepdims=True)
+    new = drawn[:, trained:]
+    counts = ((new < ends[0]) | (new > ends[1])).sum(1)
+    for count in range(1, int(counts.max())):
+        seen = (counts >= count).mean()
+        bound = data_checks.chance_outside(count, rows, trained)
+        # The bound is on the safe side, and no further than twice off where it decides nothing yet.
+        assert seen <= bound + 4 * np.sqrt(bound / len(counts))
+        if bound > 0.05:
+            assert bound < 2 * seen
+    warned = [data_checks.target_outside("y", int(count), rows, trained) is not None for count in counts]
+    assert np.mean(warned) <= 0.002
+    assert data_checks.target_outside("y", rows // 2, rows, trained) is not None
+
+
+def test_few_targets_beyond_many_that_trained_change_little() -> None:
+    assert data_checks.chance_outside(90, 10_000, 10_000) < 1e-20
+    assert data_checks.target_outside("y", 90, 10_000, 10_000) is None
+    found = data_checks.target_outside("y", 200, 10_000, 10_000)
+    expect(found, "data.target_outside", "2%", "'y'")
+
+
 def test_unconverged_weights_say_by_how_much() -> None:
     assert training_checks.unconverged_weights(True, 0.5, 0.01, "stage1.max_steps") is None
     found = expect(

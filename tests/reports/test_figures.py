@@ -170,16 +170,20 @@ def test_what_is_shared_and_what_shows_together_are_always_drawn(eight: Evidence
     assert found is not None
     assert "shared from 0.00 to 0.00" in found.svg
     assert "only together from 0.10 to 0.10" in found.svg
-    assert "at most 6 are drawn" in found.caption
+    assert "At most 6 of each are drawn" in found.caption
+    assert "of atoms always what is shared" in found.caption
     assert list(curves([atoms], ("redundant",)))[-1] == "redundant"
 
 
 def test_names_that_differ_are_told_apart_however_long() -> None:
     names = [f"imaging_mri_{name} added to the others" for name in ("t1", "t2")]
     assert len(set(told_apart(names))) == 2
+    ends = [f"imaging_mri_sequence_{name}_weighted_lefthem" for name in ("t1", "t2")]
+    assert shortened(ends[0]) == shortened(ends[1])
+    assert len(set(told_apart(ends))) == 2
     long = ["a" * 40 + middle + "b" * 60 for middle in "xy"]
     assert told_apart(long) == long
-    assert told_apart(["c" * 40, "d"]) == [shortened("c" * 40, ROW), "d"]
+    assert told_apart(["c" * 40, "d"], ROW) == [shortened("c" * 40, ROW), "d"]
 
 
 def test_curves_of_parts_have_the_colours_of_the_bars() -> None:

@@ -180,8 +180,8 @@ def test_colours_are_told_apart() -> None:
     for ground in (palette.PAGE, palette.PANEL):
         for colour in palette.TEXT_COLOURS:
             assert palette.contrast(colour, ground) >= 4.5
-    cloud = palette.on_page(palette.UNIQUE, palette.CLOUD)
-    assert palette.on_page("#000000", 0.5) == "#808080"
+    parts = (int(palette.UNIQUE[k : k + 2], 16) for k in (1, 3, 5))
+    cloud = "#" + "".join(f"{round(255 - palette.CLOUD * (255 - part)):02x}" for part in parts)
     for colour in (*palette.MARK_COLOURS, *palette.LINES, cloud, palette.FEWEST_ROWS):
         assert palette.contrast(colour, palette.PAGE) >= 3
     assert len(set(palette.LINES)) == len(palette.LINES) == len(palette.MARKERS) == len(palette.HATCHES)

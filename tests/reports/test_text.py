@@ -170,7 +170,7 @@ def test_many_files_are_counted(two: Evidence) -> None:
     many = tuple(f"part-{i:03}.parquet" for i in range(100))
     said = to_text(assemble(replace(two, table=replace(two.table, files=many, group="subject"))))
     assert "100 files, part-000.parquet to part-099.parquet" in " ".join(said.split())
-    assert "Rows with one value of 'subject' stay on one side" in " ".join(said.split())
+    assert "Rows with one value of 'subject' belong together." in " ".join(said.split())
 
 
 def test_candidates_are_marked_and_counted(eight: Evidence, three: Evidence) -> None:

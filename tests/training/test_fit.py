@@ -20,6 +20,7 @@ from pidreg_cli.network.pidreg import PIDRegNetwork
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.serialise import to_json
 from pidreg_cli.training import model_fit
+from pidreg_cli.training.atoms import information_of_codes
 from pidreg_cli.training.baselines import ridge_predictions, tree_predictions
 from pidreg_cli.training.model_fit import ModelFit
 from pidreg_cli.training.progress import EpochRecord, Silent
@@ -91,6 +92,17 @@ def test_a_resumed_fit_ends_in_the_same_bytes(store: FolderStore, epochs: int) -
     assert files(resumed) == files(unbroken)
     total = sum(len(ledger.history) for ledger in unbroken.outcome.histories)
     assert len(seen) == total - epochs
+
+
+@pytest.mark.parametrize("epochs", [2, 4])
+def test_steps_that_an_earlier_version_did_not_count_are_known(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    arrays, read = linear_arrays(), Ledger.from_document
+    with pytest.raises(KeyboardInterrupt):
+        fitted(arrays, Stopping(epochs), store)
+    monkeypatch.setattr(Ledger, "from_document", lambda document: read(document | {"step": 0}))
+    assert files(fitted(arrays, store=store)) == files(fitted(arrays))
 
 
 def test_folds_hold_every_row_out_once_and_deploy_one_more_model() -> None:
@@ -240,6 +252,15 @@ def test_the_measure_of_the_headline_is_the_one_that_was_asked_for(measure: str)
     assert {report.pid.measure, *(one.measure for one in report.one_versus_rest)} == {measure}
 
 
+@pytest.mark.parametrize("rows", [2, 40])
+def test_without_heads_rows_that_are_too_few_or_too_alike_tell_nothing(rows: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = [rng.normal(size=(rows, 3)) for _ in range(2)]
+    score = rng.normal(size=rows) if rows < 3 else np.full(rows, 0.3)
+    found = information_of_codes(codes, score, [1, 2, 3], load_settings("paper"), rng)
+    assert found == {1: 0.0, 2: 0.0, 3: 0.0}
+
+
 def codes_of(report: Report) -> set[str]:
     return {diagnostic.code for diagnostic in report.diagnostics}
 
@@ -294,18 +315,19 @@ LOSSES = [(1.0, 0.5), (0.9, 0.7), (1.1, 0.3), (1.2, 0.3)]
 """Validation errors of the prediction and of the heads of single modalities, epoch by epoch."""
 
 
+def one_epoch_and(least: int, most: int) -> dict[str, object]:
+    """Settings of a stage 1 of one epoch, and a stage 2 of so many."""
+    bounds = {"stage1": (1, 1), "stage2": (least, most)}
+    names = ("min_epochs", "max_epochs")
+    return {f"{s}__{n}": e for s, epochs in bounds.items() for n, e in zip(names, epochs, strict=True)}
+
+
 def test_the_epoch_with_the_least_errors_of_prediction_and_heads_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = cycle([(2.0, 2.0), *LOSSES])
     monkeypatch.setattr(ModelFit, "_validation_losses", lambda _: next(told))
-    lengths: dict[str, object] = {
-        "stage1__min_epochs": 1,
-        "stage1__max_epochs": 1,
-        "stage2__min_epochs": 4,
-        "stage2__max_epochs": 4,
-    }
-    for ledger in fitted(linear_arrays(), **lengths, network__further=[]).outcome.histories:
+    for ledger in fitted(linear_arrays(), **one_epoch_and(4, 4), network__further=[]).outcome.histories:
         assert (ledger.best_epoch, ledger.best_loss, ledger.best_criterion) == (3, 1.1, pytest.approx(1.4))
         assert [record.valid_loss for record in ledger.history] == [2.0, *(loss for loss, _ in LOSSES)]
 
@@ -315,14 +337,8 @@ def test_stage_2_ends_after_as_many_epochs_without_a_better_one_as_it_is_told(
 ) -> None:
     told = cycle([(2.0, 0.0), *((loss, 0.0) for loss in (1.0, 0.8, 0.9, 0.85, 0.8))])
     monkeypatch.setattr(ModelFit, "_validation_losses", lambda _: next(told))
-    lengths: dict[str, object] = {
-        "stage1__min_epochs": 1,
-        "stage1__max_epochs": 1,
-        "stage2__min_epochs": 1,
-        "stage2__max_epochs": 20,
-        "stage2__patience": 3,
-    }
-    for ledger in fitted(linear_arrays(), **lengths, network__further=[]).outcome.histories:
+    asked = one_epoch_and(1, 20) | {"stage2__patience": 3, "network__further": []}
+    for ledger in fitted(linear_arrays(), **asked).outcome.histories:
         # As good as the best is no better.
         assert (ledger.best_epoch, ledger.best_loss, ledger.epoch) == (2, 0.8, 5)
 

@@ -6,10 +6,11 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from pidreg_cli.decisions.requirements.judging import Verdict
+from pidreg_cli.harmless import marked
 from pidreg_cli.reports.checks.outcome import Outcome, message, said
 
-# What XML 1.0 cannot hold, also escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 cannot hold, also escaped, beside what steers.
+_FORBIDDEN = re.compile("[^\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SUITE = "pidreg check"
 
 
@@ -35,4 +36,4 @@ def _add_case(suite: Element, verdict: Verdict, source: str) -> None:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
+    return _FORBIDDEN.sub("\ufffd", marked(text))

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from pidreg_cli.decisions.requirements.judging import Span, Verdict, shown
-from pidreg_cli.harmless import marked
+from pidreg_cli.harmless import harmless_json, marked
 
 SCHEMA_VERSION = "1.0"
 
@@ -40,7 +40,7 @@ def to_json(outcome: Outcome) -> str:
         "held": outcome.held,
         "checks": [asdict(verdict) for verdict in outcome.verdicts],
     }
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return harmless_json(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
 
 
 def to_text(outcome: Outcome) -> str:

@@ -30,10 +30,10 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"
 
 
-def told_apart(names: Sequence[str]) -> list[str]:
+def told_apart(names: Sequence[str], longest: int = LONGEST) -> list[str]:
     """The names as they fit beside an axis, but no two that differ alike."""
-    for longest in (ROW, 2 * ROW):
-        short = [shortened(name, longest) for name in names]
+    for most in (longest, 2 * longest):
+        short = [shortened(name, most) for name in names]
         if len(set(short)) == len(set(names)):
             return short
     return [printable(name) for name in names]
@@ -41,7 +41,7 @@ def told_apart(names: Sequence[str]) -> list[str]:
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Rows from the top down, named."""
-    axes.set_yticks(range(len(names)), told_apart(names))
+    axes.set_yticks(range(len(names)), told_apart(names, ROW))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -38,12 +38,6 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def on_page(colour: str, opaque: float) -> str:
-    """What ``colour``, ``#rrggbb``, looks like on the page where it is so ``opaque``, from 0 to 1."""
-    parts = ((int(colour[k : k + 2], 16), int(PAGE[k : k + 2], 16)) for k in (1, 3, 5))
-    return "#" + "".join(f"{round(opaque * own + (1 - opaque) * page):02x}" for own, page in parts)
-
-
 def luminance(colour: str) -> float:
     """Relative luminance of ``#rrggbb``, from 0 to 1 (WCAG 2.2)."""
     red, green, blue = (_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5))

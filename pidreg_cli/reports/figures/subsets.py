@@ -8,7 +8,7 @@ from math import nan
 from typing import TYPE_CHECKING
 
 from pidreg_cli.reports.figures import palette
-from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.axes import told_apart
 from pidreg_cli.reports.figures.canvas import Picture, Words, picture
 from pidreg_cli.reports.model import Report, Selection, Subset
 from pidreg_cli.reports.sections.choice import costs_given
@@ -145,7 +145,8 @@ def scatter(
 
 def name_sets(axes: Axes, shown: Sequence[Subset], height: Height) -> None:
     """Names of beaten sets beside their marks, those of the front where nothing is: below errors, above the line."""
-    for subset in shown:
+    names = told_apart([together(subset.modalities) for subset in shown])
+    for name, subset in zip(names, shown, strict=True):
         value = height(subset)
         if value is None:
             continue
@@ -153,7 +154,7 @@ def name_sets(axes: Axes, shown: Sequence[Subset], height: Height) -> None:
         aside = -9 if right else 9
         free = (0, -14) if height is error_of else (aside, 6)
         axes.annotate(
-            shortened(together(subset.modalities)),
+            name,
             (cost_of(subset), value),
             xytext=(aside, -3) if subset.dominated else free,
             textcoords="offset points",

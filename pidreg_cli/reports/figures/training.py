@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from pidreg_cli.reports.figures import palette
-from pidreg_cli.reports.figures.axes import shortened
+from pidreg_cli.reports.figures.axes import told_apart
 from pidreg_cli.reports.figures.canvas import Picture, Words, picture
 from pidreg_cli.reports.model import Report
 from pidreg_cli.reports.traces import Epoch, Traces
@@ -71,6 +71,7 @@ def panel(
     axes: Axes, found: Mapping[str, Sequence[float]], labels: tuple[str, str], colours: Mapping[str, str]
 ) -> None:
     """Curves, each of its own line and mark, under a title and beside a unit (``labels``)."""
+    labels_of = dict(zip(found, told_apart(list(found)), strict=True))
     for place, (name, values) in enumerate(found.items()):
         axes.plot(
             range(1, len(values) + 1),
@@ -81,7 +82,7 @@ def panel(
             markevery=max(1, len(values) // 8),
             markersize=4,
             linewidth=1.5,
-            label=shortened(name),
+            label=labels_of[name],
         )
     axes.set_title(labels[0])
     axes.set_xlabel("epoch")
@@ -113,7 +114,12 @@ def words_of(
     bits = [f"{name} from {decimal(v[0])} to {decimal(v[-1])}" for name, v in atoms.items()]
     told = f"Weights: {listing(shares)}." if shares else ""
     known = f" Atoms in bits: {listing(bits)}." if bits else ""
-    drawn = f" Of each at most {MOST} are drawn, those that end highest." if most > MOST else ""
+    drawn = (
+        f" At most {MOST} of each are drawn, those that end highest; of atoms always what is shared, and what shows "
+        "only together."
+        if most > MOST
+        else ""
+    )
     return Words(
         "training",
         "Fusion weights and atoms over the epochs",

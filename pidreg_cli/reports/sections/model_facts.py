@@ -99,7 +99,7 @@ def counts(report: Report) -> str:
     )
     source = f"{files(data.files)}: " if data.files else "A table in memory: "
     trained = data.folds or data.rows_train
-    grouped = f" Rows with one value of '{data.group}' stay on one side of every split." if data.group else ""
+    grouped = f" Rows with one value of '{data.group}' belong together." if data.group else ""
     return f"{source}{data.rows:,} rows read{dropped}, {several}{f' ({split})' if trained else ''}.{grouped}"
 
 
