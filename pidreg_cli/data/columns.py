@@ -40,7 +40,7 @@ def as_floats(chunk: pa.Array) -> Floats:
     if pa.types.is_dictionary(chunk.type):
         chunk = chunk.dictionary_decode()
     values = pc.cast(chunk, pa.float64(), safe=False)
-    # Arrow's own conversion imports pandas: a third of a second for nothing.
+    # From its buffers, here and below: Arrow's own conversions import pandas, a third of a second for nothing.
     validity, cells = values.buffers()
     if cells is None or not len(values):
         return np.full(len(values), np.nan)
@@ -60,7 +60,7 @@ def as_whole(cells: pa.Array) -> pa.Array | None:
     present = np.where(missing, 0.0, values)
     if not ((np.abs(present) < MOST_WHOLE) & (np.rint(present) == present)).all():
         return None
-    return pa.array(present.astype(np.int64), mask=missing)
+    return from_numbers(present.astype(np.int64), missing)
 
 
 def as_numbers(chunk: pa.Array) -> Floats | NDArray[np.float32]:
@@ -70,8 +70,30 @@ def as_numbers(chunk: pa.Array) -> Floats | NDArray[np.float32]:
     return as_floats(chunk)
 
 
-def _bits(validity: pa.Buffer, values: pa.Array) -> NDArray[np.bool_]:
-    """Which values are present: a bit each, the lowest first."""
+def as_integers(cells: pa.Array) -> NDArray[np.integer]:
+    """Integers, none of them null, in their own type."""
+    kind = np.dtype(cells.type.to_pandas_dtype())
+    buffer = cells.buffers()[1]
+    if buffer is None:
+        return np.empty(0, kind)
+    return np.frombuffer(buffer, kind, len(cells), kind.itemsize * cells.offset)
+
+
+def as_truths(cells: pa.Array) -> NDArray[np.bool_]:
+    """Booleans, none of them null."""
+    buffer = cells.buffers()[1]
+    return np.empty(0, np.bool_) if buffer is None else _bits(buffer, cells)
+
+
+def from_numbers(values: NDArray[np.number], missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """An array of numbers (n,), null where ``missing`` (n,)."""
+    validity = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _bits(buffer: pa.Buffer, values: pa.Array) -> NDArray[np.bool_]:
+    """Of a buffer of these values that has a bit for each, the lowest first."""
     first, end = values.offset // 8, -(-(values.offset + len(values)) // 8)
-    bits = np.unpackbits(np.frombuffer(validity, np.uint8)[first:end], bitorder="little")
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8)[first:end], bitorder="little")
     return bits[values.offset - 8 * first :][: len(values)].view(np.bool_)

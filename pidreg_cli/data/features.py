@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pidreg_cli.data.columns import Floats, as_floats, is_list
+from pidreg_cli.data.columns import Floats, as_floats, as_integers, as_truths, is_list
 from pidreg_cli.data.tables import ColumnPiece, ParquetTable
 from pidreg_cli.errors import DataError
 
@@ -127,10 +127,10 @@ def list_width(table: ParquetTable, name: str) -> int | None:
     if not is_list(table.schema.field(name).type):
         return None
     for batch in table.batches([name], LISTS_AT_ONCE):
-        lengths = pc.list_value_length(batch.column(0))
-        filled = lengths.filter(pc.greater(lengths, 0))
+        lengths = as_integers(pc.list_value_length(batch.column(0)).drop_null())
+        filled = lengths[lengths > 0]
         if len(filled):
-            return int(filled[0].as_py())
+            return int(filled[0])
     raise DataError(
         "data.empty_lists",
         f"The lists of column {name!r} are all empty or missing.",
@@ -147,8 +147,8 @@ def list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Floa
 
     Raises DataError for a list of another length or with a null element, with its row.
     """
-    present = np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
-    lengths = pc.list_value_length(chunk).drop_null().to_numpy(zero_copy_only=False)
+    present = np.flatnonzero(as_truths(chunk.is_valid()))
+    lengths = as_integers(pc.list_value_length(chunk).drop_null())
     if len(uneven := np.flatnonzero(lengths != width)):
         row, length = first_row + int(present[uneven[0]]), int(lengths[uneven[0]])
         raise DataError(
@@ -158,7 +158,7 @@ def list_numbers(chunk: pa.Array, name: str, width: int, first_row: int) -> Floa
         )
     elements = chunk.flatten()
     if elements.null_count:
-        missing = int(elements.is_null().to_numpy(zero_copy_only=False).argmax())
+        missing = int(as_truths(elements.is_null()).argmax())
         row, place = first_row + int(present[missing // width]), missing % width
         raise DataError(
             "data.null_element",

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pidreg_cli.data.columns import Floats, as_floats, is_number
+from pidreg_cli.data.columns import Floats, as_floats, from_numbers, is_number
 from pidreg_cli.data.features import LARGEST
 from pidreg_cli.data.tables import CELLS_AT_ONCE, ParquetTable
 from pidreg_cli.threads import ahead
@@ -59,7 +59,7 @@ def _ready(columns: dict[str, list[pa.Array]], exact: Collection[str]) -> dict[s
     for name in list(columns):
         parts: list[Floats] = [as_floats(chunk) for chunk in columns.pop(name)]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        ready[name] = _as_arrow(values if name in exact else _rounded(values))
+        ready[name] = from_numbers(values if name in exact else _rounded(values))
     return ready
 
 
@@ -90,9 +90,3 @@ def _within_range(single: NDArray[np.float32]) -> bool:
         if np.isfinite(np.dot(single, single)):
             return True
     return not bool(np.isinf(single).any())
-
-
-def _as_arrow(values: NDArray[np.floating]) -> pa.Array:
-    kind = pa.float32() if values.dtype == np.float32 else pa.float64()
-    # From its buffer: Arrow's own conversion imports pandas.
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])

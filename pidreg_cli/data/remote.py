@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias, cast
-
-import pyarrow as pa
-import pyarrow.fs as pafs
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pidreg_cli.errors import DataError
+
+if (
+    TYPE_CHECKING
+):  # not for files of this machine, whose names are looked at before any library is worth its time
+    import pyarrow.fs as pafs
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 # user:password@ of an address, which no message may repeat.
@@ -60,6 +62,8 @@ def open_bytes(place: Place) -> BufferedReader:
 
 def local_path(address: str) -> Path | None:
     """The path that a ``file://`` address means, None for addresses elsewhere. Raises DataError as ``files_at``."""
+    import pyarrow.fs as pafs
+
     filesystem, path = _resolved(address)
     return Path(path) if isinstance(filesystem, pafs.LocalFileSystem) else None
 
@@ -69,6 +73,9 @@ def files_at(address: str, finds: Callable[[str], bool]) -> tuple[RemoteFile, li
 
     Raises DataError where pyarrow does not know the scheme, nothing is there, or the file system does not answer.
     """
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+
     filesystem, path = _resolved(address)
     shown = _CREDENTIALS.sub("", address)
     try:
@@ -95,6 +102,9 @@ def _below(root: RemoteFile, path: str) -> RemoteFile:
 
 
 def _resolved(address: str) -> tuple[pafs.FileSystem, str]:
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+
     try:
         filesystem, path = pafs.FileSystem.from_uri(address)
     except (OSError, ImportError, ValueError, pa.ArrowException) as cause:

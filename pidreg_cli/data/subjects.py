@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pidreg_cli.data.batches import MOST_ROWS
-from pidreg_cli.data.columns import as_whole
+from pidreg_cli.data.columns import as_integers, as_whole
 from pidreg_cli.data.tables import ParquetTable
 
 NAMES = "subject|patient|participant|person|individual|donor|case|mrn|pid|sub"
@@ -104,5 +104,5 @@ def _labels(cells: pa.Array) -> NDArray[np.int64] | None:
         return np.array([hash(int.from_bytes(text)) for text in texts], np.int64)
     if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
         whole = as_whole(cells)
-        return None if whole is None else whole.drop_null().to_numpy().astype(np.int64)
+        return None if whole is None else as_integers(whole.drop_null()).astype(np.int64)
     return None

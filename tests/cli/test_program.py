@@ -172,6 +172,8 @@ print("imported", *sorted(set(sys.modules) & {heavy}), file=sys.stderr)
         ["fit", "x", "-o", "/"],
         ["fit", "x", "-o", str(Path(__file__).parent)],
         ["schema", "config"],
+        ["fit", "nowhere.parquet"],
+        ["decompose", "nowhere.parquet", "--no-model"],
     ],
 )
 def test_quick_answers_load_nothing_heavy(arguments):
