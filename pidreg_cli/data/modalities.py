@@ -47,6 +47,16 @@ class FeatureSearch:
                 raise self._without_columns(name)
         return {name: explicit.get(name) or convention[name] for name in names}
 
+    def withheld(self) -> dict[str, str]:
+        """Modalities by columns that would be their features by metadata or name, and have another role."""
+        names = [name for name in self.names() if not self.requested.get(name)]
+        stored = {column: name for name in names for column in self.stored.get(name, ())}
+        free = [column for column in self.kinds if column not in stored]
+        lists = {column for column, kind in self.kinds.items() if is_list(kind)}
+        named = by_convention([name for name in names if not self.stored.get(name)], free, lists)
+        owners = stored | {column: name for name, columns in named.items() for column in columns}
+        return {column: name for column, name in owners.items() if column in self.taken}
+
     def names(self) -> tuple[str, ...]:
         """Modality names: requested, else stored, else prefixes of ``NAME__feature`` columns."""
         if self.requested:

@@ -91,6 +91,7 @@ def resolve_roles(
     notices = (
         *_notices_of_unasked(single, named),
         *_notices_of_search(search),
+        *_notices_of_withheld(search, single),
         *_unused(kinds, features, single),
     )
     return Roles(features, **single, notices=notices)
@@ -181,6 +182,14 @@ def _notices_of_search(search: FeatureSearch) -> Iterable[str]:
         illegal = [name for name in search.prefixes() if not is_modality_name(name)]
         if illegal:
             yield f"Prefixes left out, as they are no legal names of modalities: {listing(illegal)}."
+
+
+def _notices_of_withheld(search: FeatureSearch, single: Mapping[str, str]) -> Iterable[str]:
+    roles = {column: role for role, column in single.items()}
+    return (
+        f"Column {column!r} is the {roles[column]}, and so no feature of {name!r}."
+        for column, name in search.withheld().items()
+    )
 
 
 def _unused(kinds: Kinds, features: Features, single: Mapping[str, str]) -> Iterable[str]:

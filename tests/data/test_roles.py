@@ -239,6 +239,36 @@ def test_named_columns_need_no_notice():
     assert (roles.id, roles.split, roles.notices) == ("who", "part", ())
 
 
+def said_of_features(roles):
+    return [notice for notice in roles.notices if "no feature" in notice]
+
+
+def test_a_feature_by_name_that_has_another_role_is_said():
+    roles = resolve(
+        ["a__1", "a__site", "a__y", "b.1", "b.who"], "a", "b", target="a__y", group="a__site", id="b.who"
+    )
+    assert roles.modalities == {"a": ("a__1",), "b": ("b.1",)}
+    assert said_of_features(roles) == [
+        "Column 'a__site' is the group, and so no feature of 'a'.",
+        "Column 'a__y' is the target, and so no feature of 'a'.",
+        "Column 'b.who' is the id, and so no feature of 'b'.",
+    ]
+
+
+def test_a_feature_by_metadata_that_has_another_role_is_said():
+    stored = TableMetadata(modalities={"a": ("p", "q"), "b": ("r",)}, target="y")
+    assert said_of_features(resolve(["p", "q", "r", "y", "p__x"], metadata=stored, group="q")) == [
+        "Column 'q' is the group, and so no feature of 'a'."
+    ]
+
+
+def test_nothing_is_said_of_what_no_modality_would_have():
+    # Not of globs, either: whoever writes * knows that the target is no feature.
+    assert not said_of_features(resolve(["a__1", "c__site", "target"], "a", group="c__site"))
+    assert not said_of_features(resolve(["a__1", "a_site", "target"], "a", group="a_site"))
+    assert not said_of_features(resolve(["x", "site", "target"], patterns={"a": ("*",)}, group="site"))
+
+
 def test_a_column_that_is_something_else_is_not_used_unasked():
     assert resolve(["a__1", "id"], "a", target="id").id is None
     assert resolve(["a__1", "split", "target"], patterns={"a": ("split", "a__1")}).split is None
