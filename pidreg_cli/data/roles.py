@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,10 +100,10 @@ def resolve_roles(
 def _named_columns(kinds: Kinds, request: RoleRequest, stored: TableMetadata) -> dict[str, str]:
     """Columns of the roles that options, configuration or metadata name."""
     requested = _given(target=request.target, id=request.id, group=request.group, split=request.split_column)
-    _check_named(requested, kinds, "")
+    _check_named(requested, kinds, lambda role: f", which is to be the {role}")
     remembered = _given(target=stored.target, id=stored.id, group=stored.group, split=stored.split)
     needed = {role: column for role, column in remembered.items() if role not in requested}
-    _check_named(needed, kinds, FROM_METADATA)
+    _check_named(needed, kinds, lambda _: FROM_METADATA)
     # First match wins: a column that an option gives a role loses the one it has in the metadata.
     return {
         role: column for role, column in needed.items() if not _is_held(role, column, requested)
@@ -120,10 +120,10 @@ def _given(**columns: str | None) -> dict[str, str]:
     return {role: column for role, column in columns.items() if column is not None}
 
 
-def _check_named(named: Mapping[str, str], kinds: Kinds, origin: str) -> None:
-    for column in named.values():
+def _check_named(named: Mapping[str, str], kinds: Kinds, origin: Callable[[str], str]) -> None:
+    for role, column in named.items():
         if column not in kinds:
-            raise unknown_column(column, kinds, origin)
+            raise unknown_column(column, kinds, origin(role))
         roles = [role for role, other in named.items() if other == column]
         # Id and group may share a column: repeated measurements of a subject.
         if len(roles) > 1 and roles != ["id", "group"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -17,6 +18,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 LINE = 240
 """Longest line of ``report.json``, except for single long values: five modalities have 7,579 atoms."""
+
+MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
+"""What a file begins with that a shell of Windows or an editor wrote, and its encoding."""
 
 MOST_KEYS = 1000
 """Of an object: weights of twelve modalities and their pairs are 78. Each that is wrong would cost a kilobyte."""
@@ -42,8 +46,11 @@ def _layout(value: object, indent: str) -> str:
 def from_json(text: str | bytes, source: str = "report") -> Report:
     """The report in ``text``; ``source`` names the file in messages.
 
-    Raises RunError where the text is not JSON, not a report, or of another major version of the format.
+    Bytes are UTF-8, or what a mark at their beginning says, as some shells write it. Raises RunError where the text is
+    not JSON, not a report, or of another major version of the format.
     """
+    if isinstance(text, bytes):
+        text = _decoded(text, source)
     version = format_version(text, source)
     try:
         report = Report.model_validate_json(text)
@@ -56,16 +63,24 @@ def from_json(text: str | bytes, source: str = "report") -> Report:
     return report
 
 
-def format_version(text: str | bytes, source: str) -> str:
+def _decoded(content: bytes, source: str) -> str:
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _no_json(source, error) from error
+
+
+def _no_json(source: str, error: ValueError) -> RunError:
+    return RunError("report.malformed", f"{source}: not valid JSON: {error}", "Give a run's report.json.")
+
+
+def format_version(text: str, source: str) -> str:
     """The format version that the text claims, after the check that this tool reads its major version."""
     try:
         content = limited_json(text, refuse_constant=_refuse_constant, most_keys=MOST_KEYS)
     except ValueError as error:
-        raise RunError(
-            "report.malformed",
-            f"{source}: not valid JSON: {error}",
-            "Give a run's report.json.",
-        ) from error
+        raise _no_json(source, error) from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, str):
         hint = "Give a run's report.json."

@@ -91,6 +91,19 @@ def test_round_trip_gives_the_same_report_and_bytes(report: Report) -> None:
     assert text.endswith("}\n")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_marks_of_other_shells_and_editors_are_read(report: Report, encoding: str) -> None:
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    assert from_json(mark + to_json(report).encode(encoding)) == report
+
+
+@pytest.mark.parametrize("content", [b"\xff{}", b"\xff\xfe{", '{"a": "ä"}'.encode("latin-1")])
+def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
+    with pytest.raises(RunError, match="not valid JSON") as caught:
+        from_json(content, "r.json")
+    assert caught.value.code == "report.malformed"
+
+
 def test_same_evidence_gives_the_same_bytes(three: Evidence) -> None:
     assert to_json(assemble(three)) == to_json(assemble(replace(three)))
 
