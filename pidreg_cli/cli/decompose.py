@@ -217,17 +217,12 @@ def _of_features(
     inputs: list[str], roles: _Roles, request: DecomposeRequest, progress: RowProgress
 ) -> Decomposed:
     with uncollected():
-        from pidreg_cli.data.digests import Digests
-        from pidreg_cli.data.inputs import expand_inputs
+        from pidreg_cli.data.tables import open_table
         from pidreg_cli.threads import available_threads
 
-    files = expand_inputs(inputs)
-    digests = Digests([file.path for file in files])
+    table = open_table(inputs)
     # The interpreter reads the libraries with one thread.
-    with digests.meanwhile(request.threads or available_threads()):
-        with uncollected():
-            from pidreg_cli.data.tables import open_files
-        table = open_files(files, digests)
+    with table.digests.meanwhile(request.threads or available_threads()):
         with uncollected():
             from pidreg_cli.data.roles import RoleRequest
             from pidreg_cli.decomposing.of_features import decompose_features

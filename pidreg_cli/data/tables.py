@@ -156,11 +156,7 @@ def open_table(inputs: Sequence[str | Path]) -> ParquetTable:
     Raises DataError where an input is missing or no Parquet file, files differ in columns, types or stored
     roles, a column name occurs twice, or there is no row.
     """
-    return open_files(expand_inputs(inputs))
-
-
-def open_files(files: Sequence[InputFile], digests: Digests | None = None) -> ParquetTable:
-    """The same of files that are known; ``digests``: those of their contents, if they are being computed."""
+    files = expand_inputs(inputs)
     if not files:
         raise DataError(
             "data.missing_input", "No input was given.", "Name a Parquet file, a folder or a glob."
@@ -169,8 +165,9 @@ def open_files(files: Sequence[InputFile], digests: Digests | None = None) -> Pa
     parts = tuple(_part(file, values) for file, values in zip(files, partitions, strict=True))
     for part in parts[1:]:
         _check_same_columns(parts[0], part)
-    digests = digests or Digests([part.path for part in parts])
-    table = ParquetTable(parts, _with_partitions(parts[0]), _stored_roles(parts), digests)
+    table = ParquetTable(
+        parts, _with_partitions(parts[0]), _stored_roles(parts), Digests([part.path for part in parts])
+    )
     if table.rows == 0:
         raise DataError("data.no_rows", f"{_where(parts)} no rows.", "Give a table with rows.")
     return table
