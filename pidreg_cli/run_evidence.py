@@ -122,7 +122,7 @@ def read_evidence(folder: Path) -> RunEvidence:
 def read_report(folder: Path) -> Report:
     """The report of a run. Raises RunError where it cannot be read."""
     path = folder / "report.json"
-    return from_json(_text(path), str(path))
+    return from_json(_content(path), str(path))
 
 
 def read_settings(folder: Path) -> Settings:
@@ -135,12 +135,24 @@ def read_settings(folder: Path) -> Settings:
 
 
 def _text(path: Path) -> str:
+    content = _content(path)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _content(path: Path) -> bytes:
     try:
         refuse_special_file(path)
-        return limited_bytes(path, MOST_BYTES).decode()
+        return limited_bytes(path, MOST_BYTES)
     except (OSError, ValueError) as error:
-        hint = "give a run folder made by pidreg fit"
-        raise RunError("run.unreadable", f"{path} cannot be read: {_reason(error)}", hint) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> RunError:
+    hint = "give a run folder made by pidreg fit"
+    return RunError("run.unreadable", f"{path} cannot be read: {_reason(error)}", hint)
 
 
 def _reason(error: OSError | ValueError) -> str:

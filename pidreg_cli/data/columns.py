@@ -71,7 +71,7 @@ def as_numbers(chunk: pa.Array) -> Floats | NDArray[np.float32]:
 
 
 def as_integers(cells: pa.Array) -> NDArray[np.integer]:
-    """Integers, none of them null, in their own type."""
+    """Integers, none of them null, in their own type: a view that cannot be written to."""
     kind = np.dtype(cells.type.to_pandas_dtype())
     buffer = cells.buffers()[1]
     if buffer is None:
@@ -86,7 +86,7 @@ def as_truths(cells: pa.Array) -> NDArray[np.bool_]:
 
 
 def from_numbers(values: NDArray[np.number], missing: NDArray[np.bool_] | None = None) -> pa.Array:
-    """An array of numbers (n,), null where ``missing`` (n,)."""
+    """An array of numbers (n,), whose memory it shares, null where ``missing`` (n,)."""
     validity = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little"))
     kind = pa.from_numpy_dtype(values.dtype)
     return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])

@@ -35,27 +35,41 @@ class FeatureSearch:
         Raises UsageError where nothing says what the modalities are, and DataError for a column that does not
         exist or has two roles, and for a modality without columns.
         """
-        names = self.names()
-        explicit = {name: columns for name in names if (columns := self._explicit(name))}
+        explicit = self._all_explicit()
         _check_disjoint(explicit)
-        claimed = {column for columns in explicit.values() for column in columns}
-        free = [column for column in self.kinds if column not in claimed and column not in self.taken]
-        lists = {column for column, kind in self.kinds.items() if is_list(kind)}
-        convention = by_convention([name for name in names if name not in explicit], free, lists)
+        convention = self._by_name(explicit)
         for name, columns in convention.items():
             if not columns:
                 raise self._without_columns(name)
-        return {name: explicit.get(name) or convention[name] for name in names}
+        return {name: explicit.get(name) or convention[name] for name in self.names()}
 
     def withheld(self) -> dict[str, str]:
-        """Modalities by columns that would be their features by metadata or name, and have another role."""
-        names = [name for name in self.names() if not self.requested.get(name)]
-        stored = {column: name for name in names for column in self.stored.get(name, ())}
-        free = [column for column in self.kinds if column not in stored]
+        """Modalities by columns that would be their features by metadata or name, and have another role; of patterns
+        everybody knows that such a column is none.
+        """
+        names, explicit = (
+            [name for name in self.names() if not self.requested.get(name)],
+            self._all_explicit(),
+        )
+        owners: dict[str, str] = {}
+        for column in (one for one in self.kinds if one in self.taken):
+            stored = [name for name in names if column in self.stored.get(name, ())]
+            convention = self._by_name(explicit, column).items()
+            named = [name for name, columns in convention if column in columns]
+            if stored or named:
+                owners[column] = (stored or named)[0]
+        return owners
+
+    def _all_explicit(self) -> Features:
+        """What patterns or the metadata give, of names that have some."""
+        return {name: columns for name in self.names() if (columns := self._explicit(name))}
+
+    def _by_name(self, explicit: Features, *more: str) -> Features:
+        """What the convention gives the other names, of the columns that are free and ``more``."""
+        claimed = {column for columns in explicit.values() for column in columns} | set(self.taken)
+        free = [column for column in self.kinds if column not in claimed or column in more]
         lists = {column for column, kind in self.kinds.items() if is_list(kind)}
-        named = by_convention([name for name in names if not self.stored.get(name)], free, lists)
-        owners = stored | {column: name for name, columns in named.items() for column in columns}
-        return {column: name for column, name in owners.items() if column in self.taken}
+        return by_convention([name for name in self.names() if name not in explicit], free, lists)
 
     def names(self) -> tuple[str, ...]:
         """Modality names: requested, else stored, else prefixes of ``NAME__feature`` columns."""

@@ -140,7 +140,7 @@ def known_target(source: Source, target: str) -> str | None:
 def identifier_of(source: Source, asked: str | None, stored: str | None) -> str | None:
     """The column of ids: as asked for, else as in the run where the table has it. Raises DataError."""
     if asked is not None and asked not in source.schema.names:
-        raise unknown_column(asked, source.schema.names)
+        raise unknown_column(asked, source.schema.names, ", though it is to be the id")
     return asked or (stored if stored in source.schema.names else None)
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pidreg_cli.errors import DataError
 
-if (
-    TYPE_CHECKING
-):  # not for files of this machine, whose names are looked at before any library is worth its time
+# Not for files of this machine, whose names are looked at before any library is worth its time.
+if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pidreg_cli.data.columns import is_number
+from pidreg_cli.data.columns import is_feature, is_number
 from pidreg_cli.data.metadata import TableMetadata
 from pidreg_cli.data.modalities import (
     FROM_METADATA,
@@ -91,7 +91,7 @@ def resolve_roles(
     notices = (
         *_notices_of_unasked(single, named),
         *_notices_of_search(search),
-        *_notices_of_withheld(search, single),
+        *_notices_of_withheld(search, single, encoded),
         *_unused(kinds, features, single),
     )
     return Roles(features, **single, notices=notices)
@@ -100,7 +100,7 @@ def resolve_roles(
 def _named_columns(kinds: Kinds, request: RoleRequest, stored: TableMetadata) -> dict[str, str]:
     """Columns of the roles that options, configuration or metadata name."""
     requested = _given(target=request.target, id=request.id, group=request.group, split=request.split_column)
-    _check_named(requested, kinds, lambda role: f", which is to be the {role}")
+    _check_named(requested, kinds, lambda role: f", though it is to be the {role}")
     remembered = _given(target=stored.target, id=stored.id, group=stored.group, split=stored.split)
     needed = {role: column for role, column in remembered.items() if role not in requested}
     _check_named(needed, kinds, lambda _: FROM_METADATA)
@@ -184,12 +184,13 @@ def _notices_of_search(search: FeatureSearch) -> Iterable[str]:
             yield f"Prefixes left out, as they are no legal names of modalities: {listing(illegal)}."
 
 
-def _notices_of_withheld(search: FeatureSearch, single: Mapping[str, str]) -> Iterable[str]:
-    roles = {column: role for role, column in single.items()}
-    return (
-        f"Column {column!r} is the {roles[column]}, and so no feature of {name!r}."
-        for column, name in search.withheld().items()
-    )
+def _notices_of_withheld(
+    search: FeatureSearch, single: Mapping[str, str], encoded: Collection[str]
+) -> Iterable[str]:
+    for column, name in search.withheld().items():
+        roles = " and ".join(role for role, other in single.items() if other == column)
+        if column in encoded or is_feature(search.kinds[column]):
+            yield f"Column {column!r} is the {roles}, and so no feature of {name!r}."
 
 
 def _unused(kinds: Kinds, features: Features, single: Mapping[str, str]) -> Iterable[str]:

@@ -31,7 +31,7 @@ from pidreg_cli.information.moments import Moments
 from pidreg_cli.threads import available_threads
 
 MOST_MODALITIES = 12
-UNSPLIT = (*IDLE, "Column 'split'")
+UNSPLIT = (*IDLE, "Column 'split' is used as the split")
 """Notices of roles that say nothing here: every row is scored whatever its split."""
 
 

@@ -163,9 +163,9 @@ def roles_of_run(
             f"The table has no column {stored.target!r}, the target of the run: informations are about it.",
             "Give rows whose target is known.",
         )
-    for column in (identifier, group):
+    for role, column in (("id", identifier), ("group", group)):
         if column is not None and column not in kinds:
-            raise unknown_column(column, kinds)
+            raise unknown_column(column, kinds, f", though it is to be the {role}")
     check_feature_types(modalities, kinds)
     remembered = table.metadata.group if table.metadata is not None else None
     groups = [group, *(one for one in (settings.data.group, remembered) if one in kinds)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -19,8 +19,16 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 LINE = 240
 """Longest line of ``report.json``, except for single long values: five modalities have 7,579 atoms."""
 
-MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
-"""What a file begins with that a shell of Windows or an editor wrote, and its encoding."""
+MARKS = {
+    BOM_UTF8: "utf-8-sig",
+    BOM_UTF32_LE: "utf-32",
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+}
+"""What a file begins with that a shell of Windows or an editor wrote, and its encoding; the longer marks first, as that
+of UTF-16 begins one of them.
+"""
 
 MOST_KEYS = 1000
 """Of an object: weights of twelve modalities and their pairs are 78. Each that is wrong would cost a kilobyte."""

@@ -179,6 +179,7 @@ print("imported", *sorted(set(sys.modules) & {heavy}), file=sys.stderr)
 def test_quick_answers_load_nothing_heavy(arguments):
     done = python(IMPORTED.replace("{heavy}", repr(HEAVY)), *arguments)
     assert done.stderr.splitlines()[-1] == "imported"
+    assert "nowhere.parquet" not in arguments or "no file or folder 'nowhere.parquet'" in done.stderr
 
 
 def test_the_package_is_imported_without_its_contents():

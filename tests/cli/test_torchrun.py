@@ -128,7 +128,7 @@ def test_an_error_is_told_once_and_all_end_with_its_status(folder: Path) -> None
     assert (status, out) == (1, "")  # torchrun's own status; that of the processes is in its table
     assert statuses(err) == [ExitStatus.DATA] * 2
     error, _, as_json = told(err)
-    assert error == "error: There is no column 'nope' in the table, which is to be the target."
+    assert error == "error: There is no column 'nope' in the table, though it is to be the target."
     assert json.loads(as_json)["error"]["code"] == "data.unknown_column"
     assert not list(folder.glob("bad*"))
 

@@ -53,6 +53,16 @@ def test_numbers_become_the_array_that_arrow_makes_of_them(length: int, kind: st
     np.testing.assert_array_equal(as_floats(gaps), np.where(missing, np.nan, values.astype(float)))
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.int8()), pa.large_list(pa.int8()), pa.list_(pa.int8(), 2)])
+@given(LENGTHS, LENGTHS, st.integers(0, 2**32))
+def test_so_are_gaps_and_lengths_of_lists(kind: pa.DataType, length: int, first: int, seed: int) -> None:
+    there = np.random.default_rng(seed).random(length) < 0.7
+    cells = pa.array([[1, 2] if one else None for one in there], kind).slice(first)
+    assert as_truths(cells.is_valid()).tolist() == there[first:].tolist()
+    assert as_truths(cells.is_null()).tolist() == (~there[first:]).tolist()
+    assert as_integers(pc.list_value_length(cells).drop_null()).tolist() == [2] * int(there[first:].sum())
+
+
 def test_whole_numbers_keep_their_gaps_and_others_are_none() -> None:
     whole = as_whole(pa.array([None, 2.0, float("nan"), -3.0, *[4.0] * 9]))
     assert whole is not None

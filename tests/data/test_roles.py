@@ -262,7 +262,26 @@ def test_a_feature_by_metadata_that_has_another_role_is_said():
     ]
 
 
+def test_each_column_is_judged_as_if_it_alone_had_no_other_role():
+    # Beside a__y, a feature, a_site would be none; beside a_1, as it is, it would.
+    roles = resolve(["a__y", "a_1", "a_site"], "a", target="a__y", group="a_site", id="a_site")
+    assert roles.modalities == {"a": ("a_1",)}
+    assert sorted(said_of_features(roles)) == [
+        "Column 'a__y' is the target, and so no feature of 'a'.",
+        "Column 'a_site' is the id and group, and so no feature of 'a'.",
+    ]
+
+
+def test_names_take_over_where_metadata_leave_a_modality_nothing():
+    stored = TableMetadata(modalities={"a": ("p",)}, target="y")
+    roles = resolve(["p", "a__1", "a__part", "y"], "a", metadata=stored, group="p", split_column="a__part")
+    assert roles.modalities == {"a": ("a__1",)}
+    assert len(said_of_features(roles)) == 2
+
+
 def test_nothing_is_said_of_what_no_modality_would_have():
+    # A text is no feature, whatever its name.
+    assert not said_of_features(resolve(schema("a__1", "target", a__who=TEXT), "a", id="a__who"))
     # Not of globs, either: whoever writes * knows that the target is no feature.
     assert not said_of_features(resolve(["a__1", "c__site", "target"], "a", group="c__site"))
     assert not said_of_features(resolve(["a__1", "a_site", "target"], "a", group="a_site"))

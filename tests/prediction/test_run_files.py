@@ -102,6 +102,13 @@ def test_runs_of_earlier_versions_are_read(fitted: Fitted, run: Path) -> None:
     np.testing.assert_array_equal(kept.readouts.score, expected.readouts.score)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_report_that_an_editor_saved_again_is_read(run: Path, encoding: str) -> None:
+    path, before = run / "report.json", read_evidence(run).report
+    path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    assert read_evidence(run).report == before
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "prediction.safetensors", "evidence.safetensors"])
 def test_a_file_that_lost_its_digest_is_refused(run: Path, name: str) -> None:
     header, arrays = content_of(run / name)

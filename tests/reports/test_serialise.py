@@ -91,7 +91,7 @@ def test_round_trip_gives_the_same_report_and_bytes(report: Report) -> None:
     assert text.endswith("}\n")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_marks_of_other_shells_and_editors_are_read(report: Report, encoding: str) -> None:
     mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
     assert from_json(mark + to_json(report).encode(encoding)) == report

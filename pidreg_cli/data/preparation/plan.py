@@ -130,9 +130,8 @@ def _decide_split(request: PrepareRequest, roles: Roles) -> tuple[DecidedSplit, 
         told = (
             f"Column {roles.split!r} is not used as the split: rows are split anew or not at all, as asked."
         )
-        others = tuple(
-            n for n in roles.notices if not n.startswith(f"Column {roles.split!r} is used as the split")
-        )
+        idle = tuple(f"Column {roles.split!r} is {word}" for word in ("used as the split", "the split"))
+        others = tuple(n for n in roles.notices if not n.startswith(idle))
         roles = replace(roles, split=None, notices=(*others, told))
     return kind, roles
 
