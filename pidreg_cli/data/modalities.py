@@ -9,7 +9,14 @@ from fnmatch import fnmatchcase
 import pyarrow as pa
 
 from pidreg_cli.data.columns import is_feature, is_list
-from pidreg_cli.data.naming import by_convention, is_modality_name, listing, nearest, prefixes
+from pidreg_cli.data.naming import (
+    by_convention,
+    is_modality_name,
+    listing,
+    nearest,
+    prefixes,
+    starts_with_name,
+)
 from pidreg_cli.errors import DataError, UsageError
 
 FROM_METADATA = ", though the file's 'pidreg' metadata names it"
@@ -47,17 +54,16 @@ class FeatureSearch:
         """Modalities by columns that would be their features by metadata or name, and have another role; of patterns
         everybody knows that such a column is none.
         """
-        names, explicit = (
-            [name for name in self.names() if not self.requested.get(name)],
-            self._all_explicit(),
-        )
+        names = [name for name in self.names() if not self.requested.get(name)]
         owners: dict[str, str] = {}
         for column in (one for one in self.kinds if one in self.taken):
-            stored = [name for name in names if column in self.stored.get(name, ())]
-            convention = self._by_name(explicit, column).items()
-            named = [name for name, columns in convention if column in columns]
-            if stored or named:
-                owners[column] = (stored or named)[0]
+            found = [name for name in names if column in self.stored.get(name, ())]
+            # Most are called as none: tables of ten thousand columns are not looked through for them.
+            if not found and any(starts_with_name(column, name) for name in names):
+                convention = self._by_name(self._all_explicit(), column).items()
+                found = [name for name, columns in convention if column in columns]
+            if found:
+                owners[column] = found[0]
         return owners
 
     def _all_explicit(self) -> Features:

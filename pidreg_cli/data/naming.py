@@ -42,13 +42,14 @@ def by_convention(
     owned: dict[str, list[str]] = {name: [] for name in names}
     longest_first = sorted(names, key=len, reverse=True)
     for column in columns:
-        owner = next((name for name in longest_first if _starts_with_name(column, name)), None)
+        owner = next((name for name in longest_first if starts_with_name(column, name)), None)
         if owner is not None:
             owned[owner].append(column)
     return {name: _strongest(name, starting, lists) for name, starting in owned.items()}
 
 
-def _starts_with_name(column: str, name: str) -> bool:
+def starts_with_name(column: str, name: str) -> bool:
+    """Whether a column is called as a modality, or begins with its name and a separator."""
     return column == name or column.startswith(tuple(name + separator for separator in SEPARATORS))
 
 

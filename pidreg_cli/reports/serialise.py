@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from pidreg_cli.errors import RunError
 from pidreg_cli.harmless import harmless_json
 from pidreg_cli.limited_reading import limited_json
+from pidreg_cli.marked_text import marked_encoding
 from pidreg_cli.reports.coherence import incoherence
 from pidreg_cli.reports.model import SCHEMA_VERSION, Report
 
@@ -18,17 +18,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 LINE = 240
 """Longest line of ``report.json``, except for single long values: five modalities have 7,579 atoms."""
-
-MARKS = {
-    BOM_UTF8: "utf-8-sig",
-    BOM_UTF32_LE: "utf-32",
-    BOM_UTF32_BE: "utf-32",
-    BOM_UTF16_LE: "utf-16",
-    BOM_UTF16_BE: "utf-16",
-}
-"""What a file begins with that a shell of Windows or an editor wrote, and its encoding; the longer marks first, as that
-of UTF-16 begins one of them.
-"""
 
 MOST_KEYS = 1000
 """Of an object: weights of twelve modalities and their pairs are 78. Each that is wrong would cost a kilobyte."""
@@ -72,9 +61,8 @@ def from_json(text: str | bytes, source: str = "report") -> Report:
 
 
 def _decoded(content: bytes, source: str) -> str:
-    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        return content.decode(encoding)
+        return content.decode(marked_encoding(content) or "utf-8")
     except UnicodeDecodeError as error:
         raise _no_json(source, error) from error
 

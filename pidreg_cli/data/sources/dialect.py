@@ -18,6 +18,7 @@ from pidreg_cli.data.naming import listing
 from pidreg_cli.data.remote import Place, open_bytes
 from pidreg_cli.data.sources.encodings import likely_encodings
 from pidreg_cli.errors import DataError
+from pidreg_cli.marked_text import marked_encoding
 
 DELIMITERS = (",", ";", "\t", "|")
 # What the guesses look at.
@@ -27,13 +28,6 @@ SAMPLE_LINES = 200
 WIDEST_SAMPLE = 2**23
 FEWEST_RECORDS = 2
 CHUNK = 2**20
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 
@@ -119,7 +113,7 @@ def _encoding(path: Place, given: str | None) -> tuple[str, tuple[str, ...]]:
         head = stream.read(SAMPLE_BYTES)
     if given is not None:
         return _checked_encoding(path, given), ()
-    if marked := next((name for mark, name in _MARKS if head.startswith(mark)), None):
+    if marked := marked_encoding(head):
         return _checked_encoding(path, marked), ()
     if b"\0" in head:
         raise DataError(
